@@ -1,0 +1,102 @@
+#pragma once
+// The weight format, defined once: safetensors (github.com/huggingface/safetensors, README.md).
+//
+//   u64 N | N bytes of JSON {"name": {"dtype", "shape", "data_offsets"}, "__metadata__": {..}} | data
+//
+// Files are hostile: every size is checked against the bytes present before it is used.
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace nestor {
+
+// A file mapped into memory for reading; unmapped with the last copy.
+class MappedFile {
+ public:
+  // Throws kBadInput, naming the file, where it cannot be read.
+  static MappedFile open(const std::filesystem::path& path);
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+  const std::string& name() const { return name_; }
+
+ private:
+  std::string name_;
+  std::shared_ptr<const void> mapping_;
+  std::span<const std::byte> bytes_;
+};
+
+// A safetensors file, opened and checked. Data may be unaligned; see aligned().
+class WeightFile {
+ public:
+  struct Entry {
+    std::string name;
+    std::string dtype;  // as the file spells it: "F32", "BF16", "F8_E4M3"
+    Shape shape;
+    std::span<const std::byte> data;
+  };
+
+  // Throws kBadModel, naming file and reason, for anything that is not a sound safetensors file.
+  static WeightFile open(const std::filesystem::path& path);
+  static WeightFile parse(std::span<const std::byte> bytes, std::string name);
+
+  const std::string& name() const { return name_; }             // of the file, for messages
+  const std::vector<Entry>& entries() const { return entries_; }  // in the order of their data
+  const Entry* find(std::string_view name) const;               // null where there is none
+  const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
+
+ private:
+  std::string name_;
+  std::shared_ptr<const void> mapping_;
+  std::vector<Entry> entries_;
+  std::map<std::string, std::size_t, std::less<>> by_name_;
+  std::map<std::string, std::string, std::less<>> metadata_;
+};
+
+// Writes a safetensors file tensor by tensor, so that no more than one is in memory at a time.
+// The file appears under its name only when finish() has succeeded (temporary file in the same
+// folder, fsync, rename); a writer destroyed before that leaves nothing behind.
+class WeightFileWriter {
+ public:
+  struct Entry {
+    std::string name;
+    DType dtype = DType::kFloat32;
+    Shape shape;
+  };
+
+  // The tensors are laid out by descending element size, then by name, as safetensors' own writer does.
+  WeightFileWriter(const std::filesystem::path& path, std::vector<Entry> entries,
+                   std::map<std::string, std::string, std::less<>> metadata);
+  ~WeightFileWriter();
+  WeightFileWriter(const WeightFileWriter&) = delete;
+  WeightFileWriter& operator=(const WeightFileWriter&) = delete;
+
+  // The entries in the order of the file: write() is called once for each, in this order.
+  const std::vector<Entry>& entries() const { return entries_; }
+  void write(std::span<const std::byte> data);
+  void finish();
+
+ private:
+  std::filesystem::path path_, temporary_;
+  std::vector<Entry> entries_;
+  std::size_t next_ = 0;
+  int descriptor_ = -1;
+};
+
+// Metadata keys of Nestor's own files (design.md section 1).
+inline constexpr std::string_view kMetaNetwork = "nestor.network";
+inline constexpr std::string_view kMetaNumClasses = "nestor.num_classes";
+inline constexpr std::string_view kMetaSource = "nestor.source";              // gluoncv, timm, resnest, synthetic
+inline constexpr std::string_view kMetaSourceSha256 = "nestor.source_sha256";
+inline constexpr std::string_view kMetaLabels = "nestor.labels";              // JSON array of strings
+inline constexpr std::string_view kMetaPreprocess = "nestor.preprocess";      // JSON, see engine/image/preprocess.h
+inline constexpr std::string_view kMetaSynthetic = "nestor.synthetic";        // "true" for made-up weights
+
+}  // namespace nestor

@@ -1,0 +1,28 @@
+#pragma once
+// Names to tensors: what a model's weights are while it runs.
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/weights/weight_file.h"
+
+namespace nestor {
+
+// The tensors of one open weight file, by name. Immutable, so any number of threads may read it;
+// views stay valid as long as the store lives.
+class WeightStore {
+ public:
+  explicit WeightStore(WeightFile file);
+
+  // The float32 tensor of that name. Throws kBadModel, naming file and tensor, where it is absent,
+  // has another element type or another shape.
+  TensorView get(std::string_view name, const Shape& shape) const;
+
+  const WeightFile& file() const { return file_; }
+
+ private:
+  WeightFile file_;
+};
+
+}  // namespace nestor
