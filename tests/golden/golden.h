@@ -1,0 +1,46 @@
+#pragma once
+// The golden comparisons: every case that a folder of reference data lists, through the library.
+//
+//   nestor_golden DIR        DIR/classification, DIR/formats, DIR/preprocessing, ...
+//
+// Each kind of folder is one row of areas.cpp. A comparison passes, fails or is skipped (a network
+// that is not built yet, by name); a folder of an unknown kind is a failure.
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace nestor::golden {
+
+class Report {
+ public:
+  void pass(std::string_view case_name, std::string_view what, std::string_view detail = {});
+  void fail(std::string_view case_name, std::string_view what, std::string_view detail);
+  void skip(std::string_view case_name, std::string_view why);
+
+  // pass or fail
+  void check(bool ok, std::string_view case_name, std::string_view what, std::string_view detail = {});
+
+  int passed() const { return passed_; }
+  int failed() const { return failed_; }
+  int skipped() const { return skipped_; }
+
+ private:
+  int passed_ = 0, failed_ = 0, skipped_ = 0;
+};
+
+struct Area {
+  std::string_view folder;  // below the golden folder
+  // Compares every case of the folder. What it throws counts as a failure of the area.
+  void (*compare)(const std::filesystem::path& folder, Report& report);
+};
+
+std::span<const Area> areas();
+
+// One function per file tests/golden/<area>.cpp.
+void compare_classification(const std::filesystem::path& folder, Report& report);
+void compare_formats(const std::filesystem::path& folder, Report& report);
+void compare_preprocessing(const std::filesystem::path& folder, Report& report);
+
+}  // namespace nestor::golden
