@@ -22,9 +22,10 @@ template <class... Args>
 
 }  // namespace nestor
 
-#define CHECK_AS(code, cond, ...)                                              \
-  do {                                                                         \
-    if (!(cond)) [[unlikely]] ::nestor::fail(::nestor::ErrorCode::code, __VA_ARGS__); \
+#define CHECK_AS(code, cond, ...)                             \
+  do {                                                        \
+    if (!(cond)) [[unlikely]]                                 \
+      ::nestor::fail(::nestor::ErrorCode::code, __VA_ARGS__); \
   } while (false)
 
 #define CHECK(cond, ...) CHECK_AS(kInternal, cond, __VA_ARGS__)

@@ -18,7 +18,8 @@ class CheckedSize {
 
   // A negative number counts as overflowed: no size is negative.
   template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer>>>
-  constexpr CheckedSize(Integer value)  // NOLINT(google-explicit-constructor): sizes mix with integers
+  constexpr CheckedSize(
+      Integer value)  // NOLINT(google-explicit-constructor): sizes mix with integers
       : value_(static_cast<std::uint64_t>(value)), overflowed_(value < Integer{0}) {}
 
   constexpr bool overflowed() const { return overflowed_; }

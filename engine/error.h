@@ -1,6 +1,7 @@
 #pragma once
 // The one exception type of the library. Everything that can go wrong is thrown as an Error whose
-// code says whose fault it is; the commands turn the code into their exit code (design.md section 7).
+// code says whose fault it is; the commands turn the code into their exit code (design.md section
+// 7).
 
 #include <stdexcept>
 #include <string>

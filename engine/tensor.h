@@ -48,7 +48,8 @@ class Shape {
   std::int64_t& operator[](std::size_t idx) { return dims_[idx]; }
   std::span<const std::int64_t> dims() const { return dims_; }
 
-  // Product of all extents; 1 for rank 0. The shape must be known to be sane (CheckedSize is for others).
+  // Product of all extents; 1 for rank 0. The shape must be known to be sane (CheckedSize is for
+  // others).
   std::int64_t num_elements() const;
 
   // "[1, 64, 56, 56]"

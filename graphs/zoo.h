@@ -16,8 +16,8 @@ class GraphBuilder;
 
 // How the published figures of a network were measured (spec/classification.md section 5).
 struct EvaluationSetting {
-  int input_size = 224;        // pixels a side, after cropping
-  double crop_ratio = 0.875;   // input_size / short side after resizing (gluoncv, timm)
+  int input_size = 224;       // pixels a side, after cropping
+  double crop_ratio = 0.875;  // input_size / short side after resizing (gluoncv, timm)
   std::string_view timm_interpolation = "bilinear";  // Pillow kernel of timm's setting
   double timm_crop_ratio = 0.875;
 };
@@ -27,10 +27,11 @@ struct NetworkOptions {
 };
 
 struct Network {
-  std::string_view name;         // "resnest50", as GluonCV spells it
-  std::string_view family;       // "resnest", "resnet": picks the rename tables of the converter
+  std::string_view name;    // "resnest50", as GluonCV spells it
+  std::string_view family;  // "resnest", "resnet": picks the rename tables of the converter
   EvaluationSetting evaluation;
-  // Adds the network to the builder, from its input (normalised float32 [n, 3, h, w]) to "logits".
+  // Adds the network to the builder, from its input (value 0, normalised float32 [n, 3, h, w]) to
+  // its outputs ("logits" for classifiers).
   void (*build)(GraphBuilder& builder, const Network& network, const NetworkOptions& options);
 };
 

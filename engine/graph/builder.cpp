@@ -54,6 +54,12 @@ void GraphBuilder::tap(std::string_view name, ValueId value) {
   graph_.taps.insert_or_assign(std::string(name), value);
 }
 
+void GraphBuilder::tap_alias(std::string_view name, std::string_view existing) {
+  const auto found = graph_.taps.find(existing);
+  CHECK(found != graph_.taps.end(), "tap {}: there is no {}", name, existing);
+  tap(name, found->second);
+}
+
 Graph GraphBuilder::finish() { return std::exchange(graph_, {}); }
 
 }  // namespace nestor

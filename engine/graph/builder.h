@@ -41,6 +41,9 @@ class GraphBuilder {
   // of its own.
   void tap(std::string_view name, ValueId value);
 
+  // A second name for an existing tap.
+  void tap_alias(std::string_view name, std::string_view existing);
+
   const Shape& shape(ValueId value) const { return graph_.desc(value).shape; }
 
   // The current scope's path with `name` appended: "layer1.0.conv1".

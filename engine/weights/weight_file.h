@@ -1,7 +1,8 @@
 #pragma once
 // The weight format, defined once: safetensors (github.com/huggingface/safetensors, README.md).
 //
-//   u64 N | N bytes of JSON {"name": {"dtype", "shape", "data_offsets"}, "__metadata__": {..}} | data
+//   u64 N | N bytes of JSON {"name": {"dtype", "shape", "data_offsets"}, "__metadata__": {..}} |
+//   data
 //
 // Files are hostile: every size is checked against the bytes present before it is used.
 
@@ -47,9 +48,9 @@ class WeightFile {
   static WeightFile open(const std::filesystem::path& path);
   static WeightFile parse(std::span<const std::byte> bytes, std::string name);
 
-  const std::string& name() const { return name_; }             // of the file, for messages
+  const std::string& name() const { return name_; }               // of the file, for messages
   const std::vector<Entry>& entries() const { return entries_; }  // in the order of their data
-  const Entry* find(std::string_view name) const;               // null where there is none
+  const Entry* find(std::string_view name) const;                 // null where there is none
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
 
  private:
@@ -71,7 +72,8 @@ class WeightFileWriter {
     Shape shape;
   };
 
-  // The tensors are laid out by descending element size, then by name, as safetensors' own writer does.
+  // The tensors are laid out by descending element size, then by name, as safetensors' own writer
+  // does.
   WeightFileWriter(const std::filesystem::path& path, std::vector<Entry> entries,
                    std::map<std::string, std::string, std::less<>> metadata);
   ~WeightFileWriter();
@@ -93,10 +95,13 @@ class WeightFileWriter {
 // Metadata keys of Nestor's own files (design.md section 1).
 inline constexpr std::string_view kMetaNetwork = "nestor.network";
 inline constexpr std::string_view kMetaNumClasses = "nestor.num_classes";
-inline constexpr std::string_view kMetaSource = "nestor.source";              // gluoncv, timm, resnest, synthetic
+inline constexpr std::string_view kMetaSource =
+    "nestor.source";  // gluoncv, timm, resnest, synthetic
 inline constexpr std::string_view kMetaSourceSha256 = "nestor.source_sha256";
-inline constexpr std::string_view kMetaLabels = "nestor.labels";              // JSON array of strings
-inline constexpr std::string_view kMetaPreprocess = "nestor.preprocess";      // JSON, see engine/image/preprocess.h
-inline constexpr std::string_view kMetaSynthetic = "nestor.synthetic";        // "true" for made-up weights
+inline constexpr std::string_view kMetaLabels = "nestor.labels";  // JSON array of strings
+inline constexpr std::string_view kMetaPreprocess =
+    "nestor.preprocess";  // JSON, see engine/image/preprocess.h
+inline constexpr std::string_view kMetaSynthetic =
+    "nestor.synthetic";  // "true" for made-up weights
 
 }  // namespace nestor

@@ -1,0 +1,119 @@
+#include "engine/ops/convolution/convolution.h"
+
+#include <fmt/format.h>
+
+#include "engine/check.h"
+
+namespace nestor {
+
+namespace {
+
+std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+  const auto& p = params<ConvolutionParams>(node);
+  const std::size_t expected = 2 + std::size_t{p.has_bias} + std::size_t{p.has_residual};
+  CHECK(inputs.size() == expected, "{}: {} inputs, expected {}", node.name, inputs.size(),
+        expected);
+  const Shape& src = inputs[0].shape;
+  const Shape& weight = inputs[1].shape;
+  CHECK(src.rank() == 4 && weight.rank() == 4, "{}: src {} and weight {} must have four dimensions",
+        node.name, src.to_string(), weight.to_string());
+  CHECK(p.groups > 0 && weight[1] * p.groups == src[1] && weight[0] % p.groups == 0,
+        "{}: src has {} channels, weight {} in {} groups expects {}", node.name, src[1],
+        weight.to_string(), p.groups, weight[1] * p.groups);
+  Shape dst{src[0], weight[0], 0, 0};
+  for (const std::size_t axis : {std::size_t{2}, std::size_t{3}}) {
+    const std::int64_t reach = p.dilation * (weight[axis] - 1) + 1;
+    const std::int64_t padded = src[axis] + 2 * p.pad;
+    CHECK(padded >= reach, "{}: the filter reaches over {} pixels, the padded src has {}",
+          node.name, reach, padded);
+    dst[axis] = (padded - reach) / p.stride + 1;
+  }
+  CHECK(!p.has_bias || inputs[2].shape == Shape{weight[0]}, "{}: bias is {}, expected [{}]",
+        node.name, inputs[2].shape.to_string(), weight[0]);
+  CHECK(!p.has_residual || inputs.back().shape == dst, "{}: residual is {}, expected {}", node.name,
+        inputs.back().shape.to_string(), dst.to_string());
+  return {{inputs[0].dtype, dst}};
+}
+
+void reference(const Node& node, std::span<const TensorView> inputs,
+               std::span<float* const> outputs, std::span<const TensorDesc> output_descs) {
+  const auto& p = params<ConvolutionParams>(node);
+  const Shape& x = inputs[0].desc.shape;
+  const Shape& f = inputs[1].desc.shape;
+  const Shape& y = output_descs[0].shape;
+  const float* src = inputs[0].as<float>();
+  const float* weight = inputs[1].as<float>();
+  const float* bias = p.has_bias ? inputs[2].as<float>() : nullptr;
+  const float* residual = p.has_residual ? inputs.back().as<float>() : nullptr;
+  float* dst = outputs[0];
+  const std::int64_t group_outputs = y[1] / p.groups;
+  for (std::int64_t n = 0; n < y[0]; ++n) {
+    for (std::int64_t k = 0; k < y[1]; ++k) {
+      const std::int64_t first_channel = k / group_outputs * f[1];
+      for (std::int64_t out_row = 0; out_row < y[2]; ++out_row) {
+        for (std::int64_t out_col = 0; out_col < y[3]; ++out_col) {
+          double sum = bias != nullptr ? bias[k] : 0.0;
+          for (std::int64_t c = 0; c < f[1]; ++c) {
+            for (std::int64_t r = 0; r < f[2]; ++r) {
+              const std::int64_t row = out_row * p.stride - p.pad + r * p.dilation;
+              if (row < 0 || row >= x[2]) continue;
+              for (std::int64_t s = 0; s < f[3]; ++s) {
+                const std::int64_t col = out_col * p.stride - p.pad + s * p.dilation;
+                if (col < 0 || col >= x[3]) continue;
+                const float pixel = src[((n * x[1] + first_channel + c) * x[2] + row) * x[3] + col];
+                sum += double{pixel} * weight[((k * f[1] + c) * f[2] + r) * f[3] + s];
+              }
+            }
+          }
+          const std::int64_t idx = ((n * y[1] + k) * y[2] + out_row) * y[3] + out_col;
+          if (residual != nullptr) sum += residual[idx];
+          dst[idx] = static_cast<float>(p.relu && sum < 0 ? 0.0 : sum);
+        }
+      }
+    }
+  }
+}
+
+std::int64_t multiply_adds(const Node&, std::span<const TensorDesc> inputs,
+                           std::span<const TensorDesc> outputs) {
+  const Shape& weight = inputs[1].shape;
+  return outputs[0].shape.num_elements() * weight[1] * weight[2] * weight[3];
+}
+
+std::string describe(const Node& node) {
+  const auto& p = params<ConvolutionParams>(node);
+  std::string text = fmt::format("s{} p{}", p.stride, p.pad);
+  if (p.dilation != 1) text += fmt::format(" d{}", p.dilation);
+  if (p.groups != 1) text += fmt::format(" g{}", p.groups);
+  if (p.has_bias) text += " +bias";
+  if (p.has_residual) text += " +residual";
+  if (p.relu) text += " relu";
+  return text;
+}
+
+}  // namespace
+
+const Op& convolution_op() {
+  static const Op op{"convolution", infer, reference, multiply_adds, describe};
+  return op;
+}
+
+ValueId convolution(GraphBuilder& builder, ValueId src, std::string_view name,
+                    const ConvolutionSpec& spec) {
+  std::vector<ValueId> inputs{src};
+  {
+    const GraphBuilder::Scope scope(builder, name);
+    const std::int64_t group_channels = builder.shape(src)[1] / spec.groups;
+    inputs.push_back(
+        builder.weight("weight", {spec.channels, group_channels, spec.kernel, spec.kernel}));
+    if (spec.bias) inputs.push_back(builder.weight("bias", {spec.channels}));
+  }
+  const ConvolutionParams params{.stride = spec.stride,
+                                 .pad = spec.pad,
+                                 .dilation = spec.dilation,
+                                 .groups = spec.groups,
+                                 .has_bias = spec.bias};
+  return builder.add(convolution_op(), params, std::move(inputs), name);
+}
+
+}  // namespace nestor

@@ -1,0 +1,34 @@
+#include "engine/ops/relu/relu.h"
+
+#include "engine/check.h"
+#include "engine/ops/registry.h"
+
+namespace nestor {
+
+namespace {
+
+std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+  CHECK(inputs.size() == 1, "{}: {} inputs, expected 1", node.name, inputs.size());
+  return {inputs[0]};
+}
+
+void reference(const Node&, std::span<const TensorView> inputs, std::span<float* const> outputs,
+               std::span<const TensorDesc> output_descs) {
+  const float* src = inputs[0].as<float>();
+  for (std::int64_t i = 0; i < output_descs[0].shape.num_elements(); ++i) {
+    outputs[0][i] = src[i] < 0 ? 0 : src[i];
+  }
+}
+
+}  // namespace
+
+const Op& relu_op() {
+  static const Op op{"relu", infer, reference, no_multiply_adds, no_description};
+  return op;
+}
+
+ValueId relu(GraphBuilder& builder, ValueId src, std::string_view name) {
+  return builder.add(relu_op(), {}, {src}, name);
+}
+
+}  // namespace nestor

@@ -1,0 +1,32 @@
+#pragma once
+// ResNeSt (arXiv:2004.08955): ResNet-D with split attention. See resnest.cpp.
+
+#include "graphs/blocks.h"
+#include "graphs/zoo.h"
+
+namespace nestor {
+
+struct ResNestConfig {
+  int layers[4] = {3, 4, 6, 3};
+  int stem_width = 32;
+  int radix = 2;
+  int cardinality = 1;
+  int bottleneck_width = 64;
+  bool avd_first =
+      false;  // the AVD pool before the split-attention convolution ("fast") or after it
+};
+
+// Null where the name is not a ResNeSt. Names: resnest50, resnest50_fast_2s1x64d, ...
+const ResNestConfig* find_resnest(std::string_view name);
+
+// Values after each stage, C2 to C5 in the terms of detectors; taps "layer1" to "layer4", and
+// "layerK.attention", the attention weights of each stage's first block.
+struct ResNestStages {
+  ValueId stage[4];
+};
+ResNestStages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
+                               Dilation dilation);
+
+void build_resnest(GraphBuilder& builder, const Network& network, const NetworkOptions& options);
+
+}  // namespace nestor

@@ -1,0 +1,96 @@
+// ResNet-101 in three variants: the backbones of GluonCV's detectors (v1d) and segmenters (v1s).
+//
+//   block    x -> conv1 1x1 -> conv2 3x3, stride here -> conv3 1x1 -> + shortcut -> ReLU
+//
+//   v1b   stem 7x7 with 64 channels,       shortcut 1x1 with stride
+//   v1d   deep stem of width 32,           shortcut average pool, then 1x1
+//   v1s   deep stem of width 64,           shortcut 1x1 with stride
+//
+// Source: dmlc/gluon-cv:gluoncv/model_zoo/resnetv1b.py@v0.7.0.
+
+#include "graphs/resnet.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/check.h"
+#include "engine/ops/add/add.h"
+#include "engine/ops/relu/relu.h"
+
+namespace nestor {
+
+namespace {
+
+constexpr int kExpansion = 4;
+
+struct Named {
+  std::string_view name;
+  ResNetConfig config;
+};
+
+constexpr Named kConfigs[] = {
+    {"resnet101_v1b", {}},
+    {"resnet101_v1d", {.deep_stem_width = 32, .avg_down = true}},
+    {"resnet101_v1s", {.deep_stem_width = 64}},
+};
+
+ValueId plain_stem(GraphBuilder& builder, ValueId src) {
+  const ConvolutionSpec spec{.channels = 64, .kernel = 7, .stride = 2, .pad = 3};
+  return stem_pool(builder, conv_norm(builder, src, "conv1", "bn1", spec, true));
+}
+
+ValueId shortcut(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
+                 std::int64_t channels, int stride) {
+  if (stride == 1 && builder.shape(src)[1] == channels) return src;
+  if (config.avg_down) return pooled_shortcut(builder, src, channels, stride);
+  return conv_norm(builder, src, "downsample.0", "downsample.1",
+                   {.channels = channels, .stride = stride}, false);
+}
+
+ValueId bottleneck(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
+                   std::int64_t planes, int stride, int dilation) {
+  ValueId x = conv_norm(builder, src, "conv1", "bn1", {.channels = planes}, true);
+  const ConvolutionSpec conv2{
+      .channels = planes, .kernel = 3, .stride = stride, .pad = dilation, .dilation = dilation};
+  x = conv_norm(builder, x, "conv2", "bn2", conv2, true);
+  x = conv_norm(builder, x, "conv3", "bn3", {.channels = kExpansion * planes}, false);
+  const ValueId skip = shortcut(builder, src, config, kExpansion * planes, stride);
+  return relu(builder, add(builder, x, skip, "sum"), "relu");
+}
+
+}  // namespace
+
+const ResNetConfig* find_resnet(std::string_view name) {
+  const auto* found = std::ranges::find(kConfigs, name, &Named::name);
+  return found == std::end(kConfigs) ? nullptr : &found->config;
+}
+
+ResNetStages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
+                             Dilation dilation) {
+  ResNetStages stages{};
+  ValueId x = config.deep_stem_width > 0 ? deep_stem(builder, src, config.deep_stem_width)
+                                         : plain_stem(builder, src);
+  for (int idx = 0; idx < 4; ++idx) {
+    const Stage shape = stage(idx, dilation);
+    const std::string name = fmt::format("layer{}", idx + 1);
+    const GraphBuilder::Scope stage_scope(builder, name);
+    for (int i = 0; i < config.layers[idx]; ++i) {
+      const GraphBuilder::Scope block_scope(builder, std::to_string(i));
+      x = bottleneck(builder, x, config, std::int64_t{64} << idx, i == 0 ? shape.stride : 1,
+                     i == 0 ? shape.first_dilation : shape.dilation);
+    }
+    builder.tap(name, x);
+    stages.stage[idx] = x;
+  }
+  return stages;
+}
+
+void build_resnet(GraphBuilder& builder, const Network& network, const NetworkOptions& options) {
+  const ResNetConfig* config = find_resnet(network.name);
+  CHECK(config != nullptr, "{} is not a ResNet", network.name);
+  const ResNetStages stages = resnet_backbone(builder, 0, *config, Dilation::kNone);
+  classification_head(builder, stages.stage[3], options.num_classes);
+}
+
+}  // namespace nestor

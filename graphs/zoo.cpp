@@ -1,0 +1,81 @@
+#include "graphs/zoo.h"
+
+#include <algorithm>
+
+#include "engine/check.h"
+#include "engine/graph/builder.h"
+#include "graphs/resnest.h"
+#include "graphs/resnet.h"
+
+namespace nestor {
+
+namespace {
+
+constexpr int kSmallestSide = 32;
+
+constexpr EvaluationSetting k224{};
+constexpr EvaluationSetting k256{.input_size = 256};
+constexpr EvaluationSetting k320{
+    .input_size = 320, .timm_interpolation = "bicubic", .timm_crop_ratio = 0.909};
+constexpr EvaluationSetting k416{
+    .input_size = 416, .timm_interpolation = "bicubic", .timm_crop_ratio = 0.928};
+
+constexpr Network kNetworks[] = {
+    {"resnest14", "resnest", k224, build_resnest},
+    {"resnest26", "resnest", k224, build_resnest},
+    {"resnest50", "resnest", k224, build_resnest},
+    {"resnest101", "resnest", k256, build_resnest},
+    {"resnest200", "resnest", k320, build_resnest},
+    {"resnest269", "resnest", k416, build_resnest},
+    {"resnest50_fast_1s1x64d", "resnest", k224, build_resnest},
+    {"resnest50_fast_2s1x64d", "resnest", k224, build_resnest},
+    {"resnest50_fast_4s1x64d", "resnest", k224, build_resnest},
+    {"resnest50_fast_1s2x40d", "resnest", k224, build_resnest},
+    {"resnest50_fast_2s2x40d", "resnest", k224, build_resnest},
+    {"resnest50_fast_4s2x40d", "resnest", k224, build_resnest},
+    {"resnest50_fast_1s4x24d", "resnest", k224, build_resnest},
+    {"resnet101_v1b", "resnet", k224, build_resnet},
+    {"resnet101_v1d", "resnet", k224, build_resnet},
+    {"resnet101_v1s", "resnet", k224, build_resnet},
+};
+
+}  // namespace
+
+std::span<const Network> networks() { return kNetworks; }
+
+const Network* find_network(std::string_view name) {
+  const auto* found = std::ranges::find(kNetworks, name, &Network::name);
+  return found == std::end(kNetworks) ? nullptr : found;
+}
+
+Graph build_graph(const Network& network, const NetworkOptions& options, const Shape& input) {
+  CHECK_AS(kBadInput, input.rank() == 4 && input[0] > 0 && input[1] == 3,
+           "{}: the input is {}, expected [batch, 3, height, width]", network.name,
+           input.to_string());
+  CHECK_AS(kBadInput, input[2] >= kSmallestSide && input[3] >= kSmallestSide,
+           "{}: the input is {} x {} pixels, the smallest side is {}", network.name, input[3],
+           input[2], kSmallestSide);
+  GraphBuilder builder;
+  builder.input("input", {DType::kFloat32, input});
+  network.build(builder, network, options);
+  return builder.finish();
+}
+
+std::vector<Parameter> parameters(const Network& network, const NetworkOptions& options) {
+  const int size = network.evaluation.input_size;
+  const Graph graph = build_graph(network, options, {1, 3, size, size});
+  std::vector<Parameter> result;
+  for (const Value& value : graph.values) {
+    if (value.kind == Value::Kind::kWeight) result.push_back({value.name, value.desc.shape});
+  }
+  return result;
+}
+
+std::int64_t multiply_adds(const Network& network, int height, int width) {
+  const Graph graph = build_graph(network, {}, {1, 3, height, width});
+  std::int64_t total = 0;
+  for (const Node& node : graph.nodes) total += multiply_adds(graph, node);
+  return total;
+}
+
+}  // namespace nestor
