@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,14 +20,18 @@
 
 namespace nestor {
 
-// A file mapped into memory for reading; unmapped with the last copy.
+// A file mapped into memory for reading; unmapped with the last copy. Others must not shorten it
+// meanwhile: the system answers reads beyond a mapped file's end with a signal.
 class MappedFile {
  public:
-  // Throws kBadInput, naming the file, where it cannot be read.
+  // Throws kBadInput, naming the file, where it is not a regular file or cannot be read.
   static MappedFile open(const std::filesystem::path& path);
 
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::string& name() const { return name_; }
+
+  // What keeps bytes() alive, for those who hand out views of them.
+  const std::shared_ptr<const void>& owner() const { return mapping_; }
 
  private:
   std::string name_;
@@ -34,7 +39,13 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-// A safetensors file, opened and checked. Data may be unaligned; see aligned().
+// The format's name of an element type ("F32"), and back; nothing for types that Nestor does not
+// know, such as F8_E4M3.
+std::string_view safetensors_name(DType dtype);
+std::optional<DType> dtype_of(std::string_view safetensors_name);
+
+// A safetensors file, opened and checked. The tensors' bytes lie where the file has them, in older
+// files at odd addresses; WeightStore aligns what the engine reads. Copies share the file.
 class WeightFile {
  public:
   struct Entry {
@@ -46,6 +57,8 @@ class WeightFile {
 
   // Throws kBadModel, naming file and reason, for anything that is not a sound safetensors file.
   static WeightFile open(const std::filesystem::path& path);
+
+  // The same for bytes in memory, which must outlive the result and all copies of it.
   static WeightFile parse(std::span<const std::byte> bytes, std::string name);
 
   const std::string& name() const { return name_; }               // of the file, for messages
@@ -63,7 +76,9 @@ class WeightFile {
 
 // Writes a safetensors file tensor by tensor, so that no more than one is in memory at a time.
 // The file appears under its name only when finish() has succeeded (temporary file in the same
-// folder, fsync, rename); a writer destroyed before that leaves nothing behind.
+// folder, fsync, rename); a writer destroyed before that leaves nothing behind. A symbolic link is
+// followed. Throws kInternal, naming the file, where the system refuses, kUsage where the name
+// belongs to something that is not a regular file.
 class WeightFileWriter {
  public:
   struct Entry {
@@ -86,9 +101,12 @@ class WeightFileWriter {
   void finish();
 
  private:
+  void create_temporary();
+  void write_bytes(std::span<const std::byte> data);
+
   std::filesystem::path path_, temporary_;
   std::vector<Entry> entries_;
-  std::size_t next_ = 0;
+  std::size_t next_entry_idx_ = 0;
   int descriptor_ = -1;
 };
 

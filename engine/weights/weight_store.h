@@ -1,9 +1,11 @@
 #pragma once
 // Names to tensors: what a model's weights are while it runs.
 
-#include <memory>
+#include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/weights/weight_file.h"
 
@@ -15,14 +17,16 @@ class WeightStore {
  public:
   explicit WeightStore(WeightFile file);
 
-  // The float32 tensor of that name. Throws kBadModel, naming file and tensor, where it is absent,
-  // has another element type or another shape.
+  // The float32 tensor of that name, aligned for its type. Throws kBadModel, naming file and
+  // tensor, where it is absent, has another element type or another shape.
   TensorView get(std::string_view name, const Shape& shape) const;
 
   const WeightFile& file() const { return file_; }
 
  private:
   WeightFile file_;
+  std::map<std::string, std::vector<std::byte>, std::less<>>
+      realigned_;  // copies of unaligned tensors
 };
 
 }  // namespace nestor

@@ -1,0 +1,63 @@
+#include <algorithm>
+#include <iterator>
+
+#include "engine/weights/safetensors_header.h"
+#include "engine/weights/weight_file.h"
+
+namespace nestor {
+
+namespace {
+
+struct ElementType {
+  std::string_view name;
+  unsigned bits;
+  std::optional<DType> dtype;
+};
+
+const ElementType kElementTypes[] = {
+    {"F32", 32, DType::kFloat32},
+    {"F16", 16, DType::kFloat16},
+    {"BF16", 16, DType::kBFloat16},
+    {"F64", 64, DType::kFloat64},
+    {"I8", 8, DType::kInt8},
+    {"I16", 16, DType::kInt16},
+    {"I32", 32, DType::kInt32},
+    {"I64", 64, DType::kInt64},
+    {"U8", 8, DType::kUInt8},
+    {"U16", 16, DType::kUInt16},
+    {"U32", 32, DType::kUInt32},
+    {"U64", 64, DType::kUInt64},
+    {"BOOL", 8, DType::kBool},
+    {"C64", 64, {}},
+    {"F8_E5M2", 8, {}},
+    {"F8_E4M3", 8, {}},
+    {"F8_E8M0", 8, {}},
+    {"F8_E4M3FNUZ", 8, {}},
+    {"F8_E5M2FNUZ", 8, {}},
+    {"F6_E2M3", 6, {}},
+    {"F6_E3M2", 6, {}},
+    {"F4", 4, {}},
+};
+
+const ElementType* find_element_type(std::string_view name) {
+  const auto found = std::ranges::find(kElementTypes, name, &ElementType::name);
+  return found == std::end(kElementTypes) ? nullptr : found;
+}
+
+}  // namespace
+
+std::string_view safetensors_name(DType dtype) {
+  return std::ranges::find(kElementTypes, dtype, &ElementType::dtype)->name;
+}
+
+std::optional<DType> dtype_of(std::string_view safetensors_name) {
+  const ElementType* type = find_element_type(safetensors_name);
+  return type ? type->dtype : std::nullopt;
+}
+
+std::optional<unsigned> safetensors_bits(std::string_view dtype) {
+  const ElementType* type = find_element_type(dtype);
+  return type ? std::optional(type->bits) : std::nullopt;
+}
+
+}  // namespace nestor
