@@ -80,8 +80,8 @@ WeightFile WeightFile::parse(std::span<const std::byte> bytes, std::string name)
 
   SafetensorsHeader header = parse_safetensors_header(text, file.name_);
   for (const SafetensorsEntry& entry : header.entries) check_size(entry, file.name_);
-  std::ranges::stable_sort(header.entries, {}, [](const SafetensorsEntry& entry) {
-    return std::tuple(entry.data_begin, entry.data_end);
+  std::ranges::sort(header.entries, {}, [](const SafetensorsEntry& entry) {
+    return std::tuple(entry.data_begin, entry.data_end, std::string_view(entry.name));
   });
   check_cover(header.entries, data.size(), file.name_);
 
