@@ -1,0 +1,100 @@
+#pragma once
+// What a device must offer to the planner and the session.
+//
+// Choosing (planning) is apart from running: choose() decides on a variant and needs no weights
+// and, for CUDA, no GPU; load() and bind() then make the step ready; run() only runs.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/graph/constants.h"
+#include "engine/graph/graph.h"
+#include "engine/plan/plan.h"
+
+namespace nestor {
+
+// Where one step finds its data: one pointer an input (null for constants), one an output.
+struct StepPointers {
+  std::vector<void*> inputs;
+  std::vector<void*> outputs;
+  void* workspace = nullptr;
+};
+
+// A thread's means to run steps: thread count on the CPU, a stream on a GPU.
+class ExecutionContext {
+ public:
+  virtual ~ExecutionContext() = default;
+
+  // Called before and after the steps of one run.
+  virtual void begin() = 0;
+  virtual void end() = 0;
+};
+
+// One step made ready to run. Belongs to one session.
+class StepKernel {
+ public:
+  virtual ~StepKernel() = default;
+
+  // Fetches and prepacks the step's constants, or finds them packed already. `inputs` are the
+  // values that the node reads.
+  virtual void load(const Constants& constants, std::span<const ValueId> inputs) = 0;
+
+  virtual void bind(const StepPointers& pointers) = 0;
+
+  // Allocates nothing.
+  virtual void run(ExecutionContext& context) = 0;
+};
+
+struct StepRequest {
+  const Graph& graph;
+  const Node& node;
+  std::span<const BufferFormat> available;  // the format that each input has now; constants: any
+  Precision precision;
+  int threads;
+};
+
+struct StepChoice {
+  std::string variant;
+  std::vector<BufferFormat> inputs;  // in which each input is wanted
+  BufferFormat output;
+  int inplace_input = -1;  // the output is written over this input; -1: into a buffer of its own
+  std::size_t workspace_bytes = 0;
+  std::unique_ptr<StepKernel> kernel;
+};
+
+// One model's weights on one device. Shared by all sessions of the model: every function may be
+// called from any thread.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual std::string_view name() const = 0;
+
+  // Throws kUnsupported where the device cannot compute in that precision.
+  virtual void require(Precision precision) const = 0;
+
+  // The first variant of the node's op that can do it; no kernel where there is none.
+  virtual StepChoice choose(const StepRequest& request) = 0;
+
+  // Copies a tensor from one format to another.
+  virtual StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
+                                       int threads) = 0;
+
+  // Whether a tensor of that shape has the same bytes in both formats.
+  virtual bool same_bytes(const Shape& shape, BufferFormat a, BufferFormat b) const = 0;
+
+  virtual std::size_t buffer_bytes(const Shape& shape, BufferFormat format) const = 0;
+
+  virtual std::unique_ptr<ExecutionContext> make_context(int threads) = 0;
+
+  // Device memory, aligned to kArenaAlignment and zeroed.
+  virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
+};
+
+// Opens a device by name: "cpu". Throws kUnsupported, saying what there is.
+std::unique_ptr<Backend> open_backend(std::string_view device);
+
+}  // namespace nestor

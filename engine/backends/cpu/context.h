@@ -1,0 +1,41 @@
+#pragma once
+// What a session's thread runs CPU steps with.
+
+#include <omp.h>
+
+#include <optional>
+
+#include "engine/backend.h"
+#include "engine/backends/cpu/onednn.h"
+
+namespace nestor::cpu {
+
+class CpuContext : public ExecutionContext {
+ public:
+  explicit CpuContext(int threads) : threads_(threads), stream_(engine()) {}
+
+  void begin() override { scope_.emplace(threads_); }
+  void end() override { scope_.reset(); }
+
+  int threads() const { return threads_; }
+  const dnnl::stream& stream() const { return stream_; }
+
+ private:
+  int threads_;
+  dnnl::stream stream_;
+  std::optional<ThreadScope> scope_;
+};
+
+// Calls work(i) for i in [0, count) in the OpenMP team that oneDNN uses too: a second pool beside
+// it would spin against it. Which thread runs which i never shows in a result.
+template <class Work>
+void parallel_for(int threads, std::int64_t count, const Work& work) {
+  if (threads == 1 || count == 1) {
+    for (std::int64_t i = 0; i < count; ++i) work(i);
+    return;
+  }
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (std::int64_t i = 0; i < count; ++i) work(i);
+}
+
+}  // namespace nestor::cpu

@@ -1,0 +1,125 @@
+#include "engine/backends/cpu/cpu_backend.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "engine/backends/cpu/context.h"
+#include "engine/check.h"
+#include "engine/plan/memory_planner.h"
+
+namespace nestor {
+
+namespace {
+
+bool has_bf16() {
+  const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  return (effective & wanted) == wanted;
+}
+
+}  // namespace
+
+void CpuBackend::require(Precision precision) const {
+  if (precision == Precision::kFp32) return;
+  CHECK_AS(kUnsupported, precision == Precision::kBf16,
+           "the CPU device computes in fp32 and bf16, not in {}", to_string(precision));
+  CHECK_AS(kUnsupported, has_bf16(), "bf16 needs a CPU with AVX512_BF16, which this one lacks");
+}
+
+BufferFormat CpuBackend::activation_format(Precision precision) {
+  return {precision == Precision::kBf16 ? DType::kBFloat16 : DType::kFloat32,
+          cpu::blocked_layout()};
+}
+
+StepChoice CpuBackend::choose(const StepRequest& request) {
+  const cpu::ThreadScope threads(request.threads);
+  for (const CpuVariants& row : cpu_variants()) {
+    if (row.op != request.node.op) continue;
+    for (const CpuVariant& variant : row.variants) {
+      StepChoice choice = variant.choose(request, *this);
+      if (choice.kernel == nullptr) continue;
+      if (choice.variant.empty()) choice.variant = variant.name;
+      return choice;
+    }
+  }
+  return {};
+}
+
+StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
+                                         int threads) {
+  const cpu::ThreadScope scope(threads);
+  const dnnl::memory::desc src = cpu::descriptor(shape, from);
+  const dnnl::memory::desc dst = cpu::descriptor(shape, to);
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const dnnl::reorder::primitive_desc reorder(cpu::engine(), src, cpu::engine(), dst, attributes);
+  StepChoice choice{.variant = "onednn_reorder",
+                    .inputs = {from},
+                    .output = to,
+                    .workspace_bytes = reorder.scratchpad_desc().get_size()};
+  choice.kernel = std::make_unique<cpu::PrimitiveKernel>(
+      dnnl::reorder(reorder), std::vector<cpu::PrimitiveKernel::Argument>{{DNNL_ARG_FROM, src}},
+      cpu::PrimitiveKernel::Argument{DNNL_ARG_TO, dst}, reorder.scratchpad_desc());
+  return choice;
+}
+
+bool CpuBackend::same_bytes(const Shape& shape, BufferFormat a, BufferFormat b) const {
+  if (a == b) return true;
+  const dnnl::memory::dims dims = cpu::dims4(shape);
+  const bool one_pixel = dims[2] == 1 && dims[3] == 1;
+  const auto blocks_fit = [&](Layout layout) {
+    if (layout == Layout::kNchw8c) return dims[1] % 8 == 0;
+    return layout != Layout::kNchw16c || dims[1] % 16 == 0;
+  };
+  return a.dtype == b.dtype && one_pixel && blocks_fit(a.layout) && blocks_fit(b.layout);
+}
+
+std::size_t CpuBackend::buffer_bytes(const Shape& shape, BufferFormat format) const {
+  if (format.layout == Layout::kPlain) {
+    return static_cast<std::size_t>(shape.num_elements()) * size_bytes(format.dtype);
+  }
+  return cpu::descriptor(shape, format).get_size();
+}
+
+std::unique_ptr<ExecutionContext> CpuBackend::make_context(int threads) {
+  return std::make_unique<cpu::CpuContext>(threads);
+}
+
+std::shared_ptr<void> CpuBackend::allocate(std::size_t bytes) {
+  const std::size_t rounded = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+  void* const memory = std::aligned_alloc(kArenaAlignment, rounded);
+  CHECK_AS(kOutOfMemory, memory != nullptr, "no memory for an arena of {} bytes", rounded);
+  std::memset(memory, 0, rounded);
+  return {memory, std::free};
+}
+
+std::optional<dnnl::memory::desc> CpuBackend::weight_layout(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = packed_.find(name);
+  if (found == packed_.end()) return std::nullopt;
+  return found->second.front().layout;
+}
+
+std::shared_ptr<const dnnl::memory> CpuBackend::packed(const std::string& name,
+                                                       const dnnl::memory::desc& layout,
+                                                       const Pack& pack) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Packed>& copies = packed_[name];
+  for (const Packed& copy : copies) {
+    if (copy.layout == layout) return copy.memory;
+  }
+  copies.push_back({layout, std::make_shared<const dnnl::memory>(pack(layout))});
+  return copies.back().memory;
+}
+
+std::size_t CpuBackend::packed_bytes() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t total = 0;
+  for (const auto& [name, copies] : packed_) {
+    for (const Packed& copy : copies) total += copy.layout.get_size();
+  }
+  return total;
+}
+
+}  // namespace nestor

@@ -1,0 +1,52 @@
+#pragma once
+// Kernels of our own for the CPU, on planes: one block of channels of one image, which the blocked
+// layouts store as h * w consecutive vectors of `block` channels. Bindings spread planes over
+// threads; a plane is always worked on by one thread, in one order, so results depend neither on
+// the number of threads nor on the batch.
+//
+// The same source is compiled for several instruction sets (plane_kernels_<isa>.cpp) and chosen at
+// run time by plane_kernels(). `storage` is float32 or bfloat16; arithmetic is float32.
+
+#include <cstdint>
+
+#include "engine/backends/cpu/onednn.h"
+
+namespace nestor::cpu {
+
+inline constexpr int kMaxBlock = 16;
+
+// Window of the AVD pool: 3x3, pad 1, divisor 9.
+struct PlanePool {
+  std::int64_t h = 0, w = 0;  // of src
+  std::int64_t out_h = 0, out_w = 0;
+  int stride = 1;
+};
+
+struct PlaneKernels {
+  int block;  // channels in a vector: 8 or 16
+
+  // sums[c] += sum over pixels of src[pixel][c]
+  void (*sum)(const void* src, std::int64_t pixels, float* sums);
+
+  // dst[pixel][c] = sum_i weights[i][c] * srcs[i][pixel][c];  weights: `count` vectors
+  void (*weighted_sum)(const void* const* srcs, const float* weights, int count,
+                       std::int64_t pixels, void* dst);
+
+  // The same, then the pool. rows: room for 3 * w vectors of float32.
+  void (*weighted_sum_pool)(const void* const* srcs, const float* weights, int count,
+                            const PlanePool& pool, float* rows, void* dst);
+
+  // dst[pixel][c] = src[pixel][c] * scale[c] + shift[c]
+  void (*affine)(const void* src, const float* scale, const float* shift, std::int64_t pixels,
+                 void* dst);
+
+  // One block of outputs of a fully connected layer, float32:
+  // dst[c] = bias[c] + sum_i src[i] * weight[i][c]
+  void (*fully_connected)(const float* src, const float* weight, const float* bias,
+                          std::int64_t inputs, float* dst);
+};
+
+// Of the instruction set that isa() names. Storage: kFloat32 or kBFloat16.
+const PlaneKernels& plane_kernels(DType storage);
+
+}  // namespace nestor::cpu

@@ -1,0 +1,173 @@
+// Included by plane_kernels_<isa>.cpp, each compiled for its instruction set, with NESTOR_ISA the
+// name of a namespace and NESTOR_BLOCK the number of channels in a vector. Vectors are those of
+// GCC and Clang; a set with narrower registers uses several for one.
+
+#include <cstring>
+
+#include "engine/backends/cpu/vector/plane_kernels.h"
+
+namespace nestor::cpu::NESTOR_ISA {
+
+namespace {
+
+constexpr int kBlock = NESTOR_BLOCK;
+
+using Vector = float __attribute__((vector_size(kBlock * 4)));
+using Bits = std::uint32_t __attribute__((vector_size(kBlock * 4)));
+using Halves = std::uint16_t __attribute__((vector_size(kBlock * 2)));
+
+struct Float32 {
+  static constexpr int kBytes = 4;
+  static Vector load(const char* from) {
+    Vector v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+  }
+  static void store(char* to, Vector v) { std::memcpy(to, &v, sizeof v); }
+};
+
+// The upper half of a float32; rounded to nearest even. Infinities stay; NaN stays NaN.
+struct BFloat16 {
+  static constexpr int kBytes = 2;
+  static Vector load(const char* from) {
+    Halves halves;
+    std::memcpy(&halves, from, sizeof halves);
+    const Bits bits = __builtin_convertvector(halves, Bits) << 16;
+    Vector v;
+    std::memcpy(&v, &bits, sizeof v);
+    return v;
+  }
+  static void store(char* to, Vector v) {
+    Bits bits;
+    std::memcpy(&bits, &v, sizeof bits);
+    const Bits rounded = (bits + (0x7FFFU + ((bits >> 16) & 1U))) >> 16;
+    const Bits quiet_nan = (bits >> 16) | 0x40U;
+    const Bits is_nan = (Bits)((bits & 0x7FFFFFFFU) > 0x7F800000U);
+    const Halves halves =
+        __builtin_convertvector((is_nan & quiet_nan) | (~is_nan & rounded), Halves);
+    std::memcpy(to, &halves, sizeof halves);
+  }
+};
+
+template <class Storage>
+Vector pixel(const void* plane, std::int64_t idx) {
+  return Storage::load(static_cast<const char*>(plane) + idx * kBlock * Storage::kBytes);
+}
+
+template <class Storage>
+void set_pixel(void* plane, std::int64_t idx, Vector v) {
+  Storage::store(static_cast<char*>(plane) + idx * kBlock * Storage::kBytes, v);
+}
+
+Vector vector_at(const float* values, std::int64_t idx) {
+  return Float32::load(reinterpret_cast<const char*>(values + idx * kBlock));
+}
+
+void set_vector(float* values, std::int64_t idx, Vector v) {
+  Float32::store(reinterpret_cast<char*>(values + idx * kBlock), v);
+}
+
+// Four chains of additions, so that they overlap.
+template <class Storage>
+void sum(const void* src, std::int64_t pixels, float* sums) {
+  Vector chains[4] = {};
+  std::int64_t i = 0;
+  for (; i + 4 <= pixels; i += 4) {
+    for (int chain = 0; chain < 4; ++chain) chains[chain] += pixel<Storage>(src, i + chain);
+  }
+  for (; i < pixels; ++i) chains[0] += pixel<Storage>(src, i);
+  const Vector total = (chains[0] + chains[1]) + (chains[2] + chains[3]);
+  set_vector(sums, 0, vector_at(sums, 0) + total);
+}
+
+template <class Storage, int kCount>
+void weighted_sum_of(const void* const* srcs, const float* weights, std::int64_t pixels,
+                     void* dst) {
+  Vector weight[kCount];
+  for (int r = 0; r < kCount; ++r) weight[r] = vector_at(weights, r);
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    Vector total = weight[0] * pixel<Storage>(srcs[0], i);
+    for (int r = 1; r < kCount; ++r) total += weight[r] * pixel<Storage>(srcs[r], i);
+    set_pixel<Storage>(dst, i, total);
+  }
+}
+
+template <class Storage>
+Vector weighted_pixel(const void* const* srcs, const float* weights, int count, std::int64_t idx) {
+  Vector total = vector_at(weights, 0) * pixel<Storage>(srcs[0], idx);
+  for (int r = 1; r < count; ++r) total += vector_at(weights, r) * pixel<Storage>(srcs[r], idx);
+  return total;
+}
+
+template <class Storage>
+void weighted_sum(const void* const* srcs, const float* weights, int count, std::int64_t pixels,
+                  void* dst) {
+  if (count == 2) return weighted_sum_of<Storage, 2>(srcs, weights, pixels, dst);
+  if (count == 4) return weighted_sum_of<Storage, 4>(srcs, weights, pixels, dst);
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    set_pixel<Storage>(dst, i, weighted_pixel<Storage>(srcs, weights, count, i));
+  }
+}
+
+// The three rows under a row of windows are kept as weighted sums, row y in rows[y mod 3].
+template <class Storage>
+void weighted_sum_pool(const void* const* srcs, const float* weights, int count,
+                       const PlanePool& pool, float* rows, void* dst) {
+  const std::int64_t row_floats = pool.w * kBlock;
+  std::int64_t next = 0;  // first row that is not in `rows` yet
+  for (std::int64_t p = 0; p < pool.out_h; ++p) {
+    const std::int64_t first = p * pool.stride - 1;
+    const std::int64_t end = first + 3 < pool.h ? first + 3 : pool.h;
+    for (next = next > first ? next : first; next < end; ++next) {
+      float* const row = rows + next % 3 * row_floats;
+      for (std::int64_t x = 0; x < pool.w; ++x) {
+        set_vector(row, x, weighted_pixel<Storage>(srcs, weights, count, next * pool.w + x));
+      }
+    }
+    for (std::int64_t q = 0; q < pool.out_w; ++q) {
+      Vector total = {};
+      for (std::int64_t y = first < 0 ? 0 : first; y < end; ++y) {
+        const float* const row = rows + y % 3 * row_floats;
+        for (std::int64_t x = q * pool.stride - 1; x < q * pool.stride + 2; ++x) {
+          if (x >= 0 && x < pool.w) total += vector_at(row, x);
+        }
+      }
+      set_pixel<Storage>(dst, p * pool.out_w + q, total / 9.0F);
+    }
+  }
+}
+
+template <class Storage>
+void affine(const void* src, const float* scale, const float* shift, std::int64_t pixels,
+            void* dst) {
+  const Vector factor = vector_at(scale, 0), summand = vector_at(shift, 0);
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    set_pixel<Storage>(dst, i, pixel<Storage>(src, i) * factor + summand);
+  }
+}
+
+void fully_connected(const float* src, const float* weight, const float* bias, std::int64_t inputs,
+                     float* dst) {
+  Vector chains[4] = {};
+  std::int64_t i = 0;
+  for (; i + 4 <= inputs; i += 4) {
+    for (int chain = 0; chain < 4; ++chain) {
+      chains[chain] += src[i + chain] * vector_at(weight, i + chain);
+    }
+  }
+  for (; i < inputs; ++i) chains[0] += src[i] * vector_at(weight, i);
+  set_vector(dst, 0, vector_at(bias, 0) + ((chains[0] + chains[1]) + (chains[2] + chains[3])));
+}
+
+template <class Storage>
+constexpr PlaneKernels kKernels = {
+    kBlock,          sum<Storage>,   weighted_sum<Storage>, weighted_sum_pool<Storage>,
+    affine<Storage>, fully_connected};
+
+}  // namespace
+
+const PlaneKernels& plane_kernels(DType storage) {
+  return storage == DType::kBFloat16 ? kKernels<BFloat16> : kKernels<Float32>;
+}
+
+}  // namespace nestor::cpu::NESTOR_ISA

@@ -1,0 +1,41 @@
+#pragma once
+// Passes: graph in, graph out. Each is one file here and one row of passes.cpp. A value that users
+// asked for (a graph output) is never fused away.
+
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "engine/graph/graph.h"
+
+namespace nestor {
+
+struct Pass {
+  std::string_view name;
+  Graph (*apply)(Graph graph);
+};
+
+// In the order in which they are applied.
+std::span<const Pass> passes();
+
+// Applies all of them. `observer`, where given, sees the graph after each.
+Graph apply_passes(Graph graph,
+                   const std::function<void(const Pass&, const Graph&)>& observer = nullptr);
+
+// convolution -> batch_norm becomes a convolution with bias; the scaled weights and the bias become
+// constants that are computed once per model.
+Graph fold_batch_norm(Graph graph);
+
+// convolution -> add becomes a convolution with residual, in the place of the add.
+Graph fuse_residual(Graph graph);
+
+// convolution [+ residual] -> relu becomes a convolution that ends with the ReLU.
+Graph fuse_relu(Graph graph);
+
+// The operators between a grouped convolution and conv3 become one split_attention.
+Graph fuse_split_attention(Graph graph);
+
+// Drops nodes whose result nobody reads.
+Graph remove_dead_nodes(Graph graph);
+
+}  // namespace nestor

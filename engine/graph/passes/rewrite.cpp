@@ -1,0 +1,69 @@
+#include "engine/graph/passes/rewrite.h"
+
+#include <iterator>
+#include <utility>
+
+namespace nestor {
+
+Rewrite::Rewrite(Graph graph)
+    : graph_(std::move(graph)),
+      producers_(producers(graph_)),
+      uses_(use_counts(graph_)),
+      readers_(graph_.values.size(), -1),
+      removed_(graph_.nodes.size(), false) {
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    for (const ValueId id : graph_.nodes[i].inputs) {
+      readers_[static_cast<std::size_t>(id)] = static_cast<int>(i);
+    }
+  }
+}
+
+std::size_t Rewrite::idx(const Node& node) const {
+  return static_cast<std::size_t>(&node - graph_.nodes.data());
+}
+
+Node* Rewrite::sole_producer(ValueId value, const Op& op) {
+  const auto id = static_cast<std::size_t>(value);
+  if (producers_[id] < 0 || uses_[id] != 1) return nullptr;
+  Node& node = graph_.nodes[static_cast<std::size_t>(producers_[id])];
+  return node.op == &op && !removed_[idx(node)] ? &node : nullptr;
+}
+
+Node* Rewrite::sole_reader(ValueId value, const Op& op) {
+  const auto id = static_cast<std::size_t>(value);
+  if (readers_[id] < 0 || uses_[id] != 1) return nullptr;
+  Node& node = graph_.nodes[static_cast<std::size_t>(readers_[id])];
+  return node.op == &op && !removed_[idx(node)] ? &node : nullptr;
+}
+
+void Rewrite::remove(const Node& node) { removed_[idx(node)] = true; }
+
+ValueId Rewrite::add_constant(const Op& op, std::any params, std::vector<ValueId> inputs,
+                              std::string name) {
+  Node node{&op, std::move(params), std::move(inputs), {}, name};
+  const std::vector<TensorDesc> outputs = op.infer(node, input_descs(graph_, node));
+  graph_.values.push_back({Value::Kind::kConstant, outputs[0], std::move(name)});
+  const auto id = static_cast<ValueId>(graph_.values.size() - 1);
+  node.outputs.push_back(id);
+  constants_.push_back(std::move(node));
+  return id;
+}
+
+void Rewrite::move(const Node& node, Node& where) {
+  for (const ValueId id : node.outputs) {
+    producers_[static_cast<std::size_t>(id)] = static_cast<int>(idx(where));
+  }
+  where = node;
+  remove(node);
+}
+
+Graph Rewrite::finish() {
+  std::vector<Node> kept = std::move(constants_);
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    if (!removed_[i]) kept.push_back(std::move(graph_.nodes[i]));
+  }
+  graph_.nodes = std::move(kept);
+  return std::move(graph_);
+}
+
+}  // namespace nestor

@@ -1,0 +1,36 @@
+#include "engine/model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "engine/backend.h"
+#include "engine/check.h"
+
+namespace nestor {
+
+namespace {
+
+void check_weights(const Graph& graph, const WeightStore& weights) {
+  std::vector<std::string> wrong;
+  for (const Value& value : graph.values) {
+    if (value.kind != Value::Kind::kWeight) continue;
+    try {
+      weights.get(value.name, value.desc.shape);
+    } catch (const Error& error) {
+      wrong.emplace_back(error.what());
+    }
+  }
+  CHECK_AS(kBadModel, wrong.empty(), "{}", fmt::join(wrong, "\n"));
+}
+
+}  // namespace
+
+Model::Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
+             std::string_view device)
+    : graph_(std::move(graph)), weights_(std::move(weights)), backend_(open_backend(device)) {
+  check_weights(graph_(nominal_input), weights_);
+}
+
+Model::~Model() = default;
+
+}  // namespace nestor

@@ -1,0 +1,39 @@
+#pragma once
+// A network with its weights, ready to be run by any number of sessions.
+// A public header: standard library only.
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "engine/graph/graph.h"
+#include "engine/weights/weight_store.h"
+
+namespace nestor {
+
+class Backend;
+
+// A network's graph for inputs of that shape; throws kBadInput for shapes that it cannot take.
+using GraphFunction = std::function<Graph(const Shape& input)>;
+
+// Immutable: any number of sessions, in any threads, share one model, and keep it alive. Weights
+// are read from the mapped file, prepacked when a first plan needs them, and shared from then on.
+class Model {
+ public:
+  // Checks that the file has every weight of the network for `nominal_input`; throws kBadModel
+  // listing those that are missing or misshapen. `device`: "cpu" or "auto".
+  Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
+        std::string_view device);
+  ~Model();
+
+  Graph graph(const Shape& input) const { return graph_(input); }
+  const WeightStore& weights() const { return weights_; }
+  Backend& backend() const { return *backend_; }
+
+ private:
+  GraphFunction graph_;
+  WeightStore weights_;
+  std::unique_ptr<Backend> backend_;
+};
+
+}  // namespace nestor

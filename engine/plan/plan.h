@@ -1,0 +1,96 @@
+#pragma once
+// A plan: all that was decided about running a graph, as plain data. Made by the planner, printed
+// for people, written as JSON for programs; running it decides nothing any more.
+// A public header: standard library only.
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace nestor {
+
+// Which arithmetic a plan uses. Pooled sums, attention, softmax and accumulators are always
+// float32.
+enum class Precision : std::uint8_t {
+  kFp32,  // strict: no TF32
+  kTf32,  // CUDA, sm_80 and newer
+  kFp16,  // float16 storage, float32 accumulation
+  kBf16,  // bfloat16 storage, float32 accumulation
+};
+
+std::string_view to_string(Precision precision);   // "fp32", ...
+Precision parse_precision(std::string_view text);  // throws kUsage
+
+// What a plan is made for; the key of a session's plan cache.
+struct PlanKey {
+  std::int64_t batch = 1;
+  std::int64_t height = 224;
+  std::int64_t width = 224;
+  Precision precision = Precision::kFp32;
+  std::string device = "cpu";
+  int threads = 1;
+  std::vector<std::string> taps;  // values the user asked for besides the network's outputs
+
+  auto operator<=>(const PlanKey&) const = default;
+};
+
+// How a buffer's elements are stored.
+struct BufferFormat {
+  DType dtype = DType::kFloat32;
+  Layout layout = Layout::kPlain;
+
+  bool operator==(const BufferFormat&) const = default;
+};
+
+std::string to_string(const BufferFormat& format);
+
+struct Buffer {
+  std::string name;  // of the value it holds (the last one, where a step overwrites its input)
+  Shape shape;       // logical, NCHW
+  BufferFormat format;
+  std::size_t bytes = 0;
+  std::size_t offset = 0;  // in the arena
+  int first_step = 0;      // live from the beginning of this step ...
+  int last_step = 0;       // ... to the end of this one
+};
+
+struct Step {
+  std::string name;  // of the graph's node
+  std::string op;
+  std::string variant;
+  std::string parameters;    // as the op describes them
+  std::vector<int> inputs;   // indices into Plan::buffers; -1 for a constant
+  std::vector<int> outputs;  // likewise; equal to an input where the step works in place
+  std::size_t workspace_bytes = 0;
+  std::size_t workspace_offset = 0;
+  std::int64_t multiply_adds = 0;
+  std::int64_t bytes = 0;  // inputs, constants and outputs, each once
+};
+
+struct PlanOutput {
+  std::string name;
+  int buffer = -1;
+};
+
+struct Plan {
+  PlanKey key;
+  std::vector<Buffer> buffers;
+  std::vector<Step> steps;
+  int input = -1;  // buffer of the network's input
+  std::vector<PlanOutput> outputs;
+  std::size_t arena_bytes = 0;
+  std::size_t lower_bound_bytes = 0;  // the most that is live at once: no arena can be smaller
+};
+
+// A table for people: one line a step, totals below.
+std::string to_string(const Plan& plan);
+
+// The same as JSON: "steps", "buffers", "outputs", "arena_bytes", "lower_bound_bytes", ...
+std::string to_json(const Plan& plan);
+
+}  // namespace nestor

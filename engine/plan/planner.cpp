@@ -1,0 +1,204 @@
+#include "engine/plan/planner.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "engine/check.h"
+#include "engine/plan/memory_planner.h"
+
+namespace nestor {
+
+namespace {
+
+constexpr BufferFormat kHostFormat{DType::kFloat32, Layout::kPlain};
+
+class Planner {
+ public:
+  Planner(const Graph& graph, Backend& backend, const PlanKey& key)
+      : graph_(graph),
+        backend_(backend),
+        homes_(graph.values.size()),
+        remaining_(use_counts(graph)) {
+    result_.plan.key = key;
+  }
+
+  PlannedSteps run() {
+    CHECK(graph_.inputs.size() == 1, "a network has {} inputs, expected 1", graph_.inputs.size());
+    const ValueId input = graph_.inputs[0];
+    result_.plan.input = new_buffer(input, kHostFormat);
+    for (const Node& node : graph_.nodes) {
+      const bool constant = is_constant(graph_.value(node.outputs[0]));
+      if (!constant) add_node(node);
+    }
+    CHECK_AS(kUnsupported, unsupported_.empty(), "the {} backend has no {} variant of: {}",
+             backend_.name(), to_string(result_.plan.key.precision), fmt::join(unsupported_, ", "));
+    for (const GraphOutput& output : graph_.outputs) {
+      result_.plan.outputs.push_back({output.name, in_format(output.value, kHostFormat)});
+    }
+    place_buffers();
+    return std::move(result_);
+  }
+
+ private:
+  // The buffers that hold a value: as its step wrote it, and converted copies.
+  using Homes = std::vector<int>;
+
+  Buffer& buffer(int idx) { return result_.plan.buffers[static_cast<std::size_t>(idx)]; }
+  Homes& homes(ValueId id) { return homes_[static_cast<std::size_t>(id)]; }
+  int num_steps() const { return static_cast<int>(result_.plan.steps.size()); }
+
+  int new_buffer(ValueId id, BufferFormat format) {
+    const Value& value = graph_.value(id);
+    const int idx = static_cast<int>(result_.plan.buffers.size());
+    result_.plan.buffers.push_back({.name = value.name,
+                                    .shape = value.desc.shape,
+                                    .format = format,
+                                    .bytes = backend_.buffer_bytes(value.desc.shape, format),
+                                    .first_step = num_steps(),
+                                    .last_step = num_steps()});
+    homes(id).push_back(idx);
+    return idx;
+  }
+
+  void push_step(Step step, StepChoice choice, std::vector<ValueId> values) {
+    for (const int idx : step.inputs) {
+      if (idx >= 0) buffer(idx).last_step = num_steps();
+    }
+    for (const int idx : step.outputs) buffer(idx).last_step = num_steps();
+    step.variant = std::move(choice.variant);
+    step.workspace_bytes = choice.workspace_bytes;
+    result_.plan.steps.push_back(std::move(step));
+    result_.kernels.push_back(std::move(choice.kernel));
+    result_.values.push_back(std::move(values));
+  }
+
+  // The buffer that holds the value in that format; a conversion step is added where none does.
+  int in_format(ValueId id, BufferFormat format) {
+    const Shape& shape = graph_.desc(id).shape;
+    for (const int home : homes(id)) {
+      if (backend_.same_bytes(shape, buffer(home).format, format)) return home;
+    }
+    return converted_copy(id, homes(id).front(), format);
+  }
+
+  int converted_copy(ValueId id, int from, BufferFormat format) {
+    const Value& value = graph_.value(id);
+    StepChoice choice = backend_.choose_conversion(value.desc.shape, buffer(from).format, format,
+                                                   result_.plan.key.threads);
+    const int copy = new_buffer(id, format);
+    const auto moved = static_cast<std::int64_t>(buffer(from).bytes + buffer(copy).bytes);
+    Step step{.name = value.name,
+              .op = "convert",
+              .variant = {},
+              .parameters = fmt::format("to {}", to_string(format)),
+              .inputs = {from},
+              .outputs = {copy},
+              .bytes = moved};
+    push_step(std::move(step), std::move(choice), {});
+    return copy;
+  }
+
+  // Whether nobody reads the value after the node that is being added (which reads it once).
+  bool dies_here(ValueId id) const { return remaining_[static_cast<std::size_t>(id)] == 1; }
+
+  void add_node(const Node& node) {
+    CHECK(node.outputs.size() == 1, "{}: {} outputs, the planner expects 1", node.name,
+          node.outputs.size());
+    std::vector<BufferFormat> available;
+    for (const ValueId id : node.inputs) {
+      available.push_back(homes(id).empty() ? kHostFormat : buffer(homes(id).front()).format);
+    }
+    StepChoice choice = backend_.choose({.graph = graph_,
+                                         .node = node,
+                                         .available = available,
+                                         .precision = result_.plan.key.precision,
+                                         .threads = result_.plan.key.threads});
+    if (choice.kernel == nullptr) {
+      unsupported_.push_back(
+          fmt::format("{} ({} {})", node.name, node.op->name, node.op->describe(node)));
+      new_buffer(node.outputs[0], kHostFormat);
+      return;
+    }
+    Step step{.name = node.name,
+              .op = std::string(node.op->name),
+              .variant = {},
+              .parameters = node.op->describe(node),
+              .inputs = {},
+              .outputs = {},
+              .multiply_adds = multiply_adds(graph_, node)};
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
+      if (is_constant(graph_.value(id))) {
+        step.inputs.push_back(-1);
+        step.bytes += static_cast<std::int64_t>(
+            backend_.buffer_bytes(graph_.desc(id).shape, {choice.inputs[i].dtype, Layout::kPlain}));
+      } else {
+        step.inputs.push_back(in_format(id, choice.inputs[i]));
+        step.bytes += static_cast<std::int64_t>(buffer(step.inputs.back()).bytes);
+      }
+    }
+    const int dst = choice.inplace_input < 0 ? new_buffer(node.outputs[0], choice.output)
+                                             : overwrite(node, choice, step);
+    step.outputs = {dst};
+    step.bytes += static_cast<std::int64_t>(buffer(dst).bytes);
+    push_step(std::move(step), std::move(choice), node.inputs);
+    for (const ValueId id : node.inputs) --remaining_[static_cast<std::size_t>(id)];
+  }
+
+  // The buffer of an input that the step writes its output over: the input's own where nobody
+  // needs it any more, else a copy.
+  int overwrite(const Node& node, const StepChoice& choice, Step& step) {
+    const auto i = static_cast<std::size_t>(choice.inplace_input);
+    const ValueId id = node.inputs[i];
+    int dst = step.inputs[i];
+    // The network's input belongs to the user's next run.
+    if (!dies_here(id) || dst == result_.plan.input) {
+      dst = converted_copy(id, dst, buffer(dst).format);
+      step.inputs[i] = dst;
+    }
+    std::erase(homes(id), dst);
+    buffer(dst).name = graph_.value(node.outputs[0]).name;
+    homes(node.outputs[0]).push_back(dst);
+    return dst;
+  }
+
+  void place_buffers() {
+    Plan& plan = result_.plan;
+    for (const PlanOutput& output : plan.outputs) {
+      buffer(output.buffer).last_step = std::max(0, num_steps() - 1);
+    }
+    std::vector<MemoryRequest> requests;
+    for (const Buffer& b : plan.buffers) requests.push_back({b.bytes, b.first_step, b.last_step});
+    for (int i = 0; i < num_steps(); ++i) {
+      requests.push_back({plan.steps[static_cast<std::size_t>(i)].workspace_bytes, i, i});
+    }
+    const MemoryPlan memory = plan_memory(requests);
+    for (std::size_t i = 0; i < plan.buffers.size(); ++i)
+      plan.buffers[i].offset = memory.offsets[i];
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+      plan.steps[i].workspace_offset = memory.offsets[plan.buffers.size() + i];
+    }
+    plan.arena_bytes = memory.arena_bytes;
+    plan.lower_bound_bytes = memory.lower_bound_bytes;
+  }
+
+  const Graph& graph_;
+  Backend& backend_;
+  PlannedSteps result_;
+  std::vector<Homes> homes_;
+  std::vector<int> remaining_;  // uses of each value that are still to come
+  std::vector<std::string> unsupported_;
+};
+
+}  // namespace
+
+PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key) {
+  backend.require(key.precision);
+  return Planner(graph, backend, key).run();
+}
+
+}  // namespace nestor

@@ -1,0 +1,25 @@
+#pragma once
+// Graph and backend in, plan out: which variant runs each node, in which formats its tensors lie,
+// where conversions are needed, and where everything lies in the arena.
+
+#include <memory>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/graph/graph.h"
+#include "engine/plan/plan.h"
+
+namespace nestor {
+
+// A plan with what its backend needs to run it: one kernel a step, and the values each step reads.
+struct PlannedSteps {
+  Plan plan;
+  std::vector<std::unique_ptr<StepKernel>> kernels;
+  std::vector<std::vector<ValueId>> values;  // of the node's inputs; empty for conversions
+};
+
+// Throws kUnsupported, naming all of them, where nodes have no variant. Outputs of the plan are
+// float32 in plain layout. The graph must have one computed output a node.
+PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key);
+
+}  // namespace nestor
