@@ -97,4 +97,7 @@ class Backend {
 // Opens a device by name: "cpu". Throws kUnsupported, saying what there is.
 std::unique_ptr<Backend> open_backend(std::string_view device);
 
+// "2.6.3": of the oneDNN that the CPU device runs on.
+std::string onednn_version();
+
 }  // namespace nestor

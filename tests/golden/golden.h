@@ -20,7 +20,8 @@ class Report {
   void skip(std::string_view case_name, std::string_view why);
 
   // pass or fail
-  void check(bool ok, std::string_view case_name, std::string_view what, std::string_view detail = {});
+  void check(bool ok, std::string_view case_name, std::string_view what,
+             std::string_view detail = {});
 
   int passed() const { return passed_; }
   int failed() const { return failed_; }
@@ -42,5 +43,7 @@ std::span<const Area> areas();
 void compare_classification(const std::filesystem::path& folder, Report& report);
 void compare_formats(const std::filesystem::path& folder, Report& report);
 void compare_preprocessing(const std::filesystem::path& folder, Report& report);
+void skip_detection(const std::filesystem::path& folder, Report& report);
+void skip_segmentation(const std::filesystem::path& folder, Report& report);
 
 }  // namespace nestor::golden

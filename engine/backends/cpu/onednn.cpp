@@ -100,3 +100,12 @@ ThreadScope::ThreadScope(int threads) : previous_(omp_get_max_threads()) {
 ThreadScope::~ThreadScope() { omp_set_num_threads(previous_); }
 
 }  // namespace nestor::cpu
+
+namespace nestor {
+
+std::string onednn_version() {
+  const dnnl_version_t* const version = dnnl_version();
+  return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
+}
+
+}  // namespace nestor
