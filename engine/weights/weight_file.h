@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/atomic_file.h"
 #include "engine/tensor.h"
 
 namespace nestor {
@@ -74,11 +75,8 @@ class WeightFile {
   std::map<std::string, std::string, std::less<>> metadata_;
 };
 
-// Writes a safetensors file tensor by tensor, so that no more than one is in memory at a time.
-// The file appears under its name only when finish() has succeeded (temporary file in the same
-// folder, fsync, rename); a writer destroyed before that leaves nothing behind. A symbolic link is
-// followed. Throws kInternal, naming the file, where the system refuses, kUsage where the name
-// belongs to something that is not a regular file.
+// Writes a safetensors file tensor by tensor, so that no more than one is in memory at a time, as
+// an AtomicFile: it appears under its name only when finish() has succeeded.
 class WeightFileWriter {
  public:
   struct Entry {
@@ -91,9 +89,6 @@ class WeightFileWriter {
   // does.
   WeightFileWriter(const std::filesystem::path& path, std::vector<Entry> entries,
                    std::map<std::string, std::string, std::less<>> metadata);
-  ~WeightFileWriter();
-  WeightFileWriter(const WeightFileWriter&) = delete;
-  WeightFileWriter& operator=(const WeightFileWriter&) = delete;
 
   // The entries in the order of the file: write() is called once for each, in this order.
   const std::vector<Entry>& entries() const { return entries_; }
@@ -101,13 +96,9 @@ class WeightFileWriter {
   void finish();
 
  private:
-  void create_temporary();
-  void write_bytes(std::span<const std::byte> data);
-
-  std::filesystem::path path_, temporary_;
   std::vector<Entry> entries_;
   std::size_t next_entry_idx_ = 0;
-  int descriptor_ = -1;
+  AtomicFile file_;
 };
 
 // Metadata keys of Nestor's own files (design.md section 1).
