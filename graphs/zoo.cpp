@@ -12,6 +12,8 @@ namespace nestor {
 namespace {
 
 constexpr int kSmallestSide = 32;
+constexpr int kLargestSide = 65'535;
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;  // of a batch; sizes stay in 64 bits
 
 constexpr EvaluationSetting k224{};
 constexpr EvaluationSetting k256{.input_size = 256};
@@ -48,6 +50,20 @@ const Network* find_network(std::string_view name) {
   return found == std::end(kNetworks) ? nullptr : found;
 }
 
+Preprocess evaluation_preprocess(const Network& network, std::string_view source) {
+  const EvaluationSetting& setting = network.evaluation;
+  Preprocess preprocess{.crop_size = setting.input_size, .crop_ratio = setting.crop_ratio};
+  if (source == "timm") {
+    preprocess.contract = PreprocessContract::kTimm;
+    preprocess.crop_ratio = setting.timm_crop_ratio;
+    preprocess.interpolation = parse_interpolation(setting.timm_interpolation);
+  } else if (source == "resnest") {
+    preprocess.contract = PreprocessContract::kResnest;
+    preprocess.interpolation = Interpolation::kBicubic;
+  }
+  return preprocess;
+}
+
 Graph build_graph(const Network& network, const NetworkOptions& options, const Shape& input) {
   CHECK_AS(kBadInput, input.rank() == 4 && input[0] > 0 && input[1] == 3,
            "{}: the input is {}, expected [batch, 3, height, width]", network.name,
@@ -55,6 +71,12 @@ Graph build_graph(const Network& network, const NetworkOptions& options, const S
   CHECK_AS(kBadInput, input[2] >= kSmallestSide && input[3] >= kSmallestSide,
            "{}: the input is {} x {} pixels, the smallest side is {}", network.name, input[3],
            input[2], kSmallestSide);
+  CHECK_AS(kBadInput, input[2] <= kLargestSide && input[3] <= kLargestSide,
+           "{}: the input is {} x {} pixels, the largest side is {}", network.name, input[3],
+           input[2], kLargestSide);
+  CHECK_AS(kBadInput, input[0] <= kMostPixels / (input[2] * input[3]),
+           "{}: a batch of {} images of {} x {} pixels has more than {} pixels", network.name,
+           input[0], input[3], input[2], kMostPixels);
   GraphBuilder builder;
   builder.input("input", {DType::kFloat32, input});
   network.build(builder, network, options);

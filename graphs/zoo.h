@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/graph/graph.h"
+#include "engine/image/preprocess.h"
 #include "engine/tensor.h"
 
 namespace nestor {
@@ -40,6 +41,10 @@ std::span<const Network> networks();
 
 // Null where there is no network of that name.
 const Network* find_network(std::string_view name);
+
+// How the network's published figures were measured with weights of that source ("gluoncv", "timm",
+// "resnest"; anything else: as GluonCV does).
+Preprocess evaluation_preprocess(const Network& network, std::string_view source);
 
 // The network's graph for inputs [batch, 3, height, width]. Throws kBadInput for inputs that the
 // network cannot take (a side below 32).

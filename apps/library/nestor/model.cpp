@@ -1,0 +1,101 @@
+// Weight files to models, with what their metadata say.
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "apps/library/labels/labels.h"
+#include "apps/library/nestor/nestor.h"
+#include "engine/check.h"
+#include "graphs/zoo.h"
+
+namespace nestor {
+
+namespace {
+
+constexpr int kMaxClasses = 1'000'000;
+
+// Empty where the file does not have it.
+std::string metadata(const WeightFile& weights, std::string_view key) {
+  const auto found = weights.metadata().find(key);
+  return found == weights.metadata().end() ? std::string() : found->second;
+}
+
+int parse_num_classes(const WeightFile& weights) {
+  const std::string text = metadata(weights, kMetaNumClasses);
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  CHECK_AS(kBadModel, error == std::errc() && end == text.data() + text.size(),
+           "{}: {} is {:?}, expected a number", weights.name(), kMetaNumClasses, text);
+  CHECK_AS(kBadModel, count >= 1 && count <= kMaxClasses, "{}: {} classes, expected 1 to {}",
+           weights.name(), count, kMaxClasses);
+  return count;
+}
+
+std::vector<std::string> parse_labels(const WeightFile& weights, int num_classes) {
+  const std::string text = metadata(weights, kMetaLabels);
+  if (text.empty()) {
+    static const std::vector<std::string> imagenet = split_labels(kImagenetText);
+    return num_classes == static_cast<int>(imagenet.size()) ? imagenet : std::vector<std::string>{};
+  }
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  CHECK_AS(kBadModel, json.is_array() && static_cast<int>(json.size()) == num_classes,
+           "{}: {} must be a JSON array of {} strings", weights.name(), kMetaLabels, num_classes);
+  std::vector<std::string> labels;
+  for (const auto& label : json) {
+    CHECK_AS(kBadModel, label.is_string(), "{}: label {} of {} is not a string", weights.name(),
+             labels.size(), kMetaLabels);
+    labels.push_back(label.get<std::string>());
+  }
+  return labels;
+}
+
+const Network& network_of(const WeightFile& weights) {
+  const std::string name = metadata(weights, kMetaNetwork);
+  CHECK_AS(kBadModel, !name.empty(),
+           "{}: not a Nestor model (no {} in its metadata); convert it with nestor-convert",
+           weights.name(), kMetaNetwork);
+  const Network* const network = find_network(name);
+  CHECK_AS(kBadModel, network != nullptr, "{}: unknown network {:?} in {}", weights.name(), name,
+           kMetaNetwork);
+  return *network;
+}
+
+}  // namespace
+
+ModelInfo read_model_info(const WeightFile& weights) {
+  const Network& network = network_of(weights);
+  ModelInfo info{.network = std::string(network.name),
+                 .num_classes = parse_num_classes(weights),
+                 .source = metadata(weights, kMetaSource),
+                 .synthetic = metadata(weights, kMetaSynthetic) == "true",
+                 .labels = {},
+                 .preprocess = {}};
+  info.labels = parse_labels(weights, info.num_classes);
+  const std::string preprocess = metadata(weights, kMetaPreprocess);
+  info.preprocess = preprocess.empty() ? evaluation_preprocess(network, info.source)
+                                       : preprocess_from_json(preprocess, weights.name());
+  return info;
+}
+
+Preprocess preprocess_for(const ModelInfo& info, PreprocessContract contract) {
+  return evaluation_preprocess(*find_network(info.network), to_string(contract));
+}
+
+LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options) {
+  WeightFile weights = WeightFile::open(path);
+  LoadedModel loaded{.info = read_model_info(weights), .model = nullptr};
+  CHECK_AS(kBadModel, options.network.empty() || options.network == loaded.info.network,
+           "{}: holds weights of {}, expected {}", weights.name(), loaded.info.network,
+           options.network);
+  const Network& network = *find_network(loaded.info.network);
+  const NetworkOptions network_options{.num_classes = loaded.info.num_classes};
+  const int size = network.evaluation.input_size;
+  loaded.model = std::make_shared<const Model>(
+      [&network, network_options](const Shape& input) {
+        return build_graph(network, network_options, input);
+      },
+      Shape{1, 3, size, size}, std::move(weights), options.device);
+  return loaded;
+}
+
+}  // namespace nestor

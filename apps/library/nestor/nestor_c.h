@@ -1,0 +1,99 @@
+#ifndef NESTOR_NESTOR_C_H
+#define NESTOR_NESTOR_C_H
+/* The C interface of Nestor (nestor.h has the same in C++).
+ *
+ * No function throws, aborts or prints. Those that can fail return a nestor_status;
+ * nestor_last_error() then has the message of this thread's last failure. A model is immutable and
+ * may be used by any number of threads; a session belongs to one thread at a time and keeps its
+ * model alive. Text is UTF-8 and stays valid as long as the object that it was asked of. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum nestor_status {
+  NESTOR_OK = 0,
+  NESTOR_INTERNAL = 1,
+  NESTOR_USAGE = 2,
+  NESTOR_BAD_INPUT = 3,
+  NESTOR_BAD_MODEL = 4,
+  NESTOR_UNSUPPORTED = 5,
+  NESTOR_OUT_OF_MEMORY = 6,
+  NESTOR_DEVICE_LOST = 7
+} nestor_status;
+
+typedef struct nestor_model nestor_model;
+typedef struct nestor_session nestor_session;
+
+typedef struct nestor_prediction {
+  int32_t class_id;
+  float probability;
+  const char* label; /* empty where the model has none */
+} nestor_prediction;
+
+typedef struct nestor_tensor {
+  const char* name;
+  const float* data; /* C order; valid until the session's next run */
+  int32_t rank;
+  int64_t shape[4]; /* the first `rank` are used */
+} nestor_tensor;
+
+/* "0.1.0" */
+const char* nestor_version(void);
+
+/* "bad_input", ... */
+const char* nestor_status_name(nestor_status status);
+
+/* The message of the last call of this thread that failed; valid until its next failing call. */
+const char* nestor_last_error(void);
+
+/* Loads a weight file that nestor-convert wrote. device: "auto", "cpu"; NULL is "auto". */
+nestor_status nestor_model_load(const char* weights, const char* device, nestor_model** model);
+
+/* Sessions of the model go on working. NULL is allowed. */
+void nestor_model_free(nestor_model* model);
+
+const char* nestor_model_network(const nestor_model* model);
+int32_t nestor_model_num_classes(const nestor_model* model);
+
+/* 1 where the weights are made up and every answer is meaningless. */
+int32_t nestor_model_is_synthetic(const nestor_model* model);
+
+/* The class's name; empty where the model has none; NULL for a class that does not exist. */
+const char* nestor_model_label(const nestor_model* model, int32_t class_id);
+
+/* Pixels a side of the images that nestor_classify_* gives to the network. */
+int32_t nestor_model_input_size(const nestor_model* model);
+
+/* precision: "fp32", "bf16"; NULL is "fp32". threads: 0 for as many as the process may use. */
+nestor_status nestor_session_create(const nestor_model* model, const char* precision,
+                                    int32_t threads, nestor_session** session);
+void nestor_session_free(nestor_session* session);
+
+/* Classifies one image: decoded, resized, cropped and normalised as the model's weights demand.
+ * predictions has room for *count of them; *count becomes the number written. */
+nestor_status nestor_classify_file(nestor_session* session, const char* path,
+                                   nestor_prediction* predictions, int32_t* count);
+
+/* The same for pixels: 8-bit RGB, rows from the top, no padding, height * width * 3 bytes. */
+nestor_status nestor_classify_rgb(nestor_session* session, const uint8_t* rgb, int32_t width,
+                                  int32_t height, nestor_prediction* predictions, int32_t* count);
+
+/* Runs the network on a normalised float32 input [shape[0], 3, shape[2], shape[3]] in C order.
+ * taps: names of intermediate tensors that are wanted too ("layer1"), num_taps of them. */
+nestor_status nestor_session_run(nestor_session* session, const float* input,
+                                 const int64_t shape[4], const char* const* taps, int32_t num_taps);
+
+/* What the last run computed: the network's outputs ("logits"), then the taps. */
+int32_t nestor_session_num_outputs(const nestor_session* session);
+nestor_status nestor_session_output(const nestor_session* session, int32_t idx,
+                                    nestor_tensor* output);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
