@@ -1,0 +1,292 @@
+// nestor-classify: what is in these pictures?
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <iterator>
+#include <optional>
+
+#include "apps/common/classification_report.h"
+#include "apps/common/command.h"
+#include "apps/common/image_loader.h"
+#include "apps/common/inputs.h"
+#include "apps/common/preprocess_options.h"
+#include "apps/common/progress.h"
+#include "apps/common/saved_tensors.h"
+#include "apps/common/session_options.h"
+#include "apps/library/labels/labels.h"
+#include "engine/check.h"
+#include "engine/weights/weight_file.h"
+
+namespace {
+
+using namespace nestor;
+
+constexpr int kSomeInputsFailed = 6;
+constexpr std::size_t kMaxDefaultBatch = 16;
+constexpr std::size_t kMaxStandardInputBytes = std::size_t{1} << 30;
+
+struct Options {
+  std::string weights;
+  std::string network;
+  std::vector<std::string> images;
+  std::string labels;
+  int top_k = 5;
+  std::size_t batch_size = 0;
+  bool no_resize = false;
+  ReportFormat format = ReportFormat::kText;
+  std::string output;
+  std::string save_outputs;
+  std::vector<std::string> save_tensors;
+  PreprocessOptions preprocess;
+  DeviceOptions device;
+};
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--weights,--saved-params", options.weights,
+                 "Weights that nestor-convert wrote (.safetensors)")
+      ->required()
+      ->type_name("FILE")
+      ->group("Model");
+  app.add_option("--network,--model", options.network,
+                 "The network that the weights must be of, e.g. resnest50")
+      ->type_name("NAME")
+      ->group("Model");
+  app.add_option("--labels", options.labels, "Class names, one a line (default: the model's)")
+      ->type_name("FILE")
+      ->group("Model");
+
+  app.add_option("images,--input-pic", options.images,
+                 "Image files, folders, 'quoted globs', @FILE with a name a line, - for one image "
+                 "on standard input")
+      ->required()
+      ->type_name("IMAGE")
+      ->group("Images");
+  add_decode_options(app, options.preprocess);
+  add_preprocess_options(app, options.preprocess);
+  app.add_flag("--no-resize", options.no_resize,
+               "Give pixels to the network as they are; all images must have one size")
+      ->group("Images");
+
+  add_device_options(app, options.device);
+  app.add_option("--batch-size", options.batch_size,
+                 "Images that run at once (default: all, at most 16)")
+      ->check(CLI::PositiveNumber)
+      ->group("Running");
+
+  app.add_option("--top-k", options.top_k, "Classes to report")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group("Results");
+  const std::map<std::string, ReportFormat> formats{{"text", ReportFormat::kText},
+                                                    {"json", ReportFormat::kJson},
+                                                    {"jsonl", ReportFormat::kJsonl},
+                                                    {"csv", ReportFormat::kCsv}};
+  app.add_option("--format", options.format, "text, json, jsonl or csv")
+      ->transform(CLI::CheckedTransformer(formats).description(""))
+      ->type_name("FORMAT")
+      ->default_str("text")
+      ->group("Results");
+  app.add_option("--output", options.output, "Write results to this file (default: standard output)")
+      ->type_name("FILE")
+      ->group("Results");
+  CLI::Option* const save =
+      app.add_option("--save-outputs", options.save_outputs,
+                     "Write logits and --save-tensors of all good images, in their order, as "
+                     "float32 safetensors")
+          ->type_name("FILE")
+          ->group("Results");
+  app.add_option("--save-tensors", options.save_tensors,
+                 "Intermediate tensors to save too: input,stem,layer1,layer1.attention,...")
+      ->delimiter(',')
+      ->type_name("NAMES")
+      ->needs(save)
+      ->group("Results");
+}
+
+std::vector<std::byte> read_standard_input() {
+  std::vector<std::byte> bytes;
+  std::array<std::byte, 1 << 16> chunk;
+  while (const std::size_t count = std::fread(chunk.data(), 1, chunk.size(), stdin)) {
+    bytes.insert(bytes.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(count));
+    CHECK_AS(kBadInput, bytes.size() <= kMaxStandardInputBytes, "-: more than {} bytes",
+             kMaxStandardInputBytes);
+  }
+  CHECK_AS(kBadInput, std::ferror(stdin) == 0, "-: cannot read standard input");
+  return bytes;
+}
+
+DecodedImage decode(const std::string& name, const DecodeOptions& options) {
+  if (name == kStandardInput) return decode_image(read_standard_input(), name, options);
+  const MappedFile file = MappedFile::open(name);
+  return decode_image(file.bytes(), name, options);
+}
+
+LoadedImage load_image(const std::string& name, const Options& options,
+                       const Preprocess& preprocess) {
+  DecodedImage decoded = decode(name, decode_options(options.preprocess, preprocess.contract));
+  LoadedImage loaded;
+  loaded.width = decoded.image.width;
+  loaded.height = decoded.image.height;
+  loaded.warnings = std::move(decoded.warnings);
+  loaded.image = options.no_resize ? std::move(decoded.image)
+                                   : resize_and_crop(decoded.image, preprocess);
+  return loaded;
+}
+
+std::string message_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    if (e.code() != ErrorCode::kBadInput) throw;  // not this image's fault
+    return e.what();
+  }
+}
+
+// Images go in one by one; full batches run, and rows come out in the order of the images.
+class Classification {
+ public:
+  Classification(const ModelInfo& info, const Preprocess& preprocess, const Options& options,
+                 Session& session, ClassificationReport& report, std::size_t batch_size)
+      : info_(info),
+        preprocess_(preprocess),
+        options_(options),
+        session_(session),
+        report_(report),
+        batch_size_(batch_size) {}
+
+  void add(LoadedImage loaded) {
+    ClassifiedImage row{.image = loaded.name, .width = loaded.width, .height = loaded.height,
+                        .predictions = {}, .error = {}};
+    if (loaded.error) {
+      row.error = message_of(loaded.error);
+    } else if (!batch_.empty() || num_good_ > 0) {
+      row.error = size_error(loaded);
+    }
+    for (const std::string& warning : loaded.warnings) {
+      fmt::print(stderr, "nestor-classify: warning: {}\n", warning);
+    }
+    if (row.error.empty()) {
+      height_ = loaded.image.height;
+      width_ = loaded.image.width;
+      batch_.push_back(std::move(loaded.image));
+      ++num_good_;
+    }
+    rows_.push_back(std::move(row));
+    if (batch_.size() == batch_size_) run();
+  }
+
+  // Runs what is waiting and reports it.
+  void run() {
+    std::span<const Session::Output> outputs;
+    if (!batch_.empty()) {
+      outputs = session_.run(input(), options_.save_tensors);
+      if (!options_.save_outputs.empty()) saved_.add(outputs);
+    }
+    std::size_t next = 0;
+    for (ClassifiedImage& row : rows_) {
+      if (row.error.empty()) row.predictions = predictions(outputs, next++);
+      report_.add(row);
+    }
+    batch_.clear();
+    rows_.clear();
+  }
+
+  std::size_t num_good() const { return num_good_; }
+  const SavedTensors& saved() const { return saved_; }
+
+ private:
+  std::string size_error(const LoadedImage& loaded) const {
+    if (loaded.image.width == width_ && loaded.image.height == height_) return {};
+    return fmt::format("{}: {} x {} pixels, expected {} x {} as in the first image (--no-resize)",
+                       loaded.name, loaded.image.width, loaded.image.height, width_, height_);
+  }
+
+  TensorView input() {
+    const auto image_floats = static_cast<std::size_t>(3 * width_) * static_cast<std::size_t>(height_);
+    input_.resize(batch_.size() * image_floats);
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      normalise(batch_[i], preprocess_.mean, preprocess_.std, input_.data() + i * image_floats);
+    }
+    return {{DType::kFloat32, {static_cast<std::int64_t>(batch_.size()), 3, height_, width_}},
+            input_.data()};
+  }
+
+  std::vector<Prediction> predictions(std::span<const Session::Output> outputs,
+                                      std::size_t idx) const {
+    const auto num_classes = static_cast<std::size_t>(info_.num_classes);
+    const float* const logits = outputs[0].tensor.as<float>() + idx * num_classes;
+    return top_k({logits, num_classes}, info_.labels, options_.top_k);
+  }
+
+  const ModelInfo& info_;
+  const Preprocess& preprocess_;
+  const Options& options_;
+  Session& session_;
+  ClassificationReport& report_;
+  std::size_t batch_size_;
+
+  std::vector<Image> batch_;
+  std::vector<ClassifiedImage> rows_;  // since the last batch, failed ones included
+  std::vector<float> input_;
+  int width_ = 0, height_ = 0;
+  std::size_t num_good_ = 0;
+  SavedTensors saved_;
+};
+
+std::vector<std::string> read_labels(const std::string& path, int num_classes) {
+  const MappedFile file = MappedFile::open(path);
+  const auto* const text = reinterpret_cast<const char*>(file.bytes().data());
+  std::vector<std::string> labels = split_labels({text, file.bytes().size()});
+  CHECK_AS(kBadInput, labels.size() == static_cast<std::size_t>(num_classes),
+           "{}: {} names, the model has {} classes", path, labels.size(), num_classes);
+  return labels;
+}
+
+int classify(const Options& options) {
+  std::vector<std::string> names = expand_inputs(options.images);
+  LoadedModel loaded = load_model(
+      options.weights, {.device = options.device.device, .network = options.network});
+  if (!options.labels.empty()) {
+    loaded.info.labels = read_labels(options.labels, loaded.info.num_classes);
+  }
+  warn_if_synthetic("nestor-classify", options.weights, loaded.info);
+  const Preprocess preprocess = preprocess_with(options.preprocess, loaded.info);
+  Session session(loaded.model, session_options(options.device));
+
+  const std::size_t batch_size =
+      options.batch_size > 0 ? options.batch_size : std::min(names.size(), kMaxDefaultBatch);
+  TextOutput output(options.output);
+  ClassificationReport report(options.format, loaded.info, output);
+  Classification classification(loaded.info, preprocess, options, session, report, batch_size);
+  ProgressBar progress("classifying", names.size());
+  ImageLoader loader(std::move(names), batch_size + 2, [&](const std::string& name) {
+    return load_image(name, options, preprocess);
+  });
+  while (std::optional<LoadedImage> image = loader.next()) {
+    classification.add(std::move(*image));
+    progress.advance(1);
+  }
+  classification.run();
+  const std::size_t num_good = classification.num_good();
+  if (!options.save_outputs.empty() && num_good > 0) {
+    classification.saved().write(options.save_outputs);
+  }
+  report.finish();
+  if (num_good == loader.size()) return 0;
+  return num_good > 0 ? kSomeInputsFailed : exit_code(ErrorCode::kBadInput);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Classifies images with a ResNeSt or ResNet.\n\n"
+      "  nestor-classify --weights resnest50.safetensors photo.jpg\n"
+      "  nestor-classify --weights resnest50.safetensors --format json photos/ 'more/*.png'\n",
+      "nestor-classify");
+  Options options;
+  add_options(app, options);
+  return run_command(app, argc, argv, [&] { return classify(options); });
+}

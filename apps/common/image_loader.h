@@ -1,0 +1,58 @@
+#pragma once
+// Decodes and prepares images ahead of their use, in the order in which they were named.
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/image/image.h"
+
+namespace nestor {
+
+struct LoadedImage {
+  std::string name;
+  int width = 0, height = 0;         // as decoded
+  Image image;                       // prepared for the network
+  std::vector<std::string> warnings;
+  std::exception_ptr error;          // set instead of the rest where the image cannot be used
+};
+
+// A thread that decodes while the caller computes. It blocks where it is `window` images ahead, so
+// memory does not grow with the number of images. Destroying the loader ends the thread.
+class ImageLoader {
+ public:
+  // `load` is called in the loader's thread, once a name; what it throws becomes the image's error.
+  ImageLoader(std::vector<std::string> names, std::size_t window,
+              std::function<LoadedImage(const std::string&)> load);
+  ~ImageLoader();
+  ImageLoader(const ImageLoader&) = delete;
+  ImageLoader& operator=(const ImageLoader&) = delete;
+
+  // The next image, waiting for it where need be; nothing after the last.
+  std::optional<LoadedImage> next();
+
+  std::size_t size() const { return names_.size(); }
+
+ private:
+  void run();
+  LoadedImage load_one(const std::string& name) const;
+
+  const std::vector<std::string> names_;
+  const std::size_t window_;
+  const std::function<LoadedImage(const std::string&)> load_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<LoadedImage> ready_;  // in order, at most `window`
+  std::size_t num_taken_ = 0;
+  bool stop_ = false;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace nestor

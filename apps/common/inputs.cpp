@@ -1,0 +1,89 @@
+#include "apps/common/inputs.h"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "engine/check.h"
+
+namespace nestor {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".png", ".bmp", ".tga", ".pnm",
+                                            ".ppm", ".pgm",  ".gif", ".jpe", ".jfif"};
+
+bool has_image_name(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
+}
+
+std::vector<std::string> files_in_folder(const std::string& folder) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->is_regular_file() && has_image_name(it->path())) files.push_back(it->path().string());
+  }
+  CHECK_AS(kBadInput, !error, "{}: cannot list the folder: {}", folder, error.message());
+  CHECK_AS(kBadInput, !files.empty(), "{}: no image files in this folder", folder);
+  std::ranges::sort(files);
+  return files;
+}
+
+bool is_glob(const std::string& argument) {
+  return argument.find_first_of("*?[") != std::string::npos && !fs::exists(argument);
+}
+
+std::vector<std::string> matches(const std::string& pattern) {
+  glob_t found = {};
+  const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&found, ::globfree);
+  const int status = ::glob(pattern.c_str(), GLOB_TILDE, nullptr, &found);
+  CHECK_AS(kBadInput, status == 0, "{}: matches no file", pattern);
+  return {found.gl_pathv, found.gl_pathv + found.gl_pathc};
+}
+
+std::vector<std::string> lines_of(const std::string& file) {
+  std::ifstream stream(file);
+  CHECK_AS(kBadInput, stream.is_open() && !fs::is_directory(file), "{}: cannot open the list",
+           file);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) lines.push_back(line);
+  }
+  CHECK_AS(kBadInput, !lines.empty(), "{}: the list is empty", file);
+  return lines;
+}
+
+void append(std::vector<std::string>& all, std::vector<std::string> more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+std::vector<std::string> expand_inputs(const std::vector<std::string>& arguments) {
+  std::vector<std::string> inputs;
+  for (const std::string& argument : arguments) {
+    if (argument.starts_with('@')) {
+      append(inputs, lines_of(argument.substr(1)));
+    } else if (fs::is_directory(argument)) {
+      append(inputs, files_in_folder(argument));
+    } else if (is_glob(argument)) {
+      append(inputs, matches(argument));
+    } else {
+      inputs.push_back(argument);
+    }
+  }
+  CHECK_AS(kUsage, std::ranges::count(inputs, kStandardInput) <= 1,
+           "standard input (-) is named more than once");
+  return inputs;
+}
+
+}  // namespace nestor

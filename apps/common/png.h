@@ -1,0 +1,13 @@
+#pragma once
+// Writing pictures.
+
+#include <filesystem>
+
+#include "engine/image/image.h"
+
+namespace nestor {
+
+// Appears whole or not at all. Throws kInternal where the system refuses.
+void write_png(const std::filesystem::path& path, const Image& image);
+
+}  // namespace nestor

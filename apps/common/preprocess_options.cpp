@@ -1,0 +1,86 @@
+#include "apps/common/preprocess_options.h"
+
+#include <algorithm>
+
+#include "engine/check.h"
+
+namespace nestor {
+
+namespace {
+
+constexpr const char* kGroup = "Images";
+constexpr int kLargestCrop = 65'535;
+
+void override_channels(const std::vector<float>& given, std::string_view flag,
+                       std::array<float, 3>& values) {
+  if (given.empty()) return;
+  CHECK_AS(kUsage, given.size() == values.size(), "{} has {} values, expected 3", flag,
+           given.size());
+  std::ranges::copy(given, values.begin());
+}
+
+}  // namespace
+
+void add_decode_options(CLI::App& app, PreprocessOptions& options) {
+  app.add_option("--preprocess", options.contract,
+                 "Whose decoder, resize, crop and kernel to follow (default: the weights' source)")
+      ->check(CLI::IsMember({"gluoncv", "timm", "resnest"}))
+      ->group(kGroup);
+  app.add_option("--max-pixels", options.max_pixels, "Refuse images with more pixels")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group(kGroup);
+  app.add_option("--max-side", options.max_side, "Refuse images with a longer side")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group(kGroup);
+  app.add_flag("--lenient", options.lenient, "Use what can be read of truncated images")
+      ->group(kGroup);
+}
+
+void add_preprocess_options(CLI::App& app, PreprocessOptions& options) {
+  app.add_option("--crop-size", options.crop_size, "Pixels a side of the network's input")
+      ->group(kGroup);
+  app.add_option("--crop-ratio", options.crop_ratio,
+                 "Input size over short side after resizing (gluoncv, timm)")
+      ->group(kGroup);
+  app.add_option("--interpolation", options.interpolation, "nearest, bilinear or bicubic")
+      ->group(kGroup);
+  app.add_option("--mean", options.mean, "Subtracted from RGB / 255: R,G,B")
+      ->delimiter(',')
+      ->type_name("R,G,B")
+      ->group(kGroup);
+  app.add_option("--std", options.std, "Divides after that: R,G,B")
+      ->delimiter(',')
+      ->type_name("R,G,B")
+      ->group(kGroup);
+}
+
+DecodeOptions decode_options(const PreprocessOptions& options, PreprocessContract contract) {
+  return {.convention = decoder_convention(contract),
+          .max_pixels = options.max_pixels,
+          .max_side = options.max_side,
+          .lenient = options.lenient};
+}
+
+Preprocess preprocess_with(const PreprocessOptions& options, const ModelInfo& info) {
+  Preprocess preprocess = options.contract.empty()
+                              ? info.preprocess
+                              : preprocess_for(info, parse_preprocess_contract(options.contract));
+  if (options.crop_size) preprocess.crop_size = *options.crop_size;
+  if (options.crop_ratio) preprocess.crop_ratio = *options.crop_ratio;
+  if (!options.interpolation.empty()) {
+    preprocess.interpolation = parse_interpolation(options.interpolation);
+  }
+  override_channels(options.mean, "--mean", preprocess.mean);
+  override_channels(options.std, "--std", preprocess.std);
+  CHECK_AS(kUsage, preprocess.crop_size >= 32 && preprocess.crop_size <= kLargestCrop,
+           "--crop-size is {}, expected 32 to {}", preprocess.crop_size, kLargestCrop);
+  CHECK_AS(kUsage, preprocess.crop_ratio > 0 && preprocess.crop_ratio <= 1,
+           "--crop-ratio is {}, expected a number above 0 and at most 1", preprocess.crop_ratio);
+  const bool divides = std::ranges::all_of(preprocess.std, [](float s) { return s > 0; });
+  CHECK_AS(kUsage, divides, "--std must be above 0");
+  return preprocess;
+}
+
+}  // namespace nestor

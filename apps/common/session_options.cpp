@@ -1,0 +1,29 @@
+#include "apps/common/session_options.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+
+namespace nestor {
+
+void add_device_options(CLI::App& app, DeviceOptions& options) {
+  app.add_option("--device", options.device, "auto or cpu")->capture_default_str()->group("Running");
+  app.add_option("--precision", options.precision, "fp32 or bf16 (where the CPU has it)")
+      ->capture_default_str()
+      ->group("Running");
+  app.add_option("--threads", options.threads, "CPU threads (default: as many as there are cores)")
+      ->check(CLI::PositiveNumber)
+      ->group("Running");
+}
+
+SessionOptions session_options(const DeviceOptions& options) {
+  return {.precision = parse_precision(options.precision), .threads = options.threads};
+}
+
+void warn_if_synthetic(std::string_view command, std::string_view weights, const ModelInfo& info) {
+  if (!info.synthetic) return;
+  fmt::print(stderr, "{}: {} has synthetic weights: the answers are meaningless\n", command,
+             weights);
+}
+
+}  // namespace nestor

@@ -1,0 +1,23 @@
+#include "apps/common/text_output.h"
+
+#include <cstdio>
+
+#include "engine/check.h"
+
+namespace nestor {
+
+TextOutput::TextOutput(const std::string& path)
+    : file_(path.empty() ? nullptr : std::make_unique<AtomicFile>(path)) {}
+
+void TextOutput::write(std::string_view text) {
+  if (file_) return file_->write(text);
+  const std::size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
+  CHECK(written == text.size(), "cannot write to standard output");
+}
+
+void TextOutput::finish() {
+  if (file_) return file_->commit();
+  CHECK(std::fflush(stdout) == 0, "cannot write to standard output");
+}
+
+}  // namespace nestor

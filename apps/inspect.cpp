@@ -1,0 +1,256 @@
+// nestor-inspect: what a model is, how it will run, and what the engine sees of an image.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "apps/common/command.h"
+#include "apps/common/png.h"
+#include "apps/common/preprocess_options.h"
+#include "apps/common/session_options.h"
+#include "apps/common/text_output.h"
+#include "engine/check.h"
+#include "engine/digest.h"
+#include "engine/graph/passes/pass.h"
+#include "engine/weights/weight_file.h"
+
+namespace {
+
+using namespace nestor;
+using Json = nlohmann::ordered_json;
+
+constexpr int kProfileRuns = 20;
+
+struct Options {
+  std::string weights;
+  std::string network;
+  std::string image;
+  std::string output;
+  bool json = false;
+  bool plan = false, passes = false, profile = false;
+  std::int64_t batch = 1, height = 0, width = 0;
+  PreprocessOptions preprocess;
+  DeviceOptions device;
+};
+
+void add_options(CLI::App& app, Options& options) {
+  CLI::Option* const weights = app.add_option("weights", options.weights, "A Nestor model")
+                                   ->type_name("MODEL")
+                                   ->group("Model");
+  app.add_option("--network", options.network, "The network that the weights must be of")
+      ->type_name("NAME")
+      ->group("Model");
+  app.add_flag("--plan", options.plan, "Show the steps, buffers and memory of a plan")
+      ->group("Plan");
+  app.add_flag("--passes", options.passes, "Show the graph before and after each pass")
+      ->group("Plan");
+  app.add_flag("--profile", options.profile, "Run the plan and show the time of each step")
+      ->group("Plan");
+  app.add_option("--batch", options.batch, "Images in a batch")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group("Plan");
+  app.add_option("--height", options.height, "Input height (default: the network's)")
+      ->check(CLI::PositiveNumber)
+      ->group("Plan");
+  app.add_option("--width", options.width, "Input width (default: the height)")
+      ->check(CLI::PositiveNumber)
+      ->group("Plan");
+  add_device_options(app, options.device);
+
+  CLI::Option* const image =
+      app.add_option("--image", options.image, "Show what the engine sees of this image file")
+          ->type_name("FILE")
+          ->excludes(weights)
+          ->group("Images");
+  add_decode_options(app, options.preprocess);
+  app.add_option("--output", options.output, "Write the decoded image to this file, as PNG")
+      ->type_name("FILE")
+      ->needs(image)
+      ->group("Images");
+
+  app.add_option_function<std::string>(
+         "--format", [&](const std::string& format) { options.json = format == "json"; },
+         "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->default_str("text")
+      ->group("Results");
+}
+
+Json shape_json(const Shape& shape) {
+  return std::vector<std::int64_t>(shape.dims().begin(), shape.dims().end());
+}
+
+void inspect_image(const Options& options, TextOutput& output) {
+  const PreprocessContract contract = options.preprocess.contract.empty()
+                                          ? PreprocessContract::kGluoncv
+                                          : parse_preprocess_contract(options.preprocess.contract);
+  const MappedFile file = MappedFile::open(options.image);
+  const DecodedImage decoded =
+      decode_image(file.bytes(), file.name(), decode_options(options.preprocess, contract));
+  const Image& image = decoded.image;
+  const std::string sha256 = sha256_hex(std::as_bytes(std::span(image.rgb)));
+  if (!options.output.empty()) write_png(options.output, image);
+  if (options.json) {
+    const Json document = {{"image", options.image},       {"format", decoded.format},
+                           {"width", image.width},         {"height", image.height},
+                           {"sha256", sha256},             {"orientation", decoded.orientation},
+                           {"preprocess", to_string(contract)}, {"warnings", decoded.warnings}};
+    output.write(document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+    return;
+  }
+  output.write(fmt::format("{}: {}, {} x {}, EXIF orientation {} (not applied)\nsha256 {}\n",
+                           options.image, decoded.format, image.width, image.height,
+                           decoded.orientation, sha256));
+  for (const std::string& warning : decoded.warnings) output.write("warning: " + warning + "\n");
+}
+
+Json tensors_json(const WeightFile& weights) {
+  Json tensors = Json::array();
+  for (const WeightFile::Entry& entry : weights.entries()) {
+    tensors.push_back({{"name", entry.name},
+                       {"dtype", entry.dtype},
+                       {"shape", shape_json(entry.shape)},
+                       {"bytes", entry.data.size()}});
+  }
+  return tensors;
+}
+
+Json info_json(const ModelInfo& info, const WeightFile& weights) {
+  Json document = {{"network", info.network},
+                   {"num_classes", info.num_classes},
+                   {"source", info.source},
+                   {"synthetic", info.synthetic},
+                   {"preprocess", Json::parse(to_json(info.preprocess))}};
+  document["metadata"] = weights.metadata();
+  document["tensors"] = tensors_json(weights);
+  return document;
+}
+
+std::string info_text(const ModelInfo& info, const WeightFile& weights) {
+  std::size_t bytes = 0;
+  for (const WeightFile::Entry& entry : weights.entries()) bytes += entry.data.size();
+  const Preprocess& p = info.preprocess;
+  return fmt::format(
+      "{}\n"
+      "  network     {}, {} classes{}\n"
+      "  source      {}{}\n"
+      "  input       {} x {}, crop ratio {:g}, {} as {} does\n"
+      "  weights     {} tensors, {:.1f} MB\n",
+      weights.name(), info.network, info.num_classes,
+      info.labels.empty() ? "" : fmt::format(" ({}, {}, ...)", info.labels.front(),
+                                             info.labels[info.labels.size() > 1 ? 1 : 0]),
+      info.source, info.synthetic ? ": made-up numbers, answers are meaningless" : "", p.crop_size,
+      p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
+      weights.entries().size(), static_cast<double>(bytes) / 1e6);
+}
+
+std::string layers_text(const Graph& graph) {
+  return "\nlayers\n" + to_string(graph);
+}
+
+// Pass name -> graph, "network" being the graph as the network's file builds it.
+std::vector<std::pair<std::string, std::string>> pass_texts(const Graph& graph) {
+  std::vector<std::pair<std::string, std::string>> texts{{"network", to_string(graph)}};
+  apply_passes(graph, [&](const Pass& pass, const Graph& after) {
+    texts.emplace_back(std::string(pass.name), to_string(after));
+  });
+  return texts;
+}
+
+// Median time of each step in milliseconds.
+std::vector<double> step_times(Session& session, const Shape& shape) {
+  const std::vector<float> input(static_cast<std::size_t>(shape.num_elements()), 0.5F);
+  const TensorView view{{DType::kFloat32, shape}, input.data()};
+  session.run(view);
+  std::vector<std::vector<double>> samples;
+  for (int i = 0; i < kProfileRuns; ++i) {
+    const std::vector<double> times = session.profile(view).step_ms;
+    samples.resize(times.size());
+    for (std::size_t step = 0; step < times.size(); ++step) samples[step].push_back(times[step]);
+  }
+  std::vector<double> medians;
+  for (std::vector<double>& times : samples) {
+    const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+    std::ranges::nth_element(times, middle);
+    medians.push_back(*middle);
+  }
+  return medians;
+}
+
+std::string profile_text(const Plan& plan, const std::vector<double>& ms) {
+  const double total = std::accumulate(ms.begin(), ms.end(), 0.0);
+  std::string text = fmt::format("\nprofile, median of {} runs\n{:>9} {:>6} {:>9} {:>8}  step\n",
+                                 kProfileRuns, "ms", "%", "GFLOP/s", "GB/s");
+  for (std::size_t i = 0; i < ms.size(); ++i) {
+    const Step& step = plan.steps[i];
+    fmt::format_to(std::back_inserter(text), "{:9.3f} {:6.2f} {:9.1f} {:8.2f}  {} ({})\n", ms[i],
+                   100 * ms[i] / total, 2e-6 * static_cast<double>(step.multiply_adds) / ms[i],
+                   1e-6 * static_cast<double>(step.bytes) / ms[i], step.name, step.variant);
+  }
+  return text + fmt::format("{:9.3f} ms in all, {:.3f} ms per image\n", total,
+                            total / static_cast<double>(plan.key.batch));
+}
+
+void inspect_model(const Options& options, TextOutput& output) {
+  const LoadedModel loaded =
+      load_model(options.weights, {.device = options.device.device, .network = options.network});
+  const ModelInfo& info = loaded.info;
+  const WeightFile& weights = loaded.model->weights().file();
+  const std::int64_t height = options.height > 0 ? options.height : info.preprocess.crop_size;
+  const std::int64_t width = options.width > 0 ? options.width : height;
+  const Shape shape{options.batch, 3, height, width};
+  const Graph graph = loaded.model->graph(shape);
+
+  std::string text = info_text(info, weights);
+  Json document = info_json(info, weights);
+  if (options.passes) {
+    for (const auto& [name, graph_text] : pass_texts(graph)) {
+      text += fmt::format("\n== {} ==\n{}", name, graph_text);
+      document["passes"].push_back({{"name", name}, {"graph", graph_text}});
+    }
+  } else if (!options.plan && !options.profile) {
+    text += layers_text(graph);
+  }
+  if (options.plan || options.profile) {
+    Session session(loaded.model, session_options(options.device));
+    const Plan& plan = session.plan(shape);
+    text += "\n" + to_string(plan);
+    document["plan"] = Json::parse(to_json(plan));
+    if (options.profile) {
+      const std::vector<double> ms = step_times(session, shape);
+      text += profile_text(plan, ms);
+      for (std::size_t i = 0; i < ms.size(); ++i) document["plan"]["steps"][i]["ms"] = ms[i];
+    }
+  }
+  output.write(options.json ? document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"
+                            : text);
+}
+
+int inspect(const Options& options) {
+  CHECK_AS(kUsage, !options.image.empty() || !options.weights.empty(),
+           "name a model, or an image with --image");
+  TextOutput output("");
+  if (options.image.empty()) {
+    inspect_model(options, output);
+  } else {
+    inspect_image(options, output);
+  }
+  output.finish();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Shows what a model file holds, how it will run, or what the engine sees of an image.\n\n"
+      "  nestor-inspect resnest50.safetensors --plan --batch 16\n"
+      "  nestor-inspect --image photo.jpg --preprocess timm --output decoded.png\n",
+      "nestor-inspect");
+  Options options;
+  add_options(app, options);
+  return run_command(app, argc, argv, [&] { return inspect(options); });
+}
