@@ -112,9 +112,9 @@ const char* nestor_last_error(void) { return last_error.c_str(); }
 
 nestor_status nestor_model_load(const char* weights, const char* device, nestor_model** model) {
   return guarded([&] {
-    need(weights != nullptr, "weights");
     need(model != nullptr, "model");
     *model = nullptr;
+    need(weights != nullptr, "weights");
     nestor::LoadOptions options;
     if (device != nullptr) options.device = device;
     *model = new nestor_model{nestor::load_model(weights, options)};
@@ -149,9 +149,9 @@ int32_t nestor_model_input_size(const nestor_model* model) {
 nestor_status nestor_session_create(const nestor_model* model, const char* precision,
                                     int32_t threads, nestor_session** session) {
   return guarded([&] {
-    need(model != nullptr, "model");
     need(session != nullptr, "session");
     *session = nullptr;
+    need(model != nullptr, "model");
     nestor::SessionOptions options{.threads = threads};
     if (precision != nullptr) options.precision = nestor::parse_precision(precision);
     *session = new nestor_session(model->loaded, options);

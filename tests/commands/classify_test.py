@@ -1,0 +1,226 @@
+"""nestor-classify: results in all formats, inputs of all kinds, and what it says of bad ones."""
+import json
+import os
+import shutil
+
+from support import (BAD_INPUT, BAD_MODEL, CAT, PHOTOS, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, floats, model,
+                     read_safetensors, run, write_png, write_safetensors)
+
+
+class Results(CommandTest):
+    def test_json_names_network_images_and_predictions(self):
+        result = json.loads(self.output("nestor-classify", "--weights", model(), "--format", "json", "--top-k", 3, CAT))
+        self.assertEqual(result["network"], "resnest14")
+        self.assertTrue(result["synthetic"])
+        image, = result["images"]
+        self.assertEqual(set(image), {"image", "width", "height", "predictions"})
+        self.assertEqual(image["image"], CAT)
+        self.assertEqual(len(image["predictions"]), 3)
+        probabilities = [p["probability"] for p in image["predictions"]]
+        self.assertEqual(probabilities, sorted(probabilities, reverse=True))
+        self.assertEqual(set(image["predictions"][0]), {"class_id", "class", "probability"})
+
+    def test_probabilities_of_all_classes_sum_to_one(self):
+        result = json.loads(self.output("nestor-classify", "--weights", model(), "--format", "json", "--top-k", 1000, CAT))
+        predictions = result["images"][0]["predictions"]
+        self.assertEqual(sorted(p["class_id"] for p in predictions), list(range(1000)))
+        self.assertAlmostEqual(sum(p["probability"] for p in predictions), 1, places=4)
+        names = {p["class_id"]: p["class"] for p in predictions}
+        self.assertEqual((names[0], names[281]), ("tench", "tabby"))
+
+    def test_all_formats_agree(self):
+        def out(form):
+            return self.output("nestor-classify", "--weights", model(), "--format", form, "--top-k", 1, PHOTOS)
+        rows = json.loads(out("json"))["images"]
+        self.assertEqual([json.loads(line) for line in out("jsonl").splitlines()], rows)
+        first = [row["predictions"][0]["class_id"] for row in rows]
+        csv = out("csv").splitlines()
+        self.assertEqual(csv[0], "image,width,height,rank,class_id,class,probability,error")
+        self.assertEqual([int(line.split(",")[4]) for line in csv[1:]], first)
+        text = [line for line in out("text").splitlines() if line.startswith("  ")]
+        self.assertEqual([int(line.split()[1]) for line in text], first)
+
+    def test_output_file_appears_whole_or_not_at_all(self):
+        self.output("nestor-classify", "--weights", model(), "--format", "json", "--output", self.path("r.json"), CAT)
+        with open(self.path("r.json")) as f:
+            self.assertEqual(len(json.load(f)["images"]), 1)
+        self.expect(BAD_MODEL, "nestor-classify", "--weights", CAT, "--output", self.path("none.json"), CAT)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["r.json"])
+
+    def test_synthetic_weights_are_named_as_such(self):
+        self.assert_says(run("nestor-classify", "--weights", model(), CAT), "synthetic weights", "meaningless")
+
+    def test_labels_from_a_file(self):
+        with open(self.path("labels.txt"), "w") as f:
+            f.write("".join(f"name {i}\n" for i in range(1000)))
+        result = json.loads(self.output("nestor-classify", "--weights", model(), "--format", "json", "--labels",
+                                        self.path("labels.txt"), CAT))
+        for p in result["images"][0]["predictions"]:
+            self.assertEqual(p["class"], f"name {p['class_id']}")
+        with open(self.path("short.txt"), "w") as f:
+            f.write("one\n")
+        self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), "--labels", self.path("short.txt"), CAT),
+                         "short.txt", "1000 classes")
+
+
+class Inputs(CommandTest):
+    def names(self, *arguments, **options):
+        out = self.output("nestor-classify", "--weights", model(), "--format", "jsonl", "--top-k", 1, *arguments, **options)
+        return [json.loads(line)["image"] for line in out.splitlines()]
+
+    def test_folders_globs_lists_and_standard_input(self):
+        for name in ("b.png", "a.png", "notes.txt"):
+            write_png(self.path(name), 40, 40, (10, 20, 30))
+        a, b = self.path("a.png"), self.path("b.png")
+        self.assertEqual(self.names(self.folder), [a, b])
+        self.assertEqual(self.names(self.path("*.png")), [a, b])
+        with open(self.path("list.txt"), "w") as f:
+            f.write(f"{b}\n\n{a}\n{b}\n")
+        self.assertEqual(self.names("@" + self.path("list.txt")), [b, a, b])
+        with open(a, "rb") as f:
+            self.assertEqual(self.names(b, "-", stdin=f.read()), [b, "-"])
+
+    def test_order_is_that_of_the_inputs_whatever_the_batch(self):
+        paths = []
+        for i in range(7):
+            paths.append(self.path(f"{i}.png"))
+            write_png(paths[-1], 33 + i, 40, (i * 30, 90, 255 - i * 30))
+        outs = [self.output("nestor-classify", "--weights", model(), "--format", "json", "--batch-size", size, *paths)
+                for size in (1, 3, 7, 16)]
+        self.assertEqual([row["image"] for row in json.loads(outs[0])["images"]], paths)
+        self.assertEqual(len(set(outs)), 1)
+
+    def test_one_bad_image_does_not_stop_the_rest(self):
+        bad = self.path("bad.jpg")
+        with open(bad, "w") as f:
+            f.write("no image")
+        done = self.expect(SOME_FAILED, "nestor-classify", "--weights", model(), "--format", "json", CAT, bad,
+                           self.path("absent.png"), CAT)
+        rows = json.loads(done.stdout)["images"]
+        self.assertEqual(["error" in row for row in rows], [False, True, True, False])
+        self.assertEqual(set(rows[1]), {"image", "error"})
+        self.assertIn("bad.jpg", rows[1]["error"])
+        self.assertIn("absent.png", rows[2]["error"])
+
+    def test_all_bad(self):
+        self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), self.path("absent.png"))
+        for argument in (self.folder, self.path("*.jpg"), "@" + self.path("none.txt")):
+            self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), argument)
+
+    def test_truncated_photo_is_refused_unless_lenient(self):
+        with open(CAT, "rb") as f:
+            half = f.read()[:20000]
+        with open(self.path("half.jpg"), "wb") as f:
+            f.write(half)
+        self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), self.path("half.jpg"))
+        self.assert_says(self.expect(0, "nestor-classify", "--weights", model(), "--lenient", self.path("half.jpg")), "warning")
+
+    def test_no_resize_wants_one_size(self):
+        write_png(self.path("a.png"), 64, 48, (1, 2, 3))
+        write_png(self.path("b.png"), 48, 64, (1, 2, 3))
+        done = self.expect(SOME_FAILED, "nestor-classify", "--weights", model(), "--no-resize", "--format", "jsonl",
+                           self.path("a.png"), self.path("b.png"), self.path("a.png"))
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertIn("48 x 64 pixels, expected 64 x 48", rows[1]["error"])
+        self.assertEqual(rows[0]["predictions"], rows[2]["predictions"])
+
+    def test_limits_hold_before_decoding(self):
+        self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), "--max-pixels", 1000, CAT), "")
+        rows = json.loads(run("nestor-classify", "--weights", model(), "--max-side", 100, "--format", "json", CAT).stdout)
+        self.assertIn("100", rows["images"][0]["error"])
+
+    def test_aliases_of_gluoncv(self):
+        self.output("nestor-classify", "--model", "resnest14", "--saved-params", model(), "--input-pic", CAT)
+
+
+class SavedTensors(CommandTest):
+    def save(self, *arguments):
+        self.output("nestor-classify", "--weights", model(), "--save-outputs", self.path("out.safetensors"), *arguments)
+        return read_safetensors(self.path("out.safetensors"))[0]
+
+    def test_logits_and_taps_of_all_images(self):
+        taps = "input,stem,layer1,layer1.attention,layer4"
+        saved = self.save("--save-tensors", taps, "--batch-size", 2, PHOTOS)
+        self.assertEqual({name: shape for name, (_, shape, _) in saved.items()},
+                         {"logits": [3, 1000], "input": [3, 3, 224, 224], "stem": [3, 64, 56, 56],
+                          "layer1": [3, 256, 56, 56], "layer1.attention": [3, 128, 1, 1], "layer4": [3, 2048, 7, 7]})
+        self.assertTrue(all(dtype == "F32" for dtype, _, _ in saved.values()))
+        attention = floats(saved["layer1.attention"][2])
+        for n in range(3):
+            for c in range(64):
+                self.assertAlmostEqual(attention[n * 128 + c] + attention[n * 128 + 64 + c], 1, places=5)
+
+    def test_taps_change_no_logit_beyond_rounding(self):
+        plain = floats(self.save(CAT)["logits"][2])
+        tapped = floats(self.save("--save-tensors", "layer1.attention,layer3", CAT)["logits"][2])
+        self.assertLess(max(abs(a - b) for a, b in zip(plain, tapped)), 1e-4)
+
+    def test_unknown_tensor_is_a_usage_error_that_lists_names(self):
+        done = self.expect(USAGE, "nestor-classify", "--weights", model(), "--save-outputs", self.path("x.safetensors"),
+                           "--save-tensors", "layer9", CAT)
+        self.assert_says(done, "layer9", "layer1.attention")
+        self.assertEqual(os.listdir(self.folder), [])
+
+
+class Errors(CommandTest):
+    def test_usage(self):
+        self.expect(USAGE, "nestor-classify")
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--bogus", CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--precision", "fp7", CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--crop-size", 8, CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--std", "1,0,1", CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--mean", "1,2", CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "-", "-", stdin=b"")
+
+    def test_devices_and_precisions_that_are_not_there(self):
+        self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--device", "cuda", CAT), "cuda")
+        self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--precision", "fp16", CAT), "fp16")
+
+    def test_bad_models(self):
+        self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", self.path("none"), CAT), "none")
+        self.assert_says(self.expect(BAD_MODEL, "nestor-classify", "--weights", CAT, CAT), "cat.jpg")
+        self.assert_says(self.expect(BAD_MODEL, "nestor-classify", "--weights", model(), "--network", "resnest50", CAT),
+                         "resnest14", "resnest50")
+
+    def test_models_whose_tensors_do_not_fit_name_each(self):
+        tensors, metadata = read_safetensors(model())
+        del tensors["fc.bias"]
+        dtype, shape, data = tensors["conv1.0.weight"]
+        tensors["conv1.0.weight"] = (dtype, [32, 27], data)
+        write_safetensors(self.path("bad.safetensors"), tensors, metadata)
+        done = self.expect(BAD_MODEL, "nestor-classify", "--weights", self.path("bad.safetensors"), CAT)
+        self.assert_says(done, "fc.bias", "conv1.0.weight", "[32, 27]", "[32, 3, 3, 3]")
+
+    def test_metadata_is_not_trusted(self):
+        tensors, metadata = read_safetensors(model())
+        for key, value in (("nestor.num_classes", "-1"), ("nestor.num_classes", "99999999999999999999"),
+                           ("nestor.num_classes", "10"), ("nestor.network", "vgg"), ("nestor.labels", "[1]"),
+                           ("nestor.labels", "not json"), ("nestor.preprocess", "{}"), ("nestor.preprocess", "[")):
+            write_safetensors(self.path("bad.safetensors"), tensors, {**metadata, key: value})
+            done = self.expect(BAD_MODEL, "nestor-classify", "--weights", self.path("bad.safetensors"), CAT)
+            self.assert_says(done, "bad.safetensors")
+
+    def test_weights_that_are_not_numbers_have_no_answer(self):
+        tensors, metadata = read_safetensors(model())
+        dtype, shape, data = tensors["fc.bias"]
+        tensors["fc.bias"] = (dtype, shape, b"\0\0\xc0\x7f" + data[4:])
+        write_safetensors(self.path("nan.safetensors"), tensors, metadata)
+        self.assert_says(self.expect(BAD_MODEL, "nestor-classify", "--weights", self.path("nan.safetensors"), CAT), "finite")
+
+    def test_full_disk(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        with open("/dev/full", "w") as full:
+            import subprocess
+            from support import BIN
+            done = subprocess.run([os.path.join(BIN, "nestor-classify"), "--weights", model(), CAT], stdout=full,
+                                  stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output", done.stderr)
+
+    def test_names_that_are_not_utf8(self):
+        name = os.fsencode(self.folder) + b"/\xff.jpg"
+        shutil.copy(CAT, name)
+        done = run("nestor-classify", "--weights", model(), "--format", "json", os.fsdecode(name))
+        self.assertEqual(done.returncode, 0)
+        json.loads(done.stdout.decode("utf-8"))

@@ -1,0 +1,60 @@
+"""The installed package, as projects outside the tree use it: find_package and pkg-config, C++ and C."""
+import os
+import shutil
+import subprocess
+
+from support import BIN, CAT, ROOT, CommandTest, model
+
+BUILD = os.path.dirname(BIN)
+
+
+class Embedding(CommandTest):
+    def must(self, *line, env=None):
+        done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, **(env or {})}, timeout=600)
+        self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def setUp(self):
+        super().setUp()
+        self.prefix = self.path("prefix")
+        self.must("cmake", "--install", BUILD, "--prefix", self.prefix)
+        # Away from the tree, so that nothing of it can be found by accident.
+        self.project = self.path("project")
+        shutil.copytree(os.path.join(ROOT, "tests", "embedding"), self.project)
+
+    def check_programs(self, *programs):
+        outputs = [self.must(program, model(), CAT) for program in programs]
+        for output in outputs:
+            lines = output.splitlines()
+            self.assertEqual(len(lines), 4, output)
+            self.assertEqual(lines[3], "layer1 [1, 256, 16, 16]")
+        classes = [[line.split()[0] for line in output.splitlines()[:3]] for output in outputs]
+        self.assertTrue(all(c == classes[0] for c in classes))
+
+    def test_find_package(self):
+        self.must("cmake", "-G", "Ninja", "-S", self.project, "-B", self.path("build"),
+                  "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        self.must("cmake", "--build", self.path("build"))
+        self.check_programs(self.path("build", "classify_cpp"), self.path("build", "classify_c"))
+
+    def test_pkg_config(self):
+        libdir = os.path.join(self.prefix, "lib")
+        env = {"PKG_CONFIG_PATH": os.path.join(libdir, "pkgconfig")}
+        flags = self.must("pkg-config", "--cflags", "--libs", "nestor", env=env).split()
+        for compiler, source in ((("g++", "-std=c++20"), "classify.cpp"), (("gcc", "-std=c99"), "classify.c")):
+            self.must(*compiler, "-Wall", "-Wextra", "-Werror", os.path.join(self.project, source), "-o", self.path(source + ".out"), *flags,
+                      f"-Wl,-rpath,{libdir}")
+        self.check_programs(self.path("classify.cpp.out"), self.path("classify.c.out"))
+
+    def test_installed_commands_find_their_library(self):
+        out = self.must(os.path.join(self.prefix, "bin", "nestor-classify"), "--version")
+        self.assertIn("oneDNN", out)
+
+    def test_bad_model_is_a_status_not_a_crash(self):
+        self.must("cmake", "-G", "Ninja", "-S", self.project, "-B", self.path("build"), f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        self.must("cmake", "--build", self.path("build"))
+        for program in ("classify_cpp", "classify_c"):
+            done = subprocess.run([self.path("build", program), CAT, CAT], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 4)
+            self.assertIn("bad_model: ", done.stderr)
+            self.assertIn("cat.jpg", done.stderr)

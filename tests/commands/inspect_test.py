@@ -1,0 +1,66 @@
+"""nestor-inspect: models, plans, passes, profiles and images."""
+import hashlib
+import json
+
+from support import BAD_INPUT, BAD_MODEL, CAT, USAGE, CommandTest, model, write_png
+
+
+class Models(CommandTest):
+    def inspect(self, *arguments):
+        return json.loads(self.output("nestor-inspect", model(), "--format", "json", *arguments))
+
+    def test_metadata_and_layers(self):
+        document = self.inspect()
+        self.assertEqual((document["network"], document["num_classes"], document["source"], document["synthetic"]),
+                         ("resnest14", 1000, "synthetic", True))
+        self.assertEqual(len(document["tensors"]), 129)
+        text = self.output("nestor-inspect", model())
+        for part in ("resnest14", "meaningless", "layer4.0.conv2.fc2", "output logits"):
+            self.assertIn(part, text)
+
+    def test_plan_has_steps_buffers_and_memory(self):
+        plan = self.inspect("--plan", "--batch", 2, "--height", 161, "--width", 227)["plan"]
+        self.assertEqual((plan["batch"], plan["height"], plan["width"]), (2, 161, 227))
+        self.assertLessEqual(plan["arena_bytes"], 1.15 * plan["lower_bound_bytes"])
+        for buffer in plan["buffers"]:
+            self.assertLessEqual(buffer["offset"] + buffer["bytes"], plan["arena_bytes"])
+        for step in plan["steps"]:
+            self.assertTrue(step["variant"])
+        text = self.output("nestor-inspect", model(), "--plan")
+        self.assertIn("are live at once", text)
+
+    def test_passes_show_the_graph_before_and_after(self):
+        names = [entry["name"] for entry in self.inspect("--passes")["passes"]]
+        self.assertEqual(names[0], "network")
+        self.assertIn("fuse_split_attention", names)
+
+    def test_profile_has_a_time_for_each_step(self):
+        steps = self.inspect("--profile", "--height", 64)["plan"]["steps"]
+        self.assertTrue(all(step["ms"] > 0 for step in steps))
+
+    def test_errors(self):
+        self.expect(USAGE, "nestor-inspect")
+        self.expect(BAD_MODEL, "nestor-inspect", CAT)
+        self.expect(BAD_INPUT, "nestor-inspect", self.path("none"))
+        self.expect(BAD_INPUT, "nestor-inspect", model(), "--plan", "--height", 16)
+        self.expect(USAGE, "nestor-inspect", model(), "--image", CAT)
+
+
+class Images(CommandTest):
+    def test_hash_of_the_pixels_and_a_png_of_them(self):
+        pixels = bytes(range(2 * 3 * 3))
+        write_png(self.path("a.png"), 3, 2, pixels)
+        found = json.loads(self.output("nestor-inspect", "--image", self.path("a.png"), "--format", "json",
+                                       "--output", self.path("b.png")))
+        self.assertEqual((found["width"], found["height"]), (3, 2))
+        self.assertEqual(found["sha256"], hashlib.sha256(pixels).hexdigest())
+        again = json.loads(self.output("nestor-inspect", "--image", self.path("b.png"), "--format", "json"))
+        self.assertEqual(again["sha256"], found["sha256"])
+
+    def test_refused_images(self):
+        with open(self.path("x.png"), "wb") as f:
+            f.write(b"\x89PNG\r\n\x1a\n")
+        done = self.expect(BAD_INPUT, "nestor-inspect", "--image", self.path("x.png"), "--output", self.path("y.png"))
+        self.assert_says(done, "x.png")
+        self.expect(BAD_INPUT, "nestor-inspect", "--image", self.path("none.png"))
+        self.expect(USAGE, "nestor-inspect", "--image", CAT, "--preprocess", "opencv")

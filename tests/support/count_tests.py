@@ -1,0 +1,39 @@
+"""count_tests.py LOG STATUS: prints how many tests a log counts as passed, failed and skipped."""
+import re
+import sys
+
+
+def count(text, status):
+    found = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", text, re.M)
+    if found:
+        passed, failed, skipped = found[-1]
+        return int(passed), int(failed), int(skipped or 0)
+    found = re.findall(r"^All tests passed \(.* in (\d+) test cases?\)$", text, re.M)
+    if found:
+        return int(found[-1]), 0, 0
+    found = re.findall(r"^test cases: +(\d+) \|(?: +(\d+) passed \|)? +(\d+) failed", text, re.M)
+    if found:
+        total, _, failed = found[-1]
+        return int(total) - int(failed), int(failed), 0
+    found = re.findall(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(?: \((.*)\))?$", text, re.M)
+    if found:
+        total, details = found[-1]
+        counts = dict(part.split("=") for part in details.split(", ")) if details else {}
+        failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
+        skipped = int(counts.get("skipped", 0))
+        return int(total) - failed - skipped, failed, skipped
+    return (1, 0, 0) if status == 0 else (0, 1, 0)
+
+
+def main():
+    status = int(sys.argv[2])
+    with open(sys.argv[1], errors="replace") as f:
+        passed, failed, skipped = count(f.read(), status)
+    # A part that fails without saying so (a crash after its summary) has failed all the same.
+    if status != 0 and failed == 0:
+        failed = 1
+    print(passed, failed, skipped)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+# Functions of tests/run.sh: parts, their time and what they count.
+
+num_passed=0 num_failed=0 num_skipped=0
+mkdir -p build/logs
+
+# Adds the tests that a log counts: Catch2's and unittest's summaries, "N passed, N failed, N
+# skipped"; a part that counts nothing is one test. `$2` is the part's exit status.
+count_tests() {
+  local log=$1 status=$2 passed failed skipped
+  read -r passed failed skipped < <(python3 tests/support/count_tests.py "$log" "$status")
+  num_passed=$((num_passed + passed))
+  num_failed=$((num_failed + failed))
+  num_skipped=$((num_skipped + skipped))
+  printf '%s passed, %s failed, %s skipped' "$passed" "$failed" "$skipped"
+}
+
+# part NAME COMMAND...: runs it with its output in a log, and fails as it does.
+part() {
+  local name=$1 status=0 begin=$EPOCHREALTIME
+  local log="build/logs/${name//[^a-zA-Z0-9]/_}.log"
+  shift
+  "$@" >"$log" 2>&1 || status=$?
+  local counted
+  count_tests "$log" "$status" >"$log.count"
+  counted=$(cat "$log.count")
+  rm -f "$log.count"
+  printf '%-4s %-28s %7.1f s  %s\n' "$([[ $status == 0 ]] && echo ok || echo FAIL)" "$name" \
+    "$(bc_seconds "$begin")" "$counted"
+  if [[ $status != 0 ]]; then tail -n 25 "$log" | sed 's/^/     | /'; fi
+  return "$status"
+}
+
+bc_seconds() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
+
+finish() {
+  echo "$num_passed passed, $num_failed failed, $num_skipped skipped"
+  [[ $num_failed == 0 && $num_passed -gt 0 ]]
+  exit
+}
+
+# The Catch2 filter that leaves out tags: without "[a][b]" REST -> "REST~[a]~[b]"
+without() { printf '%s%s' "$2" "${1//[/~[}"; }
+
+# Counts the tests with these tags as skipped.
+skip_tagged() {
+  local tags count
+  for tags in $(tr ']' '\n' <<<"$2" | sed -n 's/^\[\(.*\)/[\1]/p'); do
+    count=$("$1" --list-test-names-only "$tags" | grep -c . || true)
+    if ((count)); then
+      printf 'skip %-28s            %s tests need what this machine lacks\n' "$tags" "$count"
+      num_skipped=$((num_skipped + count))
+    fi
+  done
+}
+
+# Each fuzz target's corpus as a test of the build in folder $1.
+replay_corpora() {
+  local source name
+  for source in tests/fuzz/*_fuzz.cpp; do
+    name=$(basename "$source" .cpp)
+    "$1/$name" "tests/fuzz/corpus/${name%_fuzz}" || return
+  done
+}
+
+in_tsan() { TSAN_OPTIONS="suppressions=tests/support/tsan.supp halt_on_error=1" "$@"; }
+
+# fails_with TEXT COMMAND...: the command must fail and say TEXT.
+fails_with() {
+  local text=$1 output
+  shift
+  if output=$("$@" 2>&1); then
+    echo "$output"
+    echo "did not fail"
+    return 1
+  fi
+  grep -q "$text" <<<"$output"
+}
