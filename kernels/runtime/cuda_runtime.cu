@@ -85,7 +85,8 @@ class CudaRuntime final : public DeviceRuntime {
   DeviceStatus properties(DeviceProperties& properties) override {
     cudaDeviceProp found;
     CUDA_TRY(cudaGetDeviceProperties(&found, device_));
-    std::strncpy(properties.name, found.name, sizeof properties.name - 1);
+    static_assert(sizeof properties.name == sizeof found.name, "names are copied whole");
+    std::memcpy(properties.name, found.name, sizeof properties.name);
     properties.sm = 10 * found.major + found.minor;
     properties.num_multiprocessors = found.multiProcessorCount;
     properties.shared_bytes_per_block = static_cast<int>(found.sharedMemPerBlockOptin);

@@ -82,10 +82,11 @@ inline void check_index(int index, int size) {
   if (static_cast<unsigned>(index) >= static_cast<unsigned>(size)) fail_index(index, size);
 }
 
-// A row of banks, so that what lies behind it keeps its banks.
+// A row of banks, so that what lies behind it keeps its banks. It begins with the first byte behind
+// the array.
 struct SharedGap {
   SharedGap() { add_shared_gap(bytes, sizeof bytes); }
-  alignas(16) unsigned char bytes[128];
+  unsigned char bytes[128];
 };
 
 // Not inlined: a fresh object's memory is indeterminate to the compiler, and the NaNs must be read.

@@ -543,6 +543,14 @@ void EmulatedRuntime::run_launch(const Launch& launch) {
     }
     WorkerPool::get().give_back(std::move(worker));
   }
+  for (const Allocation& allocation : *allocations) {
+    if (!lost_ && !gap_is_untouched(allocation)) {
+      lost_ = true;
+      report_ = std::string("kernel ") + launch.name +
+                ": wrote out of bounds, behind the end of an " + "allocation of " +
+                std::to_string(allocation.num_bytes) + " bytes";
+    }
+  }
 }
 
 std::map<std::string, KernelCounters> EmulatedRuntime::counters() const {

@@ -14,7 +14,8 @@ namespace nestor::simt {
 namespace {
 
 constexpr std::size_t kAlignment = 256;  // of cudaMalloc
-constexpr std::size_t kGap = 256;        // behind each allocation
+constexpr std::size_t kGap = 1024;       // behind each allocation, filled with a pattern
+constexpr unsigned char kGapByte = 0xa5;
 
 bool begins_before(const void* address, const Allocation& allocation) {
   return address < allocation.begin;
@@ -28,6 +29,12 @@ const Allocation* find(const std::vector<Allocation>& allocations, const void* a
   return after == allocations.begin() ? nullptr : &*(after - 1);
 }
 
+bool gap_is_untouched(const Allocation& allocation) {
+  if (kAddressBuild) return true;
+  const unsigned char* gap = allocation.begin + allocation.num_bytes;
+  return std::all_of(gap, gap + kGap, [](unsigned char byte) { return byte == kGapByte; });
+}
+
 DeviceMemory& DeviceMemory::get() {
   static auto* memory = new DeviceMemory;  // outlives whatever is destroyed at exit
   return *memory;
@@ -38,6 +45,7 @@ void* DeviceMemory::allocate(std::size_t num_bytes) {
   auto* begin = static_cast<unsigned char*>(std::aligned_alloc(kAlignment, padded));
   if (begin == nullptr) return nullptr;
   std::memset(begin, 0xff, num_bytes);  // NaN, as half and as float
+  std::memset(begin + num_bytes, kGapByte, padded - num_bytes);
 #if defined(__SANITIZE_ADDRESS__)
   ASAN_POISON_MEMORY_REGION(begin + num_bytes, padded - num_bytes);
 #endif

@@ -55,6 +55,10 @@ class DeviceMemory {
   Snapshot allocations_ = std::make_shared<std::vector<Allocation>>();
 };
 
+// Writes behind the end of an allocation, which only race builds and AddressSanitizer see when they
+// happen: whether the bytes there are what they were.
+bool gap_is_untouched(const Allocation& allocation);
+
 // The allocation that begins at or below the address, or null.
 const Allocation* find(const std::vector<Allocation>& allocations, const void* address);
 

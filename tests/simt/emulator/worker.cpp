@@ -39,6 +39,9 @@ int any(std::uint32_t bits, std::uint32_t random) {
   return static_cast<int>((static_cast<std::uint32_t>(lowest(turned)) + place) % 32);
 }
 
+// The thread that has failed leaves its kernel.
+struct Abandoned {};
+
 std::string bytes(std::size_t num_bytes) { return std::to_string(num_bytes) + " bytes"; }
 
 }  // namespace
@@ -63,7 +66,7 @@ Worker::Worker() : threads_(std::make_unique<Thread[]>(kMaxThreads)) {
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   stacks_ = static_cast<char*>(memory);
-  arena_ = static_cast<unsigned char*>(std::aligned_alloc(1024, kMaxSharedBytes));
+  arena_ = static_cast<unsigned char*>(std::aligned_alloc(1024, kMaxSharedBytes + kArenaGap));
   if (arena_ == nullptr) throw std::bad_alloc();
   for (int i = 0; i < kMaxThreads; ++i) {
     mprotect(stacks_ + static_cast<std::size_t>(i) * kStackPitch, kGuardBytes, PROT_NONE);
@@ -121,12 +124,13 @@ void Worker::reset_block(std::uint32_t block) {
   smem_bytes_ = gap_bytes_ = 0;
   gaps_.clear();
 #if defined(__SANITIZE_ADDRESS__)
-  ASAN_UNPOISON_MEMORY_REGION(arena_, kMaxSharedBytes);
+  ASAN_UNPOISON_MEMORY_REGION(arena_, kMaxSharedBytes + kArenaGap);
 #endif
-  std::memset(arena_, 0xff, static_cast<std::size_t>(launch_->shared_bytes));
+  std::memset(arena_, 0xff, static_cast<std::size_t>(launch_->shared_bytes) + kArenaGap);
 #if defined(__SANITIZE_ADDRESS__)
-  ASAN_POISON_MEMORY_REGION(arena_ + launch_->shared_bytes,
-                            kMaxSharedBytes - static_cast<std::size_t>(launch_->shared_bytes));
+  ASAN_POISON_MEMORY_REGION(
+      arena_ + launch_->shared_bytes,
+      kMaxSharedBytes + kArenaGap - static_cast<std::size_t>(launch_->shared_bytes));
 #endif
   if (kRaceBuild) race_->begin_block(block, num_threads_ / 32);
 }
@@ -146,6 +150,7 @@ bool Worker::run_block(std::uint32_t block) {
     failed_ = true;
     report_ = deadlock();
   }
+  if (!failed_) check_gaps();
   if (options_.count_accesses) accesses_.end_block(counters_);
   if (failed_) {  // fibers that stand somewhere in the kernel begin anew
     for (int i = 0; i < num_threads_; ++i) {
@@ -160,8 +165,18 @@ bool Worker::run_block(std::uint32_t block) {
 void Worker::thread_main() {
   for (;;) {
     Worker& worker = *current_worker;
-    worker.launch_->call(worker.launch_->kernel, worker.launch_->args.data());
-    worker.thread_exits();
+    bool failed = false;
+    try {
+      worker.launch_->call(worker.launch_->kernel, worker.launch_->args.data());
+      worker.thread_exits();
+    } catch (const Abandoned&) {
+      failed = true;
+    }
+    if (failed) {
+      Thread& me = worker.running();
+      current_thread = nullptr;
+      Fiber::switch_to(me.fiber, worker.main_);  // and is not heard of again
+    }
     worker.suspend();  // and goes on as the same thread of another block
   }
 }
@@ -249,9 +264,7 @@ void Worker::fail(const std::string& what, const char* name, const CallSite& sit
   report_ = std::string("kernel ") + launch_->name + ", " + describe(me) + ", in " + name;
   if (site.file != nullptr || site.pc != nullptr) report_ += " at " + to_string(site);
   report_ += ": " + what;
-  current_thread = nullptr;
-  Fiber::switch_to(me.fiber, main_);
-  std::abort();  // nobody comes back
+  throw Abandoned{};  // caught where the fiber began; it frees what is on its stack
 }
 
 std::string Worker::deadlock() const {
@@ -475,6 +488,20 @@ void Worker::add_shared_gap(const void* begin, std::size_t num_bytes) {
 #if defined(__SANITIZE_ADDRESS__)
   ASAN_POISON_MEMORY_REGION(begin, num_bytes);
 #endif
+}
+
+// Plain stores into gaps, which only race builds and AddressSanitizer see when they happen.
+void Worker::check_gaps() {
+  if (kAddressBuild) return;
+  std::vector<Gap> all = gaps_;
+  const unsigned char* end = arena_ + smem_bytes_;
+  all.push_back({end, end + kArenaGap});
+  for (const Gap& gap : all) {
+    if (std::all_of(gap.begin, gap.end, [](unsigned char byte) { return byte == 0xff; })) continue;
+    failed_ = true;
+    report_ = std::string("kernel ") + launch_->name + ": wrote out of bounds, " +
+              (gap.begin == end ? "behind Smem" : "behind a SharedArray");
+  }
 }
 
 void Worker::check_smem_size(const CallSite& site) {

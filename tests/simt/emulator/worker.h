@@ -34,6 +34,7 @@ struct Launch {
 
 constexpr int kMaxThreads = 1024;
 constexpr std::size_t kMaxSharedBytes = 256 * 1024;  // of any architecture, with gaps
+constexpr std::size_t kArenaGap = 1024;              // behind what a launch asks for
 
 // The most that a block of the architecture may have.
 int shared_limit(int sm);
@@ -143,6 +144,7 @@ class Worker {
   void clear_ready(const Thread& thread);
   void reset_block(std::uint32_t block);
   void open_barrier(Barrier& barrier);
+  void check_gaps();
   std::string deadlock() const;
   std::string describe(const Thread& thread) const;
 

@@ -1,9 +1,9 @@
-#include "tests/simt/kernels/conformance.h"
 #include "kernels/device/async_copy.cuh"
 #include "kernels/device/block.cuh"
 #include "kernels/device/mma.cuh"
 #include "kernels/device/vec.cuh"
 #include "kernels/device/warp.cuh"
+#include "tests/simt/kernels/conformance.h"
 
 namespace nestor::test {
 namespace {
