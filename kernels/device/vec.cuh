@@ -14,18 +14,20 @@ template <class T>
 __device__ __forceinline__ T load(const void* address, CallSite site = CallSite::here()) {
   static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16, "not one instruction");
 #if NESTOR_SIMT
-  simt::check_access(address, sizeof(T), /*write=*/false, site);
-#endif
+  return simt::load<T>(address, site);
+#else
   return *static_cast<const T*>(address);
+#endif
 }
 
 template <class T>
 __device__ __forceinline__ void store(void* address, T value, CallSite site = CallSite::here()) {
   static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16, "not one instruction");
 #if NESTOR_SIMT
-  simt::check_access(address, sizeof(T), /*write=*/true, site);
-#endif
+  simt::store(address, value, site);
+#else
   *static_cast<T*>(address) = value;
+#endif
 }
 
 __device__ __forceinline__ uint4 ld128(const void* address, CallSite site = CallSite::here()) {

@@ -81,6 +81,10 @@ void check_access(const void* address, std::size_t num_bytes, bool write, const 
   current_worker->check_access(address, num_bytes, write, site);
 }
 
+void copy_unreported(void* to, const void* from, std::size_t num_bytes) {
+  std::memcpy(to, from, num_bytes);
+}
+
 void async_copy_16(void* shared, const void* global, int num_bytes, const CallSite& site) {
   current_worker->async_copy_16(shared, global, num_bytes, site);
 }

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <new>
 
 #include "emulator/call_site.h"
 
@@ -106,8 +108,32 @@ Smem& block_smem(const CallSite& site) {
   return *static_cast<Smem*>(memory);
 }
 
-// An access of 4, 8 or 16 bytes: alignment, bounds, counters. The access itself follows.
+// An access of 4, 8 or 16 bytes: alignment, bounds, counters and, in race builds, races.
 void check_access(const void* address, std::size_t num_bytes, bool write, const CallSite& site);
+// Copies where the compiler does not report: it would tell of a wide access in pieces of 4 bytes.
+void copy_unreported(void* to, const void* from, std::size_t num_bytes);
+
+template <class T>
+T load(const void* address, const CallSite& site) {
+  check_access(address, sizeof(T), /*write=*/false, site);
+  T value;
+#ifdef NESTOR_SIMT_RACE
+  copy_unreported(&value, address, sizeof(T));
+#else
+  std::memcpy(&value, address, sizeof(T));
+#endif
+  return value;
+}
+
+template <class T>
+void store(void* address, const T& value, const CallSite& site) {
+  check_access(address, sizeof(T), /*write=*/true, site);
+#ifdef NESTOR_SIMT_RACE
+  copy_unreported(address, &value, sizeof(T));
+#else
+  std::memcpy(address, &value, sizeof(T));
+#endif
+}
 
 void async_copy_16(void* shared, const void* global, int num_bytes, const CallSite& site);
 void async_copy_commit(const CallSite& site);

@@ -596,11 +596,14 @@ void Worker::read_matrix_row(const void* row, const char* name, const CallSite& 
   if (kRaceBuild) track(place, 16, AccessKind::kRead, name, site);
 }
 
-// In race builds the compiler tells of the access that follows, and that is counted and tracked.
 void Worker::check_access(const void* address, std::size_t num_bytes, bool write,
                           const CallSite& site) {
-  const Place place = locate(address, num_bytes, num_bytes, write, write ? "store" : "load", site);
-  if (!kRaceBuild) count_access(place, address, num_bytes, site);
+  const char* name = write ? "store" : "load";
+  const Place place = locate(address, num_bytes, num_bytes, write, name, site);
+  if (kRaceBuild) {
+    track(place, num_bytes, write ? AccessKind::kWrite : AccessKind::kRead, name, site);
+  }
+  count_access(place, address, num_bytes, site);
 }
 
 void Worker::observe_access(const void* address, std::size_t num_bytes, bool write,
