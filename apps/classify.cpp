@@ -101,6 +101,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--save-tensors", options.save_tensors,
                  "Intermediate tensors to save too: input,stem,layer1,layer1.attention,...")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("NAMES")
       ->needs(save)
       ->group("Results");

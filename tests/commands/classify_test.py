@@ -60,7 +60,7 @@ class Results(CommandTest):
         with open(self.path("short.txt"), "w") as f:
             f.write("one\n")
         self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), "--labels", self.path("short.txt"), CAT),
-                         "short.txt", "1000 classes")
+                         "short.txt", "1 labels, expected 1000")
 
 
 class Inputs(CommandTest):
