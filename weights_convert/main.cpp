@@ -79,22 +79,28 @@ void convert_and_report(const Arguments& arguments, Work work) {
 
 void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--network", arguments.conversion.network, "Network of the weights, see --list")
+      ->type_name("NAME")
       ->group("Conversion");
   app.add_option("--input", arguments.input,
                  "Weight file: .params, GluonCV .zip, .pth, .safetensors")
+      ->type_name("FILE")
       ->group("Conversion");
   app.add_option("--output", arguments.output, "Model file to write (safetensors)")
+      ->type_name("FILE")
       ->group("Conversion");
   app.add_option("--num-classes", arguments.conversion.network_options.num_classes,
                  "Classes of the network's last layer")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str()
+      ->type_name("N")
       ->group("Conversion");
   app.add_option("--labels", arguments.labels, "Text file with one class name a line")
+      ->type_name("FILE")
       ->group("Conversion");
   app.add_option("--source", arguments.conversion.source,
                  "Whose weights they are (default: told by hash and names)")
       ->check(CLI::IsMember({"gluoncv", "timm", "resnest"}))
+      ->type_name("NAME")
       ->group("Conversion");
   app.add_option("--source-sha256", arguments.conversion.source_sha256,
                  "SHA-256 that the input file must have")
@@ -106,22 +112,28 @@ void add_options(CLI::App& app, Arguments& arguments) {
             return digest ? std::string() : "expected 64 hexadecimal digits";
           },
           "HEX"))
+      ->type_name("HEX")
       ->group("Conversion");
   app.add_option("--synthetic", arguments.manifest, "Manifest (JSON) of made-up weights to write")
+      ->type_name("FILE")
       ->group("Made-up weights");
   app.add_option("--stats", arguments.stats, "Values that the manifest calls stored (safetensors)")
+      ->type_name("FILE")
       ->group("Made-up weights");
   app.add_option("--synthetic-seed", arguments.seed,
                  "Write random, calibrated weights of this seed")
+      ->type_name("N")
       ->group("Made-up weights");
   app.add_flag("--list", arguments.list,
                "List the networks with input size, crop ratio, parameters, GMAC")
       ->group("Information");
   app.add_option("--inspect", arguments.inspect, "List the tensors of any weight file, with hashes")
+      ->type_name("FILE")
       ->group("Information");
   app.add_option("--format", arguments.format, "Form of --list and --inspect")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str()
+      ->type_name("FORM")
       ->group("Information");
 }
 

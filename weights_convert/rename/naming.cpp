@@ -11,6 +11,7 @@ namespace {
 using Canonical = std::unordered_map<std::string, std::string>;  // by a framework's name
 
 constexpr std::string_view kCounter = ".num_batches_tracked";
+constexpr std::size_t kMaxLegacyNameBytes = 256;  // longer names are not looked at part by part
 
 std::string_view without_prefix(std::string_view name, std::string_view prefix) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
@@ -32,6 +33,7 @@ std::string legacy_prefix(const Canonical& table, std::span<const std::string> n
   std::map<std::string, int> votes;
   for (const std::string& name : names) {
     const std::string plain = plain_legacy(name);
+    if (plain.size() > kMaxLegacyNameBytes) continue;
     for (std::size_t start = 0; start != std::string::npos && start < plain.size();) {
       if (table.contains(plain.substr(start))) ++votes[plain.substr(0, start)];
       const std::size_t underscore = plain.find('_', start);
