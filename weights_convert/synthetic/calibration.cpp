@@ -38,7 +38,8 @@ std::vector<std::byte> weight_file_of(const Graph& graph, const Node& node,
   return file;
 }
 
-// Convolutions are all of the work, so they run as one-node networks through the engine.
+// Convolutions are all of the work, so they run as one-node networks through the engine; on one
+// thread, so that the result does not depend on how many there are.
 Buffer run_convolution(const Graph& graph, const Node& node, std::span<const TensorView> inputs) {
   const std::vector<std::byte> file = weight_file_of(graph, node, inputs);
   const auto build = [&](const Shape& shape) {
@@ -53,7 +54,7 @@ Buffer run_convolution(const Graph& graph, const Node& node, std::span<const Ten
   };
   const auto model = std::make_shared<const Model>(build, inputs[0].desc.shape,
                                                    WeightFile::parse(file, node.name), "cpu");
-  Session session(model, {});
+  Session session(model, {.precision = Precision::kFp32, .threads = 1});
   const TensorView result = session.run(inputs[0])[0].tensor;
   const auto* begin = result.as<float>();
   return Buffer(begin, begin + result.desc.shape.num_elements());
