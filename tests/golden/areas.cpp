@@ -7,6 +7,7 @@ namespace nestor::golden {
 std::span<const Area> areas() {
   static constexpr Area kAreas[] = {
       {"detection", skip_detection},
+      {"preprocessing", compare_preprocessing},
       {"segmentation", skip_segmentation},
   };
   return kAreas;
