@@ -44,6 +44,7 @@ class JpegReader {
   jpeg_decompress_struct& info() { return info_; }
   const char* message() const { return message_; }  // of the error, or of the first warning
   bool warned() const { return message_[0] != 0; }
+  bool has_seen(int component) const { return (seen_components_ >> component & 1) != 0; }
 
   // The steps. They return false after an error.
   bool read_header() {
@@ -115,7 +116,11 @@ class JpegReader {
 
   static void on_progress(j_common_ptr info) {
     JpegReader& reader = self(info);
-    if (reader.info_.input_scan_number <= kMaxScans) return;
+    const jpeg_decompress_struct& file = reader.info_;
+    for (int i = 0; i < file.comps_in_scan && file.Ss == 0; ++i) {
+      reader.seen_components_ |= 1U << file.cur_comp_info[i]->component_index;
+    }
+    if (file.input_scan_number <= kMaxScans) return;
     std::strcpy(reader.message_, "JPEG file with more than 100 scans");
     std::longjmp(reader.on_error_, 1);
   }
@@ -126,6 +131,7 @@ class JpegReader {
   std::jmp_buf on_error_;
   std::span<const std::byte> bytes_;
   bool lenient_;
+  unsigned seen_components_ = 0;  // bit c: a scan with the DC coefficients of component c was begun
   char message_[JMSG_LENGTH_MAX] = {};
 };
 
@@ -238,13 +244,14 @@ void read_440(const Source& source, JpegReader& reader, Image& image) {
   convert_440(planes, image);
 }
 
-// A progressive file that never says anything about a component is not whole, whatever libjpeg
+// A file of several scans of which none is about some component is not whole, whatever libjpeg
 // thinks.
-void check_scans(const Source& source, DecodedImage& decoded, const jpeg_decompress_struct& info) {
-  if (info.progressive_mode != TRUE || info.coef_bits == nullptr) return;
+void check_scans(const Source& source, DecodedImage& decoded, JpegReader& reader) {
+  jpeg_decompress_struct& info = reader.info();
+  if (!jpeg_has_multiple_scans(&info)) return;
   for (int c = 0; c < info.num_components; ++c) {
-    if (info.coef_bits[c][0] >= 0) continue;
-    refuse_unless_lenient(source, decoded, fmt::format("no scan of component {} in it", c));
+    if (reader.has_seen(c)) continue;
+    refuse_unless_lenient(source, decoded, fmt::format("JPEG file without component {}", c));
   }
 }
 
@@ -263,7 +270,7 @@ DecodedImage decode_jpeg(const Source& source) {
   } else {
     read_rows(source, reader, decoded.image);
   }
-  check_scans(source, decoded, info);
+  check_scans(source, decoded, reader);
   if (!reader.finish() || reader.warned()) {
     refuse_unless_lenient(source, decoded, reader.message());
   }

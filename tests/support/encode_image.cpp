@@ -44,6 +44,15 @@ std::vector<jpeg_scan_info> scan_for_every_coefficient() {
   return scans;
 }
 
+std::vector<jpeg_scan_info> scan_for_every_component() {
+  std::vector<jpeg_scan_info> scans;
+  for (int c = 0; c < 3; ++c) {
+    scans.push_back(
+        {.comps_in_scan = 1, .component_index = {c, 0, 0, 0}, .Ss = 0, .Se = 63, .Ah = 0, .Al = 0});
+  }
+  return scans;
+}
+
 Bytes exif_marker(int orientation) {
   Bytes marker = {'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1};
   append(marker, {0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0});
@@ -134,13 +143,13 @@ Image test_picture(int width, int height) {
 }
 
 Bytes encode_jpeg(const Image& image, const JpegOptions& options) {
-  const auto scans = scan_for_every_coefficient();
+  const auto scans = options.many_scans ? scan_for_every_coefficient() : scan_for_every_component();
   return compress(image.width, image.height, 3, image.rgb, [&](jpeg_compress_struct& info) {
     jpeg_set_quality(&info, options.quality, TRUE);
     info.comp_info[0].h_samp_factor = options.h_samp;
     info.comp_info[0].v_samp_factor = options.v_samp;
     if (options.progressive) jpeg_simple_progression(&info);
-    if (options.many_scans) {
+    if (options.many_scans || options.scan_per_component) {
       info.scan_info = scans.data();
       info.num_scans = static_cast<int>(scans.size());
     }

@@ -18,6 +18,7 @@ struct JpegOptions {
   int quality = 90;
   int h_samp = 1, v_samp = 1;  // of luma; chroma has 1
   bool progressive = false;
+  bool scan_per_component = false;
   bool many_scans = false;  // a progressive file with a scan for every coefficient and bit
   int orientation = 0;      // written as EXIF unless 0
 };

@@ -221,6 +221,18 @@ TEST_CASE("sizes are checked before anything is allocated", "[image][cpu]") {
   CHECK(refusal(jpeg).find("cannot hold 12288 x 12288 pixels") != std::string::npos);
 }
 
+TEST_CASE("a JPEG without the scan of a component is refused", "[image][cpu]") {
+  const Image image = testing::test_picture(16, 16);
+  const Bytes whole = testing::encode_jpeg(image, {.scan_per_component = true});
+  CHECK(decode(whole).image.rgb == decode(testing::encode_jpeg(image)).image.rgb);
+  const Bytes start_of_scan = {0xFF, 0xDA};
+  const auto last_scan = std::ranges::find_end(whole, start_of_scan).begin();
+  Bytes two(whole.begin(), last_scan);
+  two.insert(two.end(), {0xFF, 0xD9});
+  CHECK(refusal(two).find("without component 2") != std::string::npos);
+  CHECK(decode(two, {.lenient = true}).warnings.size() == 1);
+}
+
 TEST_CASE("a progressive JPEG with hundreds of scans is refused", "[image][cpu]") {
   const Bytes file = testing::encode_jpeg(testing::test_picture(16, 16), {.many_scans = true});
   CHECK(refusal(file).find("100 scans") != std::string::npos);
