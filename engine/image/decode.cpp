@@ -12,7 +12,8 @@ namespace nestor {
 
 namespace image {
 
-Image allocate(const Source& source, std::int64_t width, std::int64_t height) {
+Image allocate(const Source& source, std::int64_t width, std::int64_t height,
+               std::uint64_t pixels_per_byte) {
   const DecodeOptions& options = source.options;
   CHECK_AS(kBadInput, width >= 1 && height >= 1, "{}: {} x {} pixels: nothing to decode",
            source.name, width, height);
@@ -23,6 +24,9 @@ Image allocate(const Source& source, std::int64_t width, std::int64_t height) {
   CHECK_AS(kBadInput, pixels.at_most(static_cast<std::uint64_t>(options.max_pixels)),
            "{}: {} x {} pixels; at most {} in all are allowed", source.name, width, height,
            options.max_pixels);
+  CHECK_AS(kBadInput, options.lenient || pixels.value() / pixels_per_byte <= source.bytes.size(),
+           "{}: the file ends early: {} bytes cannot hold {} x {} pixels", source.name,
+           source.bytes.size(), width, height);
   const CheckedSize size_bytes = pixels * 3;
   CHECK_AS(kBadInput, size_bytes.at_most(PTRDIFF_MAX), "{}: {} x {} pixels are too many",
            source.name, width, height);

@@ -13,6 +13,7 @@
 #include <array>
 #include <csetjmp>
 #include <cstring>
+#include <limits>
 
 #include "engine/check.h"
 #include "engine/image/internal/decoders.h"
@@ -145,17 +146,9 @@ std::span<const jpeg_component_info> components(const jpeg_decompress_struct& in
   return {info.comp_info, static_cast<std::size_t>(info.num_components)};
 }
 
-// Every block of 8 x 8 samples takes at least one Huffman-coded bit. A file with fewer is cut, and
-// its size not worth the memory.
-void check_can_be_whole(const Source& source, const jpeg_decompress_struct& info) {
-  if (source.options.lenient || info.arith_code == TRUE) return;
-  std::uint64_t num_blocks = 0;
-  for (const jpeg_component_info& component : components(info)) {
-    num_blocks += std::uint64_t{component.width_in_blocks} * component.height_in_blocks;
-  }
-  CHECK_AS(kBadInput, num_blocks / 8 <= source.bytes.size(),
-           "{}: the file ends early: {} bytes cannot hold {} x {} pixels", source.name,
-           source.bytes.size(), info.image_width, info.image_height);
+// Every block of 8 x 8 pixels takes at least one Huffman-coded bit; arithmetic codes know no bound.
+std::uint64_t pixels_per_byte(const jpeg_decompress_struct& info) {
+  return info.arith_code == TRUE ? std::numeric_limits<std::uint64_t>::max() : 8 * DCTSIZE2;
 }
 
 int orientation(const jpeg_decompress_struct& info) {
@@ -261,10 +254,10 @@ DecodedImage decode_jpeg(const Source& source) {
   JpegReader reader(source);
   require(reader.read_header(), source, reader);
   jpeg_decompress_struct& info = reader.info();
-  check_can_be_whole(source, info);
-  DecodedImage decoded{.image = allocate(source, info.image_width, info.image_height),
-                       .format = "jpeg",
-                       .orientation = orientation(info)};
+  DecodedImage decoded{
+      .image = allocate(source, info.image_width, info.image_height, pixels_per_byte(info)),
+      .format = "jpeg",
+      .orientation = orientation(info)};
   if (source.options.convention == DecoderConvention::kMxnet && is_440(info)) {
     read_440(source, reader, decoded.image);
   } else {

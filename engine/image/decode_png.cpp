@@ -19,6 +19,9 @@ namespace nestor::image {
 
 namespace {
 
+// 8 pixels in a byte, which deflate makes up to 1032 times smaller.
+constexpr std::uint64_t kPixelsPerByte = 8 * 1032;
+
 class PngReader {
  public:
   explicit PngReader(const Source& source) : rest_(source.bytes) {
@@ -135,7 +138,7 @@ void read_clipped(const Source& source, PngReader& reader, DecodedImage& decoded
 DecodedImage decode_png(const Source& source) {
   PngReader reader(source);
   CHECK_AS(kBadInput, reader.read_header(), "{}: {}", source.name, reader.message());
-  DecodedImage decoded{.image = allocate(source, reader.width(), reader.height()),
+  DecodedImage decoded{.image = allocate(source, reader.width(), reader.height(), kPixelsPerByte),
                        .format = "png",
                        .orientation = reader.orientation()};
   const bool clip = source.options.convention == DecoderConvention::kPillow && reader.is_grey_16();

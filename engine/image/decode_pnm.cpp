@@ -67,7 +67,8 @@ DecodedImage decode_pnm(const Source& source) {
   const std::uint32_t largest = header.number();
   CHECK_AS(kBadInput, largest >= 1 && largest <= 65'535,
            "{}: the largest value is {}, which should be 1 to 65535", source.name, largest);
-  DecodedImage decoded{.image = allocate(source, width, height), .format = "pnm"};
+  DecodedImage decoded{.image = allocate(source, width, height, /*pixels_per_byte=*/1),
+                       .format = "pnm"};
 
   const std::size_t value_bytes = largest > 255 ? 2 : 1;
   const std::size_t channels = kind == '6' ? 3 : 1;

@@ -39,6 +39,12 @@ namespace nestor::image {
 
 namespace {
 
+// BMP has up to 8 pixels in a byte, TGA a run of 128 in two; a GIF code of 12 bits can stand for
+// 4096.
+std::uint64_t pixels_per_byte(std::string_view format) {
+  return format == "bmp" ? 8 : format == "tga" ? 64 : 4096;
+}
+
 // What stb_image reads from. It keeps a buffer of its own and asks to refill that with more than it
 // needs; a refill that yields nothing, and any other short read, is a demand beyond the end.
 class Input {
@@ -104,7 +110,8 @@ DecodedImage decode_with_stb(const Source& source, const char* format) {
   CHECK_AS(kBadInput,
            stbi_info_from_callbacks(&Input::callbacks(), &header, &width, &height, &channels) != 0,
            "{}: not a {} file that can be read: {}", source.name, format, failure());
-  DecodedImage decoded{.image = allocate(source, width, height), .format = format};
+  DecodedImage decoded{.image = allocate(source, width, height, pixels_per_byte(format)),
+                       .format = format};
 
   Input input(source.bytes);
   int decoded_width = 0, decoded_height = 0;

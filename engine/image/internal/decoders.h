@@ -20,8 +20,10 @@ struct Source {
 };
 
 // A black image of this size, which a file's header announces. Throws where the options forbid the
-// size, so that nothing of a hostile size is ever allocated.
-Image allocate(const Source& source, std::int64_t width, std::int64_t height);
+// size, so that nothing of a hostile size is ever allocated; and, unless lenient, where so small a
+// file cannot hold so many pixels. `pixels_per_byte` is the best that the format can do.
+Image allocate(const Source& source, std::int64_t width, std::int64_t height,
+               std::uint64_t pixels_per_byte);
 
 // Refuses the file, or with `lenient` notes in `decoded` what was passed over.
 void refuse_unless_lenient(const Source& source, DecodedImage& decoded, std::string_view reason);

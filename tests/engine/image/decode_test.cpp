@@ -216,7 +216,6 @@ TEST_CASE("sizes are checked before anything is allocated", "[image][cpu]") {
   Bytes jpeg = testing::encode_jpeg(testing::test_picture(9, 7));
   const Bytes start_of_frame = {0xFF, 0xC0};
   const auto frame = std::ranges::search(jpeg, start_of_frame).begin();
-  REQUIRE(frame != jpeg.end());
   for (int i = 5; i < 9; ++i) frame[i] = i % 2 != 0 ? 0x30 : 0;
   CHECK(refusal(jpeg).find("cannot hold 12288 x 12288 pixels") != std::string::npos);
 }
