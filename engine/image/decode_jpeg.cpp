@@ -27,6 +27,9 @@ namespace {
 // picture.
 constexpr int kMaxScans = 100;
 
+// Some cameras pad the data before the end marker. More left over means that decoding lost its way.
+constexpr int kMaxPaddingBytes = 64;
+
 class JpegReader {
  public:
   explicit JpegReader(const Source& source) : lenient_(source.options.lenient) {
@@ -110,7 +113,8 @@ class JpegReader {
       case JWRN_ADOBE_XFORM:
       case JWRN_BOGUS_ICC:
       case JWRN_JFIF_MAJOR: return true;
-      case JWRN_EXTRANEOUS_DATA: return errors.msg_parm.i[1] == JPEG_EOI;
+      case JWRN_EXTRANEOUS_DATA:
+        return errors.msg_parm.i[1] == JPEG_EOI && errors.msg_parm.i[0] <= kMaxPaddingBytes;
       default: return false;
     }
   }

@@ -193,6 +193,8 @@ TEST_CASE("bytes after the picture do not matter", "[image][cpu]") {
   Bytes padded = testing::encode_jpeg(testing::test_picture(9, 7));
   padded.insert(padded.end() - 2, 3, 0);
   CHECK(refusal(padded).empty());
+  padded.insert(padded.end() - 2, 100, 0);
+  CHECK_FALSE(refusal(padded).empty());
 }
 
 TEST_CASE("sizes are checked before anything is allocated", "[image][cpu]") {
