@@ -54,6 +54,8 @@ struct StepRequest {
   std::span<const BufferFormat> available;  // the format that each input has now; constants: any
   Precision precision;
   int threads;
+  std::string_view forced_variant = {};                 // no other is considered
+  std::span<const std::string> excluded_variants = {};  // these are not
 };
 
 struct StepChoice {

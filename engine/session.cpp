@@ -65,7 +65,8 @@ struct Session::State {
                       .precision = options.precision,
                       .device = std::string(backend.name()),
                       .threads = options.threads,
-                      .taps = {taps.begin(), taps.end()}};
+                      .taps = {taps.begin(), taps.end()},
+                      .excluded_variants = options.excluded_variants};
     LoadedPlan loaded{.planned = make_plan(graph, backend, key), .outputs = {}};
     const Constants constants(graph, model->weights());
     for (std::size_t i = 0; i < loaded.planned.kernels.size(); ++i) {

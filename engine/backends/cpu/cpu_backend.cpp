@@ -1,5 +1,6 @@
 #include "engine/backends/cpu/cpu_backend.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -16,6 +17,12 @@ bool has_bf16() {
   const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
   const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
   return (effective & wanted) == wanted;
+}
+
+bool allowed(const CpuVariant& variant, const StepRequest& request) {
+  const bool forced_otherwise =
+      !request.forced_variant.empty() && request.forced_variant != variant.name;
+  return !forced_otherwise && std::ranges::count(request.excluded_variants, variant.name) == 0;
 }
 
 }  // namespace
@@ -37,6 +44,7 @@ StepChoice CpuBackend::choose(const StepRequest& request) {
   for (const CpuVariants& row : cpu_variants()) {
     if (row.op != request.node.op) continue;
     for (const CpuVariant& variant : row.variants) {
+      if (!allowed(variant, request)) continue;
       StepChoice choice = variant.choose(request, *this);
       if (choice.kernel == nullptr) continue;
       if (choice.variant.empty()) choice.variant = variant.name;
