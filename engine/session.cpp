@@ -135,10 +135,9 @@ Session::Session(Session&&) noexcept = default;
 std::span<const Session::Output> Session::run(const TensorView& input,
                                               std::span<const std::string> taps) {
   ExecutionContext& context = *state_->context;
-  context.begin();
+  const ExecutionContext::Scope scope(context);
   LoadedPlan& loaded = state_->prepare(input, taps);
   for (const auto& kernel : loaded.planned.kernels) kernel->run(context);
-  context.end();
   return loaded.outputs;
 }
 
@@ -152,7 +151,7 @@ Session::Profile Session::profile(const TensorView& input) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   };
   ExecutionContext& context = *state_->context;
-  context.begin();
+  const ExecutionContext::Scope scope(context);
   LoadedPlan& loaded = state_->prepare(input, {});
   Profile profile;
   const Clock::time_point start = Clock::now();
@@ -162,7 +161,6 @@ Session::Profile Session::profile(const TensorView& input) {
     profile.step_ms.push_back(since(step_start));
   }
   profile.total_ms = since(start);
-  context.end();
   return profile;
 }
 

@@ -1,9 +1,12 @@
 #include "engine/backends/cpu/cpu_backend.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <ranges>
 
 #include "engine/backends/cpu/context.h"
 #include "engine/check.h"
@@ -25,6 +28,11 @@ bool allowed(const CpuVariant& variant, const StepRequest& request) {
   return !forced_otherwise && std::ranges::count(request.excluded_variants, variant.name) == 0;
 }
 
+std::span<const CpuVariant> variants_of(const Op& op) {
+  const auto row = std::ranges::find(cpu_variants(), &op, &CpuVariants::op);
+  return row == cpu_variants().end() ? std::span<const CpuVariant>() : row->variants;
+}
+
 }  // namespace
 
 void CpuBackend::require(Precision precision) const {
@@ -41,15 +49,17 @@ BufferFormat CpuBackend::activation_format(Precision precision) {
 
 StepChoice CpuBackend::choose(const StepRequest& request) {
   const cpu::ThreadScope threads(request.threads);
-  for (const CpuVariants& row : cpu_variants()) {
-    if (row.op != request.node.op) continue;
-    for (const CpuVariant& variant : row.variants) {
-      if (!allowed(variant, request)) continue;
-      StepChoice choice = variant.choose(request, *this);
-      if (choice.kernel == nullptr) continue;
-      if (choice.variant.empty()) choice.variant = variant.name;
-      return choice;
-    }
+  const std::span<const CpuVariant> variants = variants_of(*request.node.op);
+  const std::string_view forced = request.forced_variant;
+  CHECK_AS(kUsage, forced.empty() || std::ranges::count(variants, forced, &CpuVariant::name) == 1,
+           "{}: {} has no variant '{}'; there are: {}", request.node.name, request.node.op->name,
+           forced, fmt::join(variants | std::views::transform(&CpuVariant::name), ", "));
+  for (const CpuVariant& variant : variants) {
+    if (!allowed(variant, request)) continue;
+    StepChoice choice = variant.choose(request, *this);
+    if (choice.kernel == nullptr) continue;
+    if (choice.variant.empty()) choice.variant = variant.name;
+    return choice;
   }
   return {};
 }
