@@ -14,13 +14,20 @@ namespace {
 
 struct Row {
   DType dtype;
-  Tolerance tolerance;
+  Tolerance op, network;
 };
 
 constexpr Row kTolerances[] = {
-    {DType::kFloat32, {.relative = 1e-5, .absolute = 1e-5}},
-    {DType::kBFloat16, {.relative = 0x1p-8, .absolute = 2e-3}},
+    {DType::kFloat32, {.relative = 1e-5, .absolute = 1e-5}, {.relative = 1e-4, .absolute = 1e-4}},
+    {DType::kBFloat16, {.relative = 0x1p-8, .absolute = 2e-3}, {.relative = 0.1, .absolute = 0.2}},
 };
+
+const Row& row_of(DType dtype) {
+  for (const Row& row : kTolerances) {
+    if (row.dtype == dtype) return row;
+  }
+  throw std::invalid_argument(fmt::format("no tolerance for {}", to_string(dtype)));
+}
 
 std::vector<std::int64_t> coordinates(const Shape& shape, std::size_t idx) {
   std::vector<std::int64_t> result(shape.rank());
@@ -62,12 +69,9 @@ std::string report(std::span<const float> got, std::span<const float> expected, 
 
 }  // namespace
 
-Tolerance tolerance(DType dtype) {
-  for (const Row& row : kTolerances) {
-    if (row.dtype == dtype) return row.tolerance;
-  }
-  throw std::invalid_argument(fmt::format("no tolerance for {}", to_string(dtype)));
-}
+Tolerance tolerance(DType dtype) { return row_of(dtype).op; }
+
+Tolerance network_tolerance(DType dtype) { return row_of(dtype).network; }
 
 std::string mismatch(std::span<const float> got, std::span<const float> expected,
                      const Shape& shape, Tolerance tolerance, std::string_view problem) {

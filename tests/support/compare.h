@@ -20,6 +20,10 @@ struct Tolerance {
 // rounding of a sum of up to 10^4 products; bfloat16 adds one rounding of the result.
 Tolerance tolerance(DType dtype);
 
+// For any tensor of a whole network, whose inputs the oracle saw unrounded: the largest errors of
+// maps in the golden data's precision.md are as large.
+Tolerance network_tolerance(DType dtype);
+
 // Empty where all elements agree; else the first that does not: coordinates, both values, the error
 // and the problem, and how many there are. NaN and infinities never agree.
 std::string mismatch(std::span<const float> got, std::span<const float> expected,
