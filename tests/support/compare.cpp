@@ -14,12 +14,18 @@ namespace {
 
 struct Row {
   DType dtype;
-  Tolerance op, network;
+  Tolerance op, winograd, network;
 };
 
 constexpr Row kTolerances[] = {
-    {DType::kFloat32, {.relative = 1e-5, .absolute = 1e-5}, {.relative = 1e-4, .absolute = 1e-4}},
-    {DType::kBFloat16, {.relative = 0x1p-8, .absolute = 2e-3}, {.relative = 0.1, .absolute = 0.2}},
+    {.dtype = DType::kFloat32,
+     .op = {.relative = 1e-5, .absolute = 1e-5},
+     .winograd = {.relative = 1e-5, .absolute = 6e-5},
+     .network = {.relative = 1e-4, .absolute = 1e-4}},
+    {.dtype = DType::kBFloat16,
+     .op = {.relative = 0x1p-8, .absolute = 2e-3},
+     .winograd = {.relative = 0x1p-8, .absolute = 2e-2},
+     .network = {.relative = 0.1, .absolute = 0.2}},
 };
 
 const Row& row_of(DType dtype) {
@@ -70,6 +76,8 @@ std::string report(std::span<const float> got, std::span<const float> expected, 
 }  // namespace
 
 Tolerance tolerance(DType dtype) { return row_of(dtype).op; }
+
+Tolerance winograd_tolerance(DType dtype) { return row_of(dtype).winograd; }
 
 Tolerance network_tolerance(DType dtype) { return row_of(dtype).network; }
 

@@ -20,6 +20,9 @@ struct Tolerance {
 // rounding of a sum of up to 10^4 products; bfloat16 adds one rounding of the result.
 Tolerance tolerance(DType dtype);
 
+// For convolutions by Winograd's transforms, which multiply the rounding of float32.
+Tolerance winograd_tolerance(DType dtype);
+
 // For any tensor of a whole network, whose inputs the oracle saw unrounded: the largest errors of
 // maps in the golden data's precision.md are as large.
 Tolerance network_tolerance(DType dtype);

@@ -10,8 +10,8 @@ namespace nestor::test {
 namespace {
 
 constexpr std::array<std::string_view, 16> kNumbers = {
-    "n",      "c",   "h",        "w",     "k",           "r",      "s",      "g",
-    "stride", "pad", "dilation", "radix", "cardinality", "hidden", "window", "avd"};
+    "n",  "c", "h", "w",     "k",           "r",      "s",      "g",
+    "st", "p", "d", "radix", "cardinality", "hidden", "window", "avd"};
 constexpr std::array<std::string_view, 7> kFlags = {"bias", "relu", "residual", "max",
                                                     "mean", "ceil", "padded"};
 

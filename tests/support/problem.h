@@ -1,6 +1,7 @@
 #pragma once
 // Problems as strings: n2_c64_h57_w56_k64_r3_s3_g2_bias_relu_bf16. Words are numbers with a name
-// (letters, then digits) or flags (letters alone); the precision is a word of its own.
+// (letters, then digits) or flags (letters alone); the precision is a word of its own. Words of
+// convolutions: n c h w of src, k r s of the weight, g groups, st stride, p pad, d dilation.
 
 #include <map>
 #include <set>

@@ -11,13 +11,14 @@ namespace nestor {
 namespace {
 
 Graph graph_of(const test::Problem& p) {
-  const ConvolutionParams params{.stride = p.number("stride", 1),
-                                 .pad = p.number("pad", 0),
-                                 .dilation = p.number("dilation", 1),
-                                 .groups = p.number("g", 1),
-                                 .has_bias = p.has("bias"),
-                                 .has_residual = p.has("residual"),
-                                 .relu = p.has("relu")};
+  const ConvolutionParams params{
+      .stride = p.number("st", 1),
+      .pad = p.number("p", (p.number("r", 1) - 1) / 2 * p.number("d", 1)),
+      .dilation = p.number("d", 1),
+      .groups = p.number("g", 1),
+      .has_bias = p.has("bias"),
+      .has_residual = p.has("residual"),
+      .relu = p.has("relu")};
   GraphBuilder builder;
   const Shape src{p.number("n", 1), p.number("c"), p.number("h"), p.number("w")};
   const Shape weight{p.number("k"), src[1] / params.groups, p.number("r", 1), p.number("s", 1)};
@@ -39,44 +40,44 @@ Graph graph_of(const test::Problem& p) {
 
 // Blocks of 8 and 16 channels: 7, 8, 9; 15, 16, 17; 1; primes. Tiles of pixels likewise.
 constexpr const char* kProblems[] = {
-    "n1_c3_h33_w47_k32_r3_s3_stride2_pad1_bias_relu",  // a stem
-    "n2_c3_h32_w32_k64_r7_s7_stride2_pad3_bias_relu",  // ResNet v1b's
-    "n2_c64_h14_w14_k64_bias_relu",                    // 1x1
-    "n1_c64_h13_w11_k256_bias_residual_relu",          // conv3
+    "n1_c3_h33_w47_k32_r3_s3_st2_p1_bias_relu",  // a stem
+    "n2_c3_h32_w32_k64_r7_s7_st2_p3_bias_relu",  // ResNet v1b's
+    "n2_c64_h14_w14_k64_bias_relu",              // 1x1
+    "n1_c64_h13_w11_k256_bias_residual_relu",    // conv3
     "n1_c64_h13_w11_k128_bias_residual",
     "n1_c64_h7_w7_k128_residual_relu",
-    "n1_c64_h9_w9_k128_stride2_bias",               // ResNet's shortcut
-    "n2_c64_h15_w17_k128_r3_s3_pad1_g2_bias_relu",  // radix 2
-    "n1_c64_h16_w15_k256_r3_s3_pad1_g4_bias_relu",  // radix 4
-    "n1_c80_h9_w10_k320_r3_s3_pad1_g8_bias_relu",   // 4s2x40d: groups of 10 channels
-    "n1_c96_h9_w10_k96_r3_s3_pad1_g4_bias_relu",    // 1s4x24d: groups of 24
-    "n1_c20_h9_w10_k40_r3_s3_pad1_g2_bias_relu",
-    "n1_c64_h11_w13_k64_r3_s3_pad2_dilation2_bias_relu",
-    "n1_c64_h11_w13_k128_r3_s3_pad4_dilation4_g2_bias_relu",
-    "n1_c32_h4_w3_k32_r3_s3_pad4_dilation4_bias",  // the filter reaches over everything
-    "n1_c32_h12_w13_k32_r3_s3_stride2_pad1",
-    "n1_c1_h5_w5_k1_r3_s3_pad1",
-    "n1_c7_h7_w8_k9_r3_s3_pad1_bias",
+    "n1_c64_h9_w9_k128_st2_bias",                 // ResNet's shortcut
+    "n2_c64_h15_w17_k128_r3_s3_p1_g2_bias_relu",  // radix 2
+    "n1_c64_h16_w15_k256_r3_s3_p1_g4_bias_relu",  // radix 4
+    "n1_c80_h9_w10_k320_r3_s3_p1_g8_bias_relu",   // 4s2x40d: groups of 10 channels
+    "n1_c96_h9_w10_k96_r3_s3_p1_g4_bias_relu",    // 1s4x24d: groups of 24
+    "n1_c20_h9_w10_k40_r3_s3_p1_g2_bias_relu",
+    "n1_c64_h11_w13_k64_r3_s3_p2_d2_bias_relu",
+    "n1_c64_h11_w13_k128_r3_s3_p4_d4_g2_bias_relu",
+    "n1_c32_h4_w3_k32_r3_s3_p4_d4_bias",  // the filter reaches over everything
+    "n1_c32_h12_w13_k32_r3_s3_st2_p1",
+    "n1_c1_h5_w5_k1_r3_s3_p1",
+    "n1_c7_h7_w8_k9_r3_s3_p1_bias",
     "n1_c8_h8_w9_k8_bias",
     "n1_c9_h6_w5_k7_bias_relu",
-    "n1_c15_h15_w1_k17_r3_s3_pad1_bias",
-    "n1_c16_h1_w16_k16_r3_s3_pad1_bias",
+    "n1_c15_h15_w1_k17_r3_s3_p1_bias",
+    "n1_c16_h1_w16_k16_r3_s3_p1_bias",
     "n1_c17_h16_w17_k15_bias",
     "n1_c20_h10_w10_k40_bias",
     "n1_c40_h10_w10_k20_bias_relu",
-    "n1_c31_h29_w28_k37_r3_s3_pad1_bias_relu",
+    "n1_c31_h29_w28_k37_r3_s3_p1_bias_relu",
     "n3_c64_h1_w1_k32_bias_relu",  // fc1 of split attention
     "n3_c128_h1_w1_k80_g4_bias",
     "n1_c512_h2_w2_k64_bias",  // a long sum
 };
 
 constexpr const char* kBFloat16Problems[] = {
-    "n1_c3_h33_w47_k32_r3_s3_stride2_pad1_bias_relu_bf16",
+    "n1_c3_h33_w47_k32_r3_s3_st2_p1_bias_relu_bf16",
     "n2_c64_h14_w14_k64_bias_relu_bf16",
     "n1_c64_h13_w11_k256_bias_residual_relu_bf16",
-    "n2_c64_h15_w17_k128_r3_s3_pad1_g2_bias_relu_bf16",
-    "n1_c80_h9_w10_k320_r3_s3_pad1_g8_bias_relu_bf16",
-    "n1_c64_h11_w13_k128_r3_s3_pad4_dilation4_g2_bias_relu_bf16",
+    "n2_c64_h15_w17_k128_r3_s3_p1_g2_bias_relu_bf16",
+    "n1_c80_h9_w10_k320_r3_s3_p1_g8_bias_relu_bf16",
+    "n1_c64_h11_w13_k128_r3_s3_p4_d4_g2_bias_relu_bf16",
     "n1_c17_h16_w17_k15_bias_bf16",
     "n1_c20_h10_w10_k40_bias_residual_relu_bf16",
     "n1_c512_h2_w2_k64_bias_bf16",

@@ -15,8 +15,8 @@ Graph graph_of(const test::Problem& p) {
   const PoolingParams params{
       .kind = p.has("max") ? PoolingParams::Kind::kMax : PoolingParams::Kind::kAverage,
       .kernel = p.number("window"),
-      .stride = p.number("stride", 1),
-      .pad = p.number("pad", 0),
+      .stride = p.number("st", 1),
+      .pad = p.number("p", 0),
       .ceil_mode = p.has("ceil"),
       .count_include_pad = p.has("padded")};
   builder.output("dst", pooling(builder, src, "pool", params));
@@ -24,18 +24,18 @@ Graph graph_of(const test::Problem& p) {
 }
 
 constexpr const char* kProblems[] = {
-    "max_n2_c64_h33_w47_window3_stride2_pad1",  // the stem's
-    "max_n1_c3_h8_w8_window3_stride2_pad1",
-    "max_n1_c17_h6_w7_window3_stride2_ceil",  // SENet's
-    "max_n1_c16_h1_w1_window3_stride2_pad1",
-    "mean_n2_c64_h14_w15_window3_stride2_pad1_padded",  // AVD
-    "mean_n1_c64_h7_w5_window3_stride1_pad1_padded",    // AVD, dilated
-    "mean_n1_c20_h1_w2_window3_stride1_pad1_padded",
-    "mean_n1_c15_h1_w1_window3_stride2_pad1_padded",
-    "mean_n2_c64_h41_w57_window2_stride2_ceil",  // shortcut, odd on both sides
-    "mean_n1_c40_h8_w9_window2_stride2_ceil",
-    "mean_n1_c17_h1_w1_window2_stride2_ceil",
-    "mean_n1_c9_h13_w11_window4_stride2_pad1_ceil",
+    "max_n2_c64_h33_w47_window3_st2_p1",  // the stem's
+    "max_n1_c3_h8_w8_window3_st2_p1",
+    "max_n1_c17_h6_w7_window3_st2_ceil",  // SENet's
+    "max_n1_c16_h1_w1_window3_st2_p1",
+    "mean_n2_c64_h14_w15_window3_st2_p1_padded",  // AVD
+    "mean_n1_c64_h7_w5_window3_st1_p1_padded",    // AVD, dilated
+    "mean_n1_c20_h1_w2_window3_st1_p1_padded",
+    "mean_n1_c15_h1_w1_window3_st2_p1_padded",
+    "mean_n2_c64_h41_w57_window2_st2_ceil",  // shortcut, odd on both sides
+    "mean_n1_c40_h8_w9_window2_st2_ceil",
+    "mean_n1_c17_h1_w1_window2_st2_ceil",
+    "mean_n1_c9_h13_w11_window4_st2_p1_ceil",
     "mean_n1_c1_h2_w2_window1",
 };
 
