@@ -12,7 +12,7 @@ namespace {
 
 class WinogradKernel : public StepKernel {
  public:
-  WinogradKernel(const cpu::WinogradProblem& problem, const cpu::WinogradKernels& kernels,
+  WinogradKernel(const ConvolutionProblem& problem, const cpu::WinogradKernels& kernels,
                  int threads, CpuBackend& backend)
       : winograd_(problem, kernels, threads),
         has_bias_(problem.params.has_bias),
@@ -65,10 +65,11 @@ class WinogradKernel : public StepKernel {
 StepChoice winograd(const StepRequest& request, CpuBackend& backend) {
   const Graph& graph = request.graph;
   const Node& node = request.node;
-  const cpu::WinogradProblem problem{.params = params<ConvolutionParams>(node),
-                                     .src = graph.desc(node.inputs[0]).shape,
-                                     .weight = graph.desc(node.inputs[1]).shape,
-                                     .dst = graph.desc(node.outputs[0]).shape};
+  const ConvolutionProblem problem{.params = params<ConvolutionParams>(node),
+                                   .src = graph.desc(node.inputs[0]).shape,
+                                   .weight = graph.desc(node.inputs[1]).shape,
+                                   .dst = graph.desc(node.outputs[0]).shape,
+                                   .precision = request.precision};
   if (!cpu::Winograd::supports(problem, cpu::channel_block())) return {};
   const BufferFormat format = CpuBackend::activation_format(request.precision);
   const int tile = cpu::Winograd::tile_for(problem);

@@ -23,17 +23,17 @@ std::int64_t matrix_floats(std::int64_t tiles, std::int64_t row_floats) {
 
 }  // namespace
 
-bool Winograd::supports(const WinogradProblem& problem, int block) {
+bool Winograd::supports(const ConvolutionProblem& problem, int block) {
   const ConvolutionParams& p = problem.params;
   return problem.weight[2] == 3 && problem.weight[3] == 3 && p.stride == 1 && p.dilation == 1 &&
          problem.weight[1] % block == 0 && problem.weight[0] / p.groups % block == 0;
 }
 
-int Winograd::tile_for(const WinogradProblem& problem) {
+int Winograd::tile_for(const ConvolutionProblem& problem) {
   return std::max(problem.dst[2], problem.dst[3]) <= kWinogradSmallMap ? 2 : 4;
 }
 
-Winograd::Winograd(const WinogradProblem& problem, const WinogradKernels& kernels, int threads)
+Winograd::Winograd(const ConvolutionProblem& problem, const WinogradKernels& kernels, int threads)
     : kernels_(&kernels),
       params_(problem.params),
       map_{.h = problem.src[2],

@@ -13,14 +13,9 @@
 // a result.
 
 #include "engine/backends/cpu/vector/winograd_kernels.h"
-#include "engine/ops/convolution/convolution.h"
+#include "engine/ops/convolution/problem.h"
 
 namespace nestor::cpu {
-
-struct WinogradProblem {
-  ConvolutionParams params;
-  Shape src, weight, dst;
-};
 
 struct WinogradPointers {
   const void* src = nullptr;      // blocked
@@ -33,12 +28,12 @@ struct WinogradPointers {
 class Winograd {
  public:
   // Whether the algorithm can do it on blocks of that many channels.
-  static bool supports(const WinogradProblem& problem, int block);
+  static bool supports(const ConvolutionProblem& problem, int block);
 
   // The better tile for the map: see winograd_tuning.h.
-  static int tile_for(const WinogradProblem& problem);
+  static int tile_for(const ConvolutionProblem& problem);
 
-  Winograd(const WinogradProblem& problem, const WinogradKernels& kernels, int threads);
+  Winograd(const ConvolutionProblem& problem, const WinogradKernels& kernels, int threads);
 
   std::size_t workspace_bytes() const;
   std::int64_t packed_floats() const;
