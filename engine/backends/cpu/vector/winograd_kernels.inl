@@ -243,16 +243,23 @@ void transform_dst(const WinogradMap& map, const WinogradMatrices& m, WinogradTi
 
 // --- the matrix products ---
 
+// Where weights of the next position lie: one vector of each is fetched a channel.
+struct Ahead {
+  const float *first, *second;
+};
+
 // kTiles x kVectors sums stay in registers over all channels; every sum is one chain of
 // multiply-adds in the order of the channels, whatever kTiles is.
 template <int kTiles, int kVectors>
 void multiply_rows(const float* v, std::int64_t row_floats, const float* u, std::int64_t channels,
-                   float* m) {
+                   const Ahead& ahead, float* m) {
   Vector sums[kTiles][kVectors] = {};
   for (std::int64_t c = 0; c < channels; ++c) {
     Vector weights[kVectors];
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) weights[j] = vector_at(u, c * kVectors + j);
+    __builtin_prefetch(ahead.first + c * kBlock, 0, 2);
+    __builtin_prefetch(ahead.second + c * kBlock, 0, 2);
 #pragma GCC unroll 16
     for (int i = 0; i < kTiles; ++i) {
       const Vector value = v[i * row_floats + c] - Vector{};
@@ -268,7 +275,7 @@ void multiply_rows(const float* v, std::int64_t row_floats, const float* u, std:
 }
 
 using MultiplyRows = void (*)(const float* v, std::int64_t row_floats, const float* u,
-                              std::int64_t channels, float* m);
+                              std::int64_t channels, const Ahead& ahead, float* m);
 
 constexpr int kMaxTiles = NESTOR_MAX_TILES;
 
@@ -288,16 +295,19 @@ void multiply(const WinogradMatrices& v, const float* u, std::int64_t tiles, std
               int vectors, const WinogradMatrices& m) {
   // Equal parts, as a part of few rows would wait for its multiply-adds.
   const std::int64_t parts = (tiles + kMaxTiles - 1) / kMaxTiles;
+  const std::int64_t panel = channels * vectors * kBlock;
   for (int position = 0; position < Tile::kWindow * Tile::kWindow; ++position) {
     std::int64_t begin = 0;
     for (std::int64_t part = 0; part < parts; ++part) {
       const std::int64_t end = (part + 1) * tiles / parts;
+      const float* const next = u + (panel + part * panel / parts);
+      const Ahead ahead{next, parts == 1 ? next + panel / 2 : next};
       rows_function(static_cast<int>(end - begin), vectors)(
-          v.data + position * v.stride + begin * v.row_floats, v.row_floats, u, channels,
+          v.data + position * v.stride + begin * v.row_floats, v.row_floats, u, channels, ahead,
           m.data + position * m.stride + begin * m.row_floats);
       begin = end;
     }
-    u += channels * vectors * kBlock;
+    u += panel;
   }
 }
 
