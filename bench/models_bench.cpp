@@ -1,8 +1,8 @@
 // Times whole networks of the zoo on the CPU device.
 //
 //   nestor_models_bench --network resnest50 --batch 1,16 --threads 2 [--profile]
-//   nestor_models_bench --network resnest50 --compare onednn    the network with and without the
-//                                                               variants of that name, interleaved
+//   nestor_models_bench --network resnest50 --compare winograd4,winograd2    the network with
+//                                                   and without these variants, interleaved
 //   nestor_models_bench --network resnest50 --weights FILE --serve
 //
 // Without --weights the weights are made up: plain random filters, unit batch norms.
@@ -22,9 +22,9 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "bench/made_up_weights.h"
 #include "engine/check.h"
 #include "engine/session.h"
-#include "engine/weights/safetensors_header.h"
 #include "graphs/zoo.h"
 
 namespace nestor {
@@ -48,30 +48,6 @@ struct Options {
   bool profile = false, serve = false, json = false;
   std::vector<std::string> exclude, compare;
 };
-
-// A safetensors file in memory, with made-up values.
-std::vector<std::byte> make_weights(const Network& network) {
-  const std::vector<Parameter> list = parameters(network, {});
-  std::vector<SafetensorsTensor> tensors;
-  for (const Parameter& p : list) tensors.push_back({p.name, DType::kFloat32, &p.shape});
-  const std::string header = format_safetensors_header(tensors, {});
-  std::vector<float> data;
-  std::mt19937 random(1);
-  for (const Parameter& p : list) {
-    const auto count = p.shape.num_elements();
-    const bool filter = p.shape.rank() > 1;
-    const bool one = p.name.ends_with("gamma") || p.name.ends_with("running_var");
-    const double scale = filter ? std::sqrt(6.0 / static_cast<double>(count / p.shape[0])) : 0;
-    std::uniform_real_distribution<float> values(-1, 1);
-    for (std::int64_t i = 0; i < count; ++i) {
-      data.push_back(filter ? values(random) * static_cast<float>(scale) : (one ? 1.0F : 0.0F));
-    }
-  }
-  std::vector<std::byte> file(header.size() + data.size() * sizeof(float));
-  std::memcpy(file.data(), header.data(), header.size());
-  std::memcpy(file.data() + header.size(), data.data(), data.size() * sizeof(float));
-  return file;
-}
 
 struct Timed {
   std::vector<double> ms;
@@ -185,7 +161,7 @@ void bench(const Options& options, const Network& network, std::int64_t batch) {
   const Shape shape{batch, 3, options.height > 0 ? options.height : size,
                     options.width > 0 ? options.width : size};
   const std::vector<std::byte> made =
-      options.weights.empty() ? make_weights(network) : std::vector<std::byte>{};
+      options.weights.empty() ? make_up_weights(parameters(network, {})) : std::vector<std::byte>{};
   const Clock::time_point start = Clock::now();
   auto model = std::make_shared<const Model>(
       [&](const Shape& input) { return build_graph(network, {}, input); }, shape,

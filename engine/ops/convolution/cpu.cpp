@@ -62,6 +62,8 @@ class WinogradKernel : public StepKernel {
   cpu::WinogradPointers pointers_;
 };
 
+// Forced, it does any problem that it can; else those for which it is the better tile.
+template <int kTile>
 StepChoice winograd(const StepRequest& request, CpuBackend& backend) {
   const Graph& graph = request.graph;
   const Node& node = request.node;
@@ -70,13 +72,13 @@ StepChoice winograd(const StepRequest& request, CpuBackend& backend) {
                                    .weight = graph.desc(node.inputs[1]).shape,
                                    .dst = graph.desc(node.outputs[0]).shape,
                                    .precision = request.precision};
-  if (!cpu::Winograd::supports(problem, cpu::channel_block())) return {};
+  const bool wanted = !request.forced_variant.empty() || cpu::Winograd::tile_for(problem) == kTile;
+  if (!wanted || !cpu::Winograd::supports(problem, cpu::channel_block())) return {};
   const BufferFormat format = CpuBackend::activation_format(request.precision);
-  const int tile = cpu::Winograd::tile_for(problem);
   auto kernel = std::make_unique<WinogradKernel>(
-      problem, cpu::winograd_kernels(cpu::isa(), format.dtype, tile), request.threads, backend);
+      problem, cpu::winograd_kernels(cpu::isa(), format.dtype, kTile), request.threads, backend);
   StepChoice choice{
-      .variant = fmt::format("winograd{}", tile),
+      .variant = {},
       .inputs = std::vector<BufferFormat>(node.inputs.size(), {DType::kFloat32, Layout::kPlain}),
       .output = format,
       .workspace_bytes = kernel->workspace_bytes(),
@@ -128,11 +130,9 @@ StepChoice plain(const StepRequest& request, CpuBackend& backend) {
 
 std::span<const CpuVariant> convolution_cpu() {
   static constexpr CpuVariant kVariants[] = {
-      {"winograd", winograd},
-      {"onednn_blocked", blocked},
-      {"onednn_plain_to_blocked", plain_to_blocked},
-      {"onednn_nhwc", nhwc},
-      {"onednn_plain", plain},
+      {"winograd4", winograd<4>},  {"winograd2", winograd<2>},
+      {"onednn_blocked", blocked}, {"onednn_plain_to_blocked", plain_to_blocked},
+      {"onednn_nhwc", nhwc},       {"onednn_plain", plain},
   };
   return kVariants;
 }
