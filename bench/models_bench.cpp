@@ -39,7 +39,7 @@ double ms_since(Clock::time_point start) {
 
 struct Options {
   std::string network = "resnest50";
-  std::string weights;
+  std::string weights, input;
   std::vector<int> batch = {1};
   int height = 0, width = 0;
   int threads = 2;
@@ -69,18 +69,39 @@ class Runner {
                                     .excluded_variants = std::move(exclude)}),
         shape_(shape),
         input_(static_cast<std::size_t>(shape.num_elements())) {
+    if (!options.input.empty()) {
+      read_input(options.input);
+      return;
+    }
     std::mt19937 random(2);
     std::normal_distribution<float> values;
     for (float& value : input_) value = values(random);
   }
 
   TensorView input() const { return {{DType::kFloat32, shape_}, input_.data()}; }
-  std::vector<float>& values() { return input_; }
+
+  void read_input(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    file.read(reinterpret_cast<char*>(input_.data()),
+              static_cast<std::streamsize>(input_.size() * sizeof(float)));
+    CHECK_AS(kBadInput, file.good(), "{}: fewer than {} float32 values", path, input_.size());
+  }
 
   double run() {
     const Clock::time_point start = Clock::now();
     outputs_ = session_.run(input());
     return ms_since(start);
+  }
+
+  // The outputs and the maps after each stage, copied.
+  std::map<std::string, std::vector<float>> maps() {
+    static const std::string kTaps[] = {"stem", "layer1", "layer2", "layer3", "layer4"};
+    std::map<std::string, std::vector<float>> result;
+    for (const Session::Output& output : session_.run(input(), kTaps)) {
+      const auto* const data = output.tensor.as<float>();
+      result[output.name] = {data, data + output.tensor.desc.shape.num_elements()};
+    }
+    return result;
   }
 
   const TensorView& logits() const { return outputs_[0].tensor; }
@@ -94,16 +115,15 @@ class Runner {
 };
 
 // Largest and root mean square difference, over the standard deviation of the first.
-std::pair<double, double> difference(const TensorView& a, const TensorView& b) {
-  const auto count = a.desc.shape.num_elements();
+nlohmann::json difference(const std::vector<float>& a, const std::vector<float>& b) {
   double sum = 0, squares = 0, largest = 0, error = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double x = a.as<float>()[i], d = x - b.as<float>()[i];
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i], d = x - b[i];
     sum += x, squares += x * x, error += d * d, largest = std::max(largest, std::abs(d));
   }
-  const auto n = static_cast<double>(count);
+  const auto n = static_cast<double>(a.size());
   const double deviation = std::sqrt(squares / n - sum / n * sum / n);
-  return {largest / deviation, std::sqrt(error / n) / deviation};
+  return {{"largest", largest / deviation}, {"rms", std::sqrt(error / n) / deviation}};
 }
 
 void print_profile(Runner& runner, const Shape& shape, double seconds) {
@@ -140,11 +160,8 @@ void serve(Runner& runner, std::int64_t batch) {
       for (int i = std::stoi(argument); i > 0; --i) times.push_back(runner.run());
       fmt::print("{}\n", fmt::join(times, " "));
     } else if (command == "input") {
-      std::ifstream file(argument, std::ios::binary);
-      auto& values = runner.values();
-      file.read(reinterpret_cast<char*>(values.data()),
-                static_cast<std::streamsize>(values.size() * sizeof(float)));
-      fmt::print("{}\n", file ? "ok" : "failed");
+      runner.read_input(argument);
+      fmt::print("ok\n");
     } else if (command == "output") {
       std::ofstream file(argument, std::ios::binary);
       file.write(runner.logits().as<char>(), static_cast<std::streamsize>(runner.logits().bytes()));
@@ -180,7 +197,7 @@ void bench(const Options& options, const Network& network, std::int64_t batch) {
   }
   Timed timed, other_timed;
   for (const Clock::time_point begin = Clock::now();
-       ms_since(begin) < 1000 * options.seconds || timed.ms.size() < 5;) {
+       ms_since(begin) < 1000 * options.seconds || timed.ms.size() < 3;) {
     timed.ms.push_back(runner.run() / static_cast<double>(batch));
     if (other) other_timed.ms.push_back(other->run() / static_cast<double>(batch));
   }
@@ -195,14 +212,15 @@ void bench(const Options& options, const Network& network, std::int64_t batch) {
                         {"runs", timed.ms.size()},
                         {"first_answer_ms", first_ms}};
   if (other) {
-    const auto [largest, rms] = difference(other->logits(), runner.logits());
     row["without"] = options.compare;
     row["without_ms_per_image"] = other_timed.median();
     row["without_min_ms_per_image"] = other_timed.min();
     row["ratio_of_medians"] = other_timed.median() / timed.median();
     row["ratio_of_minima"] = other_timed.min() / timed.min();
-    row["logits_largest_difference_over_std"] = largest;
-    row["logits_rms_difference_over_std"] = rms;
+    const auto with = runner.maps(), without = other->maps();
+    for (const auto& [name, values] : without) {
+      row["difference_over_std"][name] = difference(values, with.at(name));
+    }
   }
   fmt::print("{}\n", row.dump());
   if (options.profile) print_profile(runner, shape, options.seconds);
@@ -213,14 +231,22 @@ int main_of(int argc, char** argv) {
   CLI::App app("Times networks on the CPU device.");
   app.add_option("--network", options.network)->capture_default_str();
   app.add_option("--weights", options.weights, "safetensors file; made up where not given");
-  app.add_option("--batch", options.batch)->delimiter(',')->capture_default_str();
+  app.add_option("--input", options.input, "file of float32 values; noise where not given");
+  app.add_option("--batch", options.batch)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->capture_default_str();
   app.add_option("--height", options.height);
   app.add_option("--width", options.width);
   app.add_option("--threads", options.threads)->capture_default_str();
   app.add_option("--precision", options.precision)->capture_default_str();
   app.add_option("--seconds", options.seconds, "of timing")->capture_default_str();
-  app.add_option("--exclude", options.exclude, "variants not to use")->delimiter(',');
-  app.add_option("--compare", options.compare, "also time without these variants")->delimiter(',');
+  app.add_option("--exclude", options.exclude, "variants not to use")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--compare", options.compare, "also time without these variants")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_flag("--profile", options.profile, "print each step's time");
   app.add_flag("--serve", options.serve, "answer commands on standard input");
   CLI11_PARSE(app, argc, argv);

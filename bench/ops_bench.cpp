@@ -158,7 +158,7 @@ int main_of(int argc, char** argv) {
   CLI::App app("Times single convolutions on the CPU device.");
   app.add_option("problem", options.problems);
   app.add_option("--problems", options.file, "file with one problem a line");
-  app.add_option("--variants", options.variants)->delimiter(',');
+  app.add_option("--variants", options.variants)->delimiter(',')->allow_extra_args(false);
   app.add_option("--threads", options.threads)->capture_default_str();
   app.add_option("--batch", options.batch, "instead of the problems' own");
   app.add_option("--seconds", options.seconds, "a problem")->capture_default_str();
@@ -176,6 +176,7 @@ int main_of(int argc, char** argv) {
       if (!line.empty() && line[0] != '#') options.problems.push_back(line);
     }
   }
+  CHECK_AS(kUsage, options.machine || !options.problems.empty(), "no problem is given");
   for (const std::string& problem : options.problems) bench(options, problem);
   return 0;
 }
