@@ -1,5 +1,6 @@
 // Two passes over the activation: one for the sums, one for the weighted sum (and the AVD pool);
-// between them the small fully connected layers. Tasks are (image, block of channels).
+// between them the small fully connected layers. Tasks are images, or (image, block of channels)
+// where images would not keep all threads busy.
 //
 // Workspace, float32, per image: pooled [W], hidden [I, padded to blocks], logits [radix*W],
 // attention [radix*W]; then, with a pool, three rows of vectors a thread. W fills its blocks, I
@@ -89,6 +90,25 @@ class Kernel : public cpu::PlaneKernel {
 
  protected:
   void run_planes(int threads) override {
+    // Whole images where there are enough for all threads: the second pass finds the image near.
+    if (src_.images % threads == 0) {
+      cpu::parallel_for(threads, src_.images, [&](std::int64_t n) { run_image(n); });
+    } else {
+      run_shared(threads);
+    }
+  }
+
+ private:
+  void run_image(std::int64_t n) const {
+    for (std::int64_t i = 0; i < dst_.blocks; ++i) pool_sums(n, i);
+    for (std::int64_t i = 0; i < hidden_blocks_; ++i) fc1_block(n, i);
+    for (std::int64_t i = 0; i < src_.blocks; ++i) fc2_block(n, i);
+    softmax(n);
+    for (std::int64_t i = 0; i < dst_.blocks; ++i) weigh(n, i);
+  }
+
+  // All threads work on each image.
+  void run_shared(int threads) const {
     const std::int64_t images = src_.images, blocks = dst_.blocks;
     cpu::parallel_for(threads, images * blocks,
                       [&](std::int64_t i) { pool_sums(i / blocks, i % blocks); });
@@ -96,15 +116,11 @@ class Kernel : public cpu::PlaneKernel {
                       [&](std::int64_t i) { fc1_block(i / hidden_blocks_, i % hidden_blocks_); });
     cpu::parallel_for(threads, images * src_.blocks,
                       [&](std::int64_t i) { fc2_block(i / src_.blocks, i % src_.blocks); });
-    cpu::parallel_for(threads, images, [&](std::int64_t n) {
-      r_softmax({params_.radix, params_.cardinality}, width() * params_.radix, logits(n),
-                attention(n));
-    });
+    cpu::parallel_for(threads, images, [&](std::int64_t n) { softmax(n); });
     cpu::parallel_for(threads, images * blocks,
                       [&](std::int64_t i) { weigh(i / blocks, i % blocks); });
   }
 
- private:
   std::int64_t width() const { return dst_.blocks * kernels_.block; }
   std::int64_t row_floats() const { return 3 * pool_.w * kernels_.block; }
   std::int64_t hidden_floats() const { return hidden_blocks_ * kernels_.block; }
@@ -156,6 +172,11 @@ class Kernel : public cpu::PlaneKernel {
 
   void fc2_block(std::int64_t n, std::int64_t block) const {
     layer_block(fc2_, hidden(n), block, logits(n));
+  }
+
+  void softmax(std::int64_t n) const {
+    r_softmax({params_.radix, params_.cardinality}, width() * params_.radix, logits(n),
+              attention(n));
   }
 
   void weigh(std::int64_t n, std::int64_t block) const {
