@@ -14,13 +14,13 @@ class CpuContext : public ExecutionContext {
  public:
   explicit CpuContext(int threads) : threads_(threads), stream_(engine()) {}
 
-  void begin() override { scope_.emplace(threads_); }
-  void end() override { scope_.reset(); }
-
   int threads() const { return threads_; }
   const dnnl::stream& stream() const { return stream_; }
 
  private:
+  void begin() noexcept override { scope_.emplace(threads_); }
+  void end() noexcept override { scope_.reset(); }
+
   int threads_;
   dnnl::stream stream_;
   std::optional<ThreadScope> scope_;
