@@ -68,9 +68,10 @@ class Case {
     }
     const std::vector<std::byte> file = make_up_weights(parameters);
     const WeightStore store(WeightFile::parse(file, "made up"));
-    context_->begin();
-    choice_.kernel->load(Constants(graph_, store), graph_.nodes[0].inputs);
-    context_->end();
+    {
+      const ExecutionContext::Scope scope(*context_);
+      choice_.kernel->load(Constants(graph_, store), graph_.nodes[0].inputs);
+    }
     StepPointers pointers;
     for (std::size_t i = 0; i < choice_.inputs.size(); ++i) {
       const Value& value = graph_.value(graph_.nodes[0].inputs[i]);
@@ -90,13 +91,12 @@ class Case {
   bool exists() const { return choice_.kernel != nullptr; }
 
   void time() {
-    context_->begin();
+    const ExecutionContext::Scope scope(*context_);
     const auto start = std::chrono::steady_clock::now();
     choice_.kernel->run(*context_);
     ms_.push_back(
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
             .count());
-    context_->end();
   }
 
   double median() {

@@ -51,7 +51,8 @@ const std::vector<Rule>& rules() {
       {"engine/digest\\.cpp", kCore + Strings{"openssl/evp\\.h"}},
       {"engine/.*", kCore + Strings{"fmt/.*", "nlohmann/.*"}},
       {"graphs/.*",
-       Strings{"graphs/.*", "engine/[a-z0-9_]+\\.h", "engine/graph/.*", kOpContract, "fmt/.*"}},
+       Strings{"graphs/.*", "engine/[a-z0-9_]+\\.h", "engine/graph/.*", kOpContract,
+               "engine/image/preprocess\\.h", "fmt/.*"}},
       // nestor-convert is a command, with what commands share.
       {"weights_convert/main\\.cpp",
        kCore + Strings{"weights_convert/.*", "graphs/.*", "apps/common/.*", "CLI/.*", "fmt/.*",
