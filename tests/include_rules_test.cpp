@@ -23,7 +23,8 @@ struct Rule {
   Strings allowed;
 };
 
-const char* const kOpContract = "engine/ops/([a-z_]+)/\\1\\.h";
+// What an op is, and its problems as strings.
+const char* const kOpContract = "engine/ops/([a-z_]+)/(\\1|problem)\\.h";
 // The engine without its backends and its ops' bindings, which have other names than their op.
 const Strings kCore = {"engine/[a-z0-9_]+\\.h", "engine/(graph|plan|weights|image)/.*",
                        "engine/ops/registry\\.h", kOpContract};
@@ -40,7 +41,7 @@ const std::vector<Rule>& rules() {
       {"engine/backends/cpu/.*", {"engine/.*", "fmt/.*", "oneapi/dnnl/.*", "omp\\.h"}},
       {"engine/backends/cuda/.*",
        {"engine/.*", "kernels/.*", "fmt/.*", "cuda.*", "cu[a-z]+.*\\.h"}},
-      {"engine/ops/([a-z_]+)/\\1\\.(h|cpp)", kCore + Strings{"fmt/.*"}},
+      {"engine/ops/([a-z_]+)/(\\1|problem)\\.(h|cpp)", kCore + Strings{"fmt/.*"}},
       {"engine/ops/registry\\.(h|cpp)", kCore},
       {"engine/ops/([a-z_]+)/cuda\\.cpp",
        kCore + Strings{"fmt/.*", "kernels/([a-z_]+)/\\1\\.h", "engine/backends/cuda/vendor\\.h"}},
