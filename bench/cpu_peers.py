@@ -147,9 +147,10 @@ def serve(engine, network, batch, precision, threads, folder):
         elif command == "run":
             times = []
             for _ in range(int(argument)):
-                start = time.perf_counter()
+                start, start_cpu = time.perf_counter(), time.process_time()
                 result = run(values)
                 times.append(1000 * (time.perf_counter() - start))
+                times.append(1000 * (time.process_time() - start_cpu))
             print(*times, flush=True)
         elif command == "output":
             numpy.ascontiguousarray(result, numpy.float32).tofile(argument)
@@ -160,7 +161,7 @@ def serve(engine, network, batch, precision, threads, folder):
 
 class Engine:
     def __init__(self, name, network, batch, precision, options, folder):
-        self.name, self.precision, self.times = name, precision, []
+        self.name, self.precision, self.times, self.cpu_times = name, precision, [], []
         self.file = folder / f"{name}_{precision}.out"
         if name == PRODUCT:
             command = [options.bench, "--network", network, "--weights",
@@ -193,7 +194,9 @@ class Engine:
             raise RuntimeError(f"{self.name} {self.precision} failed: {' '.join(last)}") from None
 
     def run(self, count):
-        self.times += [float(t) for t in self.ask(f"run {count}")]
+        answer = [float(t) for t in self.ask(f"run {count}")]
+        self.times += answer[::2]
+        self.cpu_times += answer[1::2]
 
     def close(self):
         self.process.stdin.close()
@@ -235,6 +238,7 @@ def compare(network, batch, options, folder):
                      "precision": engine.precision, "runs": len(engine.times),
                      "ms_per_image": statistics.median(engine.times) / batch,
                      "min_ms_per_image": min(engine.times) / batch,
+                     "cpu_ms_per_image": statistics.median(engine.cpu_times) / batch,
                      "logits_difference_over_std": largest_difference(logits, reference)})
         engine.close()
     for row in rows:
@@ -264,8 +268,10 @@ def markdown(document):
              f"{document['cpu']}, {document['threads']} threads, {document['date']}, "
              f"load average {document['load_before']} before and {document['load_after']} after.",
              "Versions: " + ", ".join(f"{k} {v}" for k, v in document["versions"].items()) + ".",
-             "", "Milliseconds an image, median (minimum); last column: the largest difference of "
-             "the logits to eager PyTorch in float32, over their standard deviation.", ""]
+             "", "Milliseconds an image, median (minimum), and of processor time, median; last column: "
+             "the largest difference of the logits to eager PyTorch in float32, over their standard "
+             "deviation. On a busy machine, processor time with one thread says most: it leaves out "
+             "what other programs took.", ""]
     groups = {}
     for row in document["rows"]:
         groups.setdefault((row["network"], row["size"], row["batch"], row["precision"]), []).append(row)
@@ -273,17 +279,21 @@ def markdown(document):
         own = next((r for r in rows if r["engine"] == PRODUCT), None)
         peers = [r for r in rows if r["engine"] != PRODUCT]
         lines += [f"## {network}, {size} x {size}, batch {batch}, {precision}", "",
-                  "| engine | ms | / Nestor | logits |", "|---|---|---|---|"]
+                  "| engine | ms | / Nestor | processor ms | / Nestor | logits |",
+                  "|---|---|---|---|---|---|"]
         for row in sorted(rows, key=lambda r: r["ms_per_image"]):
             ratio = row["ms_per_image"] / own["ms_per_image"] if own else float("nan")
             least = row["min_ms_per_image"] / own["min_ms_per_image"] if own else float("nan")
+            cpu = row["cpu_ms_per_image"] / own["cpu_ms_per_image"] if own else float("nan")
             lines.append(f"| {row['engine']} | {row['ms_per_image']:.2f} ({row['min_ms_per_image']:.2f})"
-                         f" | {ratio:.2f} ({least:.2f}) | {row['logits_difference_over_std']:.1e} |")
+                         f" | {ratio:.2f} ({least:.2f}) | {row['cpu_ms_per_image']:.2f} | {cpu:.2f}"
+                         f" | {row['logits_difference_over_std']:.1e} |")
         if own and peers:
             best = min(r["ms_per_image"] for r in peers) / own["ms_per_image"]
             least = min(r["min_ms_per_image"] for r in peers) / own["min_ms_per_image"]
+            cpu = min(r["cpu_ms_per_image"] for r in peers) / own["cpu_ms_per_image"]
             lines += ["", f"The fastest peer takes {best:.2f} times as long as Nestor by medians, "
-                      f"{least:.2f} by minima."]
+                      f"{least:.2f} by minima, {cpu:.2f} by processor time."]
         lines.append("")
     return "\n".join(lines)
 

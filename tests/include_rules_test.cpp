@@ -51,9 +51,8 @@ const std::vector<Rule>& rules() {
                                           "png\\.h", "stb/.*", "nlohmann/.*"}},
       {"engine/digest\\.cpp", kCore + Strings{"openssl/evp\\.h"}},
       {"engine/.*", kCore + Strings{"fmt/.*", "nlohmann/.*"}},
-      {"graphs/.*",
-       Strings{"graphs/.*", "engine/[a-z0-9_]+\\.h", "engine/graph/.*", kOpContract,
-               "engine/image/preprocess\\.h", "fmt/.*"}},
+      {"graphs/.*", Strings{"graphs/.*", "engine/[a-z0-9_]+\\.h", "engine/graph/.*", kOpContract,
+                            "engine/image/preprocess\\.h", "fmt/.*"}},
       // nestor-convert is a command, with what commands share.
       {"weights_convert/main\\.cpp",
        kCore + Strings{"weights_convert/.*", "graphs/.*", "apps/common/.*", "CLI/.*", "fmt/.*",
@@ -62,17 +61,19 @@ const std::vector<Rule>& rules() {
        kCore + Strings{"weights_convert/.*", "graphs/.*", "zlib\\.h", "fmt/.*", "nlohmann/.*"}},
       {"apps/library/.*",
        kCore + Strings{"apps/library/.*", "graphs/.*", "fmt/.*", "nlohmann/.*", "nestor/.*"}},
-      {"(apps|bench)/.*", kCore + Strings{"apps/.*", "bench/.*", "weights_convert/.*", "graphs/.*",
-                                          "nestor/.*", "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*",
-                                          "stb_image_write\\.h", "oneapi/dnnl/.*"}},
+      {"(apps|bench)/.*",
+       kCore + Strings{"apps/.*", "bench/.*", "weights_convert/.*", "graphs/.*", "nestor/.*",
+                       "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "stb_image_write\\.h",
+                       "oneapi/dnnl/.*", "engine/ops/[a-z_]+/problem\\.h"}},
   };
   return list;
 }
 
 // The system's own headers have no folder or one of these.
 bool is_system(const std::string& name) {
-  static const std::set<std::string> plain = {"fcntl.h", "unistd.h", "dlfcn.h", "immintrin.h",
-                                              "sched.h", "signal.h", "glob.h",  "termios.h"};
+  static const std::set<std::string> plain = {"fcntl.h",  "unistd.h", "dlfcn.h", "immintrin.h",
+                                              "sched.h",  "signal.h", "glob.h",  "termios.h",
+                                              "stddef.h", "stdint.h"};
   return name.find_first_of("/.") == std::string::npos || name.starts_with("sys/") ||
          plain.contains(name);
 }

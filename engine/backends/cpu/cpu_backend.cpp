@@ -131,6 +131,19 @@ std::shared_ptr<const dnnl::memory> CpuBackend::packed(const std::string& name,
   return copies.back().memory;
 }
 
+std::shared_ptr<const dnnl::memory> CpuBackend::packed_floats(const std::string& name,
+                                                              std::int64_t count,
+                                                              const Fill& fill) {
+  const dnnl::memory::desc layout({count}, dnnl::memory::data_type::f32,
+                                  dnnl::memory::format_tag::x);
+  return packed(name, layout, [&](const dnnl::memory::desc& desc) {
+    dnnl::memory memory(desc, cpu::engine());
+    std::memset(memory.get_data_handle(), 0, desc.get_size());
+    fill(static_cast<float*>(memory.get_data_handle()));
+    return memory;
+  });
+}
+
 std::size_t CpuBackend::packed_bytes() const {
   const std::lock_guard lock(mutex_);
   std::size_t total = 0;

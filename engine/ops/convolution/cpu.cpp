@@ -22,12 +22,13 @@ class WinogradKernel : public StepKernel {
   std::size_t workspace_bytes() const { return winograd_.workspace_bytes(); }
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
-    weight_ = packed(constants.name(inputs[1]) + suffix_, winograd_.packed_floats(),
-                     [&](float* data) { winograd_.pack(constants.value(inputs[1]).data(), data); });
+    weight_ = backend_.packed_floats(
+        constants.name(inputs[1]) + suffix_, winograd_.packed_floats(),
+        [&](float* data) { winograd_.pack(constants.value(inputs[1]).data(), data); });
     pointers_.weight = static_cast<const float*>(weight_->get_data_handle());
     if (!has_bias_) return;
     const std::int64_t channels = constants.desc(inputs[2]).shape[0];
-    bias_ = packed(constants.name(inputs[2]), channels, [&](float* data) {
+    bias_ = backend_.packed_floats(constants.name(inputs[2]), channels, [&](float* data) {
       std::copy_n(constants.value(inputs[2]).data(), channels, data);
     });
     pointers_.bias = static_cast<const float*>(bias_->get_data_handle());
@@ -42,18 +43,6 @@ class WinogradKernel : public StepKernel {
   void run(ExecutionContext&) override { winograd_.run(pointers_); }
 
  private:
-  template <class Fill>
-  std::shared_ptr<const dnnl::memory> packed(const std::string& name, std::int64_t count,
-                                             const Fill& fill) {
-    const dnnl::memory::desc layout({count}, dnnl::memory::data_type::f32,
-                                    dnnl::memory::format_tag::x);
-    return backend_.packed(name, layout, [&](const dnnl::memory::desc& desc) {
-      dnnl::memory memory(desc, cpu::engine());
-      fill(static_cast<float*>(memory.get_data_handle()));
-      return memory;
-    });
-  }
-
   cpu::Winograd winograd_;
   bool has_bias_;
   std::string suffix_;

@@ -1,7 +1,5 @@
 #include "engine/ops/convolution/winograd.h"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "engine/backends/cpu/context.h"
@@ -90,9 +88,10 @@ void Winograd::pack(const float* weight, float* packed) const {
 void Winograd::run(const WinogradPointers& pointers) const {
   const auto thread_floats =
       static_cast<std::int64_t>(workspace_bytes() / sizeof(float)) / threads_;
-  parallel_for(threads_, params_.groups * channel_parts_ * tile_parts_, [&](std::int64_t task) {
-    run_task(pointers, task, pointers.workspace + omp_get_thread_num() * thread_floats);
-  });
+  parallel_for(threads_, params_.groups * channel_parts_ * tile_parts_,
+               [&](std::int64_t task, int thread) {
+                 run_task(pointers, task, pointers.workspace + thread * thread_floats);
+               });
 }
 
 // Tasks that share weights follow one another.

@@ -6,8 +6,6 @@
 // attention [radix*W]; then, with a pool, three rows of vectors a thread. W fills its blocks, I
 // need not (40 in resnest50_fast_2s2x40d).
 
-#include <omp.h>
-
 #include <array>
 
 #include "engine/backends/cpu/planes.h"
@@ -28,20 +26,6 @@ struct PackedLayer {
   const float* biases() const { return static_cast<const float*>(bias->get_data_handle()); }
 };
 
-std::shared_ptr<const dnnl::memory> pack(CpuBackend& backend, const std::string& name,
-                                         std::int64_t count,
-                                         const std::function<void(float*)>& fill) {
-  const dnnl::memory::desc layout({count}, dnnl::memory::data_type::f32,
-                                  dnnl::memory::format_tag::x);
-  return backend.packed(name, layout, [&](const dnnl::memory::desc& desc) {
-    dnnl::memory memory(desc, cpu::engine());
-    auto* const data = static_cast<float*>(memory.get_data_handle());
-    std::fill_n(data, count, 0.0F);
-    fill(data);
-    return memory;
-  });
-}
-
 PackedLayer pack_layer(CpuBackend& backend, const Constants& constants, ValueId weight,
                        ValueId bias, int groups) {
   const Shape& shape = constants.desc(weight).shape;
@@ -52,7 +36,7 @@ PackedLayer pack_layer(CpuBackend& backend, const Constants& constants, ValueId 
                     .weight = nullptr,
                     .bias = nullptr};
   const std::int64_t padded = (layer.outputs + block - 1) / block * block;
-  layer.weight = pack(backend, constants.name(weight), padded * shape[1], [&](float* data) {
+  layer.weight = backend.packed_floats(constants.name(weight), padded * shape[1], [&](float* data) {
     const Constants::Tensor value = constants.value(weight);
     for (std::int64_t k = 0; k < shape[0]; ++k) {
       for (std::int64_t c = 0; c < shape[1]; ++c) {
@@ -60,7 +44,7 @@ PackedLayer pack_layer(CpuBackend& backend, const Constants& constants, ValueId 
       }
     }
   });
-  layer.bias = pack(backend, constants.name(bias), padded, [&](float* data) {
+  layer.bias = backend.packed_floats(constants.name(bias), padded, [&](float* data) {
     std::copy_n(constants.value(bias).data(), shape[0], data);
   });
   return layer;
@@ -92,19 +76,20 @@ class Kernel : public cpu::PlaneKernel {
   void run_planes(int threads) override {
     // Whole images where there are enough for all threads: the second pass finds the image near.
     if (src_.images % threads == 0) {
-      cpu::parallel_for(threads, src_.images, [&](std::int64_t n) { run_image(n); });
+      cpu::parallel_for(threads, src_.images,
+                        [&](std::int64_t n, int thread) { run_image(n, thread); });
     } else {
       run_shared(threads);
     }
   }
 
  private:
-  void run_image(std::int64_t n) const {
+  void run_image(std::int64_t n, int thread) const {
     for (std::int64_t i = 0; i < dst_.blocks; ++i) pool_sums(n, i);
     for (std::int64_t i = 0; i < hidden_blocks_; ++i) fc1_block(n, i);
     for (std::int64_t i = 0; i < src_.blocks; ++i) fc2_block(n, i);
     softmax(n);
-    for (std::int64_t i = 0; i < dst_.blocks; ++i) weigh(n, i);
+    for (std::int64_t i = 0; i < dst_.blocks; ++i) weigh(n, i, thread);
   }
 
   // All threads work on each image.
@@ -118,7 +103,7 @@ class Kernel : public cpu::PlaneKernel {
                       [&](std::int64_t i) { fc2_block(i / src_.blocks, i % src_.blocks); });
     cpu::parallel_for(threads, images, [&](std::int64_t n) { softmax(n); });
     cpu::parallel_for(threads, images * blocks,
-                      [&](std::int64_t i) { weigh(i / blocks, i % blocks); });
+                      [&](std::int64_t i, int thread) { weigh(i / blocks, i % blocks, thread); });
   }
 
   std::int64_t width() const { return dst_.blocks * kernels_.block; }
@@ -179,7 +164,7 @@ class Kernel : public cpu::PlaneKernel {
               attention(n));
   }
 
-  void weigh(std::int64_t n, std::int64_t block) const {
+  void weigh(std::int64_t n, std::int64_t block, int thread) const {
     std::array<const void*, cpu::kMaxRadix> srcs;
     std::array<float, cpu::kMaxRadix * cpu::kMaxBlock> weights;
     for (int r = 0; r < params_.radix; ++r) {
@@ -190,8 +175,8 @@ class Kernel : public cpu::PlaneKernel {
     }
     void* const to = dst_.plane(dst(), n, block);
     if (params_.has_pool) {
-      kernels_.weighted_sum_pool(srcs.data(), weights.data(), params_.radix, pool_,
-                                 rows(omp_get_thread_num()), to);
+      kernels_.weighted_sum_pool(srcs.data(), weights.data(), params_.radix, pool_, rows(thread),
+                                 to);
     } else {
       kernels_.weighted_sum(srcs.data(), weights.data(), params_.radix, src_.pixels, to);
     }

@@ -273,6 +273,17 @@ TEST_CASE("Winograd convolution does not depend on the batch", "[convolution][wi
   }
 }
 
+TEST_CASE("Winograd convolution runs within a thread of another team",
+          "[convolution][winograd][cpu]") {
+  const ConvolutionProblem problem = ConvolutionProblem::parse("n1_c32_h13_w11_k32_r3_s3_g2_bias");
+  const Data data(problem);
+  const std::vector<float> alone = run(problem, data, cpu::Isa::kSse2, 4, 1);
+  std::vector<std::vector<float>> together(4);
+#pragma omp parallel for num_threads(4)
+  for (std::size_t i = 0; i < 4; ++i) together[i] = run(problem, data, cpu::Isa::kSse2, 4, 1);
+  for (const std::vector<float>& one : together) CHECK(same_bits(alone, one));
+}
+
 TEST_CASE("Winograd convolution is refused where it does not apply",
           "[convolution][winograd][cpu]") {
   for (const char* text :
