@@ -15,9 +15,9 @@
 #include "apps/common/progress.h"
 #include "apps/common/saved_tensors.h"
 #include "apps/common/session_options.h"
-#include "apps/library/labels/labels.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
+#include "weights_convert/convert.h"
 
 namespace {
 
@@ -88,7 +88,8 @@ void add_options(CLI::App& app, Options& options) {
       ->type_name("FORMAT")
       ->default_str("text")
       ->group("Results");
-  app.add_option("--output", options.output, "Write results to this file (default: standard output)")
+  app.add_option("--output", options.output,
+                 "Write results to this file (default: standard output)")
       ->type_name("FILE")
       ->group("Results");
   CLI::Option* const save =
@@ -100,6 +101,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--save-tensors", options.save_tensors,
                  "Intermediate tensors to save too: input,stem,layer1,layer1.attention,...")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("NAMES")
       ->needs(save)
       ->group("Results");
@@ -130,8 +132,8 @@ LoadedImage load_image(const std::string& name, const Options& options,
   loaded.width = decoded.image.width;
   loaded.height = decoded.image.height;
   loaded.warnings = std::move(decoded.warnings);
-  loaded.image = options.no_resize ? std::move(decoded.image)
-                                   : resize_and_crop(decoded.image, preprocess);
+  loaded.image =
+      options.no_resize ? std::move(decoded.image) : resize_and_crop(decoded.image, preprocess);
   return loaded;
 }
 
@@ -157,8 +159,11 @@ class Classification {
         batch_size_(batch_size) {}
 
   void add(LoadedImage loaded) {
-    ClassifiedImage row{.image = loaded.name, .width = loaded.width, .height = loaded.height,
-                        .predictions = {}, .error = {}};
+    ClassifiedImage row{.image = loaded.name,
+                        .width = loaded.width,
+                        .height = loaded.height,
+                        .predictions = {},
+                        .error = {}};
     if (loaded.error) {
       row.error = message_of(loaded.error);
     } else if (!batch_.empty() || num_good_ > 0) {
@@ -204,7 +209,8 @@ class Classification {
   }
 
   TensorView input() {
-    const auto image_floats = static_cast<std::size_t>(3 * width_) * static_cast<std::size_t>(height_);
+    const auto image_floats =
+        static_cast<std::size_t>(3 * width_) * static_cast<std::size_t>(height_);
     input_.resize(batch_.size() * image_floats);
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       normalise(batch_[i], preprocess_.mean, preprocess_.std, input_.data() + i * image_floats);
@@ -235,19 +241,10 @@ class Classification {
   SavedTensors saved_;
 };
 
-std::vector<std::string> read_labels(const std::string& path, int num_classes) {
-  const MappedFile file = MappedFile::open(path);
-  const auto* const text = reinterpret_cast<const char*>(file.bytes().data());
-  std::vector<std::string> labels = split_labels({text, file.bytes().size()});
-  CHECK_AS(kBadInput, labels.size() == static_cast<std::size_t>(num_classes),
-           "{}: {} names, the model has {} classes", path, labels.size(), num_classes);
-  return labels;
-}
-
 int classify(const Options& options) {
   std::vector<std::string> names = expand_inputs(options.images);
-  LoadedModel loaded = load_model(
-      options.weights, {.device = options.device.device, .network = options.network});
+  LoadedModel loaded =
+      load_model(options.weights, {.device = options.device.device, .network = options.network});
   if (!options.labels.empty()) {
     loaded.info.labels = read_labels(options.labels, loaded.info.num_classes);
   }

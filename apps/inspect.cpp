@@ -94,10 +94,14 @@ void inspect_image(const Options& options, TextOutput& output) {
   const std::string sha256 = sha256_hex(std::as_bytes(std::span(image.rgb)));
   if (!options.output.empty()) write_png(options.output, image);
   if (options.json) {
-    const Json document = {{"image", options.image},       {"format", decoded.format},
-                           {"width", image.width},         {"height", image.height},
-                           {"sha256", sha256},             {"orientation", decoded.orientation},
-                           {"preprocess", to_string(contract)}, {"warnings", decoded.warnings}};
+    const Json document = {{"image", options.image},
+                           {"format", decoded.format},
+                           {"width", image.width},
+                           {"height", image.height},
+                           {"sha256", sha256},
+                           {"orientation", decoded.orientation},
+                           {"preprocess", to_string(contract)},
+                           {"warnings", decoded.warnings}};
     output.write(document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
     return;
   }
@@ -140,16 +144,15 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
       "  input       {} x {}, crop ratio {:g}, {} as {} does\n"
       "  weights     {} tensors, {:.1f} MB\n",
       weights.name(), info.network, info.num_classes,
-      info.labels.empty() ? "" : fmt::format(" ({}, {}, ...)", info.labels.front(),
-                                             info.labels[info.labels.size() > 1 ? 1 : 0]),
+      info.labels.empty() ? ""
+                          : fmt::format(" ({}, {}, ...)", info.labels.front(),
+                                        info.labels[info.labels.size() > 1 ? 1 : 0]),
       info.source, info.synthetic ? ": made-up numbers, answers are meaningless" : "", p.crop_size,
       p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
       weights.entries().size(), static_cast<double>(bytes) / 1e6);
 }
 
-std::string layers_text(const Graph& graph) {
-  return "\nlayers\n" + to_string(graph);
-}
+std::string layers_text(const Graph& graph) { return "\nlayers\n" + to_string(graph); }
 
 // Pass name -> graph, "network" being the graph as the network's file builds it.
 std::vector<std::pair<std::string, std::string>> pass_texts(const Graph& graph) {

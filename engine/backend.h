@@ -28,9 +28,22 @@ class ExecutionContext {
  public:
   virtual ~ExecutionContext() = default;
 
-  // Called before and after the steps of one run.
-  virtual void begin() = 0;
-  virtual void end() = 0;
+  // Around the steps of one run, whether or not it ends with an exception.
+  class Scope {
+   public:
+    explicit Scope(ExecutionContext& context) : context_(context) { context_.begin(); }
+    ~Scope() { context_.end(); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    ExecutionContext& context_;
+  };
+
+ private:
+  // Called before and after the steps of one run; neither throws.
+  virtual void begin() noexcept = 0;
+  virtual void end() noexcept = 0;
 };
 
 // One step made ready to run. Belongs to one session.
@@ -54,6 +67,8 @@ struct StepRequest {
   std::span<const BufferFormat> available;  // the format that each input has now; constants: any
   Precision precision;
   int threads;
+  std::string_view forced_variant = {};                 // no other is considered
+  std::span<const std::string> excluded_variants = {};  // these are not
 };
 
 struct StepChoice {
@@ -76,7 +91,8 @@ class Backend {
   // Throws kUnsupported where the device cannot compute in that precision.
   virtual void require(Precision precision) const = 0;
 
-  // The first variant of the node's op that can do it; no kernel where there is none.
+  // The first variant of the node's op that can do it; no kernel where there is none. Throws
+  // kUsage, listing what there is, where forced_variant is unknown to the op.
   virtual StepChoice choose(const StepRequest& request) = 0;
 
   // Copies a tensor from one format to another.

@@ -20,6 +20,11 @@ struct LoadedPlan {
   PlannedSteps planned;
   std::vector<Session::Output> outputs;
   std::byte* arena = nullptr;  // that the kernels are bound to
+  // Of each step, into that arena. Kept, so that moving to a larger arena allocates nothing either.
+  std::vector<StepPointers> pointers;
+
+  const Shape& input() const { return planned.plan.buffers[input_idx()].shape; }
+  std::size_t input_idx() const { return static_cast<std::size_t>(planned.plan.input); }
 };
 
 std::byte* at(std::byte* arena, const Plan& plan, int buffer) {
@@ -38,9 +43,7 @@ struct Session::State {
 
   bool serves(const LoadedPlan& loaded, const Shape& input,
               std::span<const std::string> taps) const {
-    const PlanKey& key = loaded.planned.plan.key;
-    return key.batch == input[0] && key.height == input[2] && key.width == input[3] &&
-           std::ranges::equal(key.taps, taps);
+    return loaded.input() == input && std::ranges::equal(loaded.planned.plan.key.taps, taps);
   }
 
   LoadedPlan& find_or_make(const Shape& input, std::span<const std::string> taps) {
@@ -65,7 +68,8 @@ struct Session::State {
                       .precision = options.precision,
                       .device = std::string(backend.name()),
                       .threads = options.threads,
-                      .taps = {taps.begin(), taps.end()}};
+                      .taps = {taps.begin(), taps.end()},
+                      .excluded_variants = options.excluded_variants};
     LoadedPlan loaded{.planned = make_plan(graph, backend, key), .outputs = {}};
     const Constants constants(graph, model->weights());
     for (std::size_t i = 0; i < loaded.planned.kernels.size(); ++i) {
@@ -74,6 +78,10 @@ struct Session::State {
     for (const PlanOutput& output : loaded.planned.plan.outputs) {
       const Buffer& buffer = loaded.planned.plan.buffers[static_cast<std::size_t>(output.buffer)];
       loaded.outputs.push_back({output.name, {{DType::kFloat32, buffer.shape}, nullptr}});
+    }
+    for (const Step& step : loaded.planned.plan.steps) {
+      loaded.pointers.push_back({std::vector<void*>(step.inputs.size()),
+                                 std::vector<void*>(step.outputs.size()), nullptr});
     }
     return loaded;
   }
@@ -91,11 +99,11 @@ struct Session::State {
     if (loaded.arena == base) return;
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
       const Step& step = plan.steps[i];
-      StepPointers pointers;
-      for (const int idx : step.inputs) {
-        pointers.inputs.push_back(idx < 0 ? nullptr : at(base, plan, idx));
-      }
-      for (const int idx : step.outputs) pointers.outputs.push_back(at(base, plan, idx));
+      StepPointers& pointers = loaded.pointers[i];
+      std::ranges::transform(step.inputs, pointers.inputs.begin(),
+                             [&](int idx) { return idx < 0 ? nullptr : at(base, plan, idx); });
+      std::ranges::transform(step.outputs, pointers.outputs.begin(),
+                             [&](int idx) { return at(base, plan, idx); });
       pointers.workspace = base + step.workspace_offset;
       loaded.planned.kernels[i]->bind(pointers);
     }
@@ -108,6 +116,7 @@ struct Session::State {
   LoadedPlan& prepare(const TensorView& input, std::span<const std::string> taps) {
     CHECK_AS(kBadInput, input.desc.dtype == DType::kFloat32, "the input is {}, expected float32",
              to_string(input.desc.dtype));
+    CHECK_AS(kBadInput, input.data != nullptr, "the input {} has no data", to_string(input.desc));
     LoadedPlan& loaded = find_or_make(input.desc.shape, taps);
     bind(loaded);
     std::memcpy(at(loaded.arena, loaded.planned.plan, loaded.planned.plan.input), input.data,
@@ -118,7 +127,9 @@ struct Session::State {
 
 Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
     : state_(std::make_unique<State>()) {
-  CHECK_AS(kUsage, options.threads >= 0, "{} threads", options.threads);
+  CHECK_AS(kUsage, options.threads >= 0 && options.threads <= kMaxThreads,
+           "{} threads, expected 1 to {}, or 0 for as many as there are cores", options.threads,
+           kMaxThreads);
   if (options.threads == 0) {
     options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
@@ -134,10 +145,9 @@ Session::Session(Session&&) noexcept = default;
 std::span<const Session::Output> Session::run(const TensorView& input,
                                               std::span<const std::string> taps) {
   ExecutionContext& context = *state_->context;
-  context.begin();
+  const ExecutionContext::Scope scope(context);
   LoadedPlan& loaded = state_->prepare(input, taps);
   for (const auto& kernel : loaded.planned.kernels) kernel->run(context);
-  context.end();
   return loaded.outputs;
 }
 
@@ -151,7 +161,7 @@ Session::Profile Session::profile(const TensorView& input) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   };
   ExecutionContext& context = *state_->context;
-  context.begin();
+  const ExecutionContext::Scope scope(context);
   LoadedPlan& loaded = state_->prepare(input, {});
   Profile profile;
   const Clock::time_point start = Clock::now();
@@ -161,7 +171,6 @@ Session::Profile Session::profile(const TensorView& input) {
     profile.step_ms.push_back(since(step_start));
   }
   profile.total_ms = since(start);
-  context.end();
   return profile;
 }
 

@@ -13,9 +13,13 @@
 
 namespace nestor {
 
+inline constexpr int kMaxThreads = 1024;
+
 struct SessionOptions {
   Precision precision = Precision::kFp32;
   int threads = 0;  // of the CPU device; 0: as many as the process may use
+  // Names of variants that plans must not use: to compare variants within whole networks.
+  std::vector<std::string> excluded_variants = {};
 };
 
 // One thread's means to run a model: an execution context, an arena, and a cache of plans.

@@ -42,13 +42,13 @@ unavailable=$(tests/support/unavailable_tags.sh)
 catch() { "$1" "${@:2}" --order lex; }
 skip_tagged "$bin/nestor_tests" "$unavailable"
 part "unit tests" catch "$bin/nestor_tests" "$(without "$unavailable" '~[.race]')"
-part "unit tests, AVX2" env ONEDNN_MAX_CPU_ISA=AVX2 "$bin/nestor_tests" "[batch]~[bf16]"
+part "unit tests, AVX2" env ONEDNN_MAX_CPU_ISA=AVX2 "$bin/nestor_tests" "[batch]~[bf16]~[slow],[ops]~[bf16]"
 part "corpus replay" replay_corpora build/cpu/bin
 part "golden comparisons" "$bin/nestor_golden" "$golden"
 part "commands" env NESTOR_BIN="$bin" python3 -m unittest discover -s tests/commands -p '*_test.py'
 
 part "build asan" build asan -DNESTOR_TESTS=ON &&
-  part "unit tests, asan" catch build/asan/bin/nestor_tests "$(without "$unavailable" '~[.race]~[slow]~[noasan]')" &&
+  part "unit tests, asan" catch build/asan/bin/nestor_tests "$(without "$unavailable" '~[.race]~[slow]~[allocations]~[networks]')" &&
   part "corpus replay, asan" replay_corpora build/asan/bin
 
 part "build tsan" build tsan -DNESTOR_TESTS=ON &&

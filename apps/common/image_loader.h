@@ -17,10 +17,10 @@ namespace nestor {
 
 struct LoadedImage {
   std::string name;
-  int width = 0, height = 0;         // as decoded
-  Image image;                       // prepared for the network
+  int width = 0, height = 0;  // as decoded
+  Image image;                // prepared for the network
   std::vector<std::string> warnings;
-  std::exception_ptr error;          // set instead of the rest where the image cannot be used
+  std::exception_ptr error;  // set instead of the rest where the image cannot be used
 };
 
 // A thread that decodes while the caller computes. It blocks where it is `window` images ahead, so

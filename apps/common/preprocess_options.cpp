@@ -48,10 +48,12 @@ void add_preprocess_options(CLI::App& app, PreprocessOptions& options) {
       ->group(kGroup);
   app.add_option("--mean", options.mean, "Subtracted from RGB / 255: R,G,B")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("R,G,B")
       ->group(kGroup);
   app.add_option("--std", options.std, "Divides after that: R,G,B")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("R,G,B")
       ->group(kGroup);
 }

@@ -7,12 +7,14 @@
 namespace nestor {
 
 void add_device_options(CLI::App& app, DeviceOptions& options) {
-  app.add_option("--device", options.device, "auto or cpu")->capture_default_str()->group("Running");
+  app.add_option("--device", options.device, "auto or cpu")
+      ->capture_default_str()
+      ->group("Running");
   app.add_option("--precision", options.precision, "fp32 or bf16 (where the CPU has it)")
       ->capture_default_str()
       ->group("Running");
   app.add_option("--threads", options.threads, "CPU threads (default: as many as there are cores)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, kMaxThreads))
       ->group("Running");
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/image/decode.h"
 #include "engine/image/image.h"
+#include "engine/image/resize.h"
 
 namespace nestor {
 
@@ -22,10 +23,11 @@ enum class PreprocessContract : std::uint8_t {
 std::string_view to_string(PreprocessContract contract);  // "gluoncv", "timm", "resnest"
 PreprocessContract parse_preprocess_contract(std::string_view text);  // throws kUsage
 
-enum class Interpolation : std::uint8_t { kNearest, kBilinear, kBicubic };
-
 std::string_view to_string(Interpolation interpolation);   // "nearest", "bilinear", "bicubic"
 Interpolation parse_interpolation(std::string_view text);  // also "linear", "cubic"
+
+inline constexpr int kMaxCropSize = 8192;
+inline constexpr double kMinCropRatio = 0.01;
 
 struct Preprocess {
   PreprocessContract contract = PreprocessContract::kGluoncv;
@@ -43,6 +45,17 @@ DecoderConvention decoder_convention(PreprocessContract contract);
 // Metadata of weight files (kMetaPreprocess), and back; from_json throws kBadModel, naming `file`.
 std::string to_json(const Preprocess& preprocess);
 Preprocess preprocess_from_json(std::string_view json, const std::string& file);
+
+// What resize_and_crop does to an image of some size: `window` of it is resized, and `target` says
+// to what, and which part of that is the network's input.
+struct ResizePlan {
+  Window window;
+  ResizeTarget target;
+};
+
+// Throws kBadInput for images that are too small or too elongated; kUsage for a
+// crop size or ratio that makes no sense.
+ResizePlan plan_resize(int width, int height, const Preprocess& preprocess);
 
 // Resizes and crops to crop_size x crop_size. Throws kBadInput for images that are too small or too
 // elongated for that.

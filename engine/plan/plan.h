@@ -35,6 +35,7 @@ struct PlanKey {
   std::string device = "cpu";
   int threads = 1;
   std::vector<std::string> taps;  // values the user asked for besides the network's outputs
+  std::vector<std::string> excluded_variants;
 
   auto operator<=>(const PlanKey&) const = default;
 };

@@ -116,7 +116,8 @@ class Planner {
                                          .node = node,
                                          .available = available,
                                          .precision = result_.plan.key.precision,
-                                         .threads = result_.plan.key.threads});
+                                         .threads = result_.plan.key.threads,
+                                         .excluded_variants = result_.plan.key.excluded_variants});
     if (choice.kernel == nullptr) {
       unsupported_.push_back(
           fmt::format("{} ({} {})", node.name, node.op->name, node.op->describe(node)));

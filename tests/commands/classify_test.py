@@ -60,7 +60,7 @@ class Results(CommandTest):
         with open(self.path("short.txt"), "w") as f:
             f.write("one\n")
         self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), "--labels", self.path("short.txt"), CAT),
-                         "short.txt", "1000 classes")
+                         "short.txt", "1 labels, expected 1000")
 
 
 class Inputs(CommandTest):
@@ -168,6 +168,7 @@ class Errors(CommandTest):
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--bogus", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--precision", "fp7", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--crop-size", 8, CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--threads", 100000, CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--std", "1,0,1", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--mean", "1,2", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "-", "-", stdin=b"")

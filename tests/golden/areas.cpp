@@ -6,7 +6,10 @@ namespace nestor::golden {
 
 std::span<const Area> areas() {
   static constexpr Area kAreas[] = {
+      {"classification", compare_classification},
       {"detection", skip_detection},
+      {"formats", compare_formats},
+      {"preprocessing", compare_preprocessing},
       {"segmentation", skip_segmentation},
   };
   return kAreas;

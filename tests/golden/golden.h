@@ -43,6 +43,8 @@ std::span<const Area> areas();
 void compare_classification(const std::filesystem::path& folder, Report& report);
 void compare_formats(const std::filesystem::path& folder, Report& report);
 void compare_preprocessing(const std::filesystem::path& folder, Report& report);
+void compare_names(const std::filesystem::path& folder,
+                   Report& report);  // of classification's models
 void skip_detection(const std::filesystem::path& folder, Report& report);
 void skip_segmentation(const std::filesystem::path& folder, Report& report);
 

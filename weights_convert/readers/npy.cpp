@@ -12,6 +12,7 @@
 #include "engine/check.h"
 #include "engine/checked.h"
 #include "weights_convert/readers/byte_cursor.h"
+#include "weights_convert/readers/tensor_size.h"
 
 namespace nestor {
 
@@ -202,8 +203,7 @@ SourceFile read_npy(std::span<const std::byte> bytes, const std::string& file) {
 
   SourceTensor tensor{
       .name = {}, .dtype = header.dtype(), .shape = header.shape(), .data = {}, .strides = {}};
-  CheckedSize data_bytes = size_bytes(tensor.dtype);
-  for (const std::int64_t dim : tensor.shape.dims()) data_bytes *= dim;
+  const CheckedSize data_bytes = checked_tensor_bytes(tensor.dtype, tensor.shape.dims());
   CHECK_AS(kBadModel, data_bytes.equals(cursor.remaining()),
            "{}: {} {} does not need the {} bytes of data", file, to_string(tensor.dtype),
            tensor.shape.to_string(), cursor.remaining());

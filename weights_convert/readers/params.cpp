@@ -12,6 +12,7 @@
 #include "engine/checked.h"
 #include "weights_convert/readers/byte_cursor.h"
 #include "weights_convert/readers/tensor_names.h"
+#include "weights_convert/readers/tensor_size.h"
 
 namespace nestor {
 
@@ -54,8 +55,7 @@ class RecordReader {
     check(flag >= 0 && static_cast<std::size_t>(flag) < std::size(kDTypes), "unknown element type",
           flag);
     tensor.dtype = kDTypes[flag];
-    CheckedSize bytes = size_bytes(tensor.dtype);
-    for (const std::int64_t dim : tensor.shape.dims()) bytes *= dim;
+    const CheckedSize bytes = checked_tensor_bytes(tensor.dtype, tensor.shape.dims());
     CHECK_AS(kBadModel, bytes.at_most(cursor_.remaining()),
              "{}: {} is {} {}, more than the {} bytes left in the file", cursor_.file(), what_,
              to_string(tensor.dtype), tensor.shape.to_string(), cursor_.remaining());

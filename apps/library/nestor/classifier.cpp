@@ -54,8 +54,7 @@ std::vector<std::vector<Prediction>> Classifier::classify(std::span<const Image>
     normalise(resize_and_crop(images[i], preprocess), preprocess.mean, preprocess.std,
               input_.data() + i * image_floats);
   }
-  const TensorDesc desc{DType::kFloat32,
-                        {static_cast<std::int64_t>(images.size()), 3, size, size}};
+  const TensorDesc desc{DType::kFloat32, {static_cast<std::int64_t>(images.size()), 3, size, size}};
   const TensorView logits = session_.run({desc, input_.data()})[0].tensor;
   const auto num_classes = static_cast<std::size_t>(info().num_classes);
   std::vector<std::vector<Prediction>> results;

@@ -47,8 +47,9 @@ struct LoadedModel {
   std::shared_ptr<const Model> model;
 };
 
-// Opens a weight file that nestor-convert wrote. Throws kBadInput where it cannot be read, kBadModel
-// where it is not sound, lacks weights or is of another network, kUnsupported for the device.
+// Opens a weight file that nestor-convert wrote. Throws kBadInput where it cannot be read,
+// kBadModel where it is not sound, lacks weights or is of another network, kUnsupported for the
+// device.
 LoadedModel load_model(const std::filesystem::path& weights, const LoadOptions& options = {});
 
 // What the file says, without its weights being looked at.

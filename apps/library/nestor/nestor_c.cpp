@@ -212,7 +212,8 @@ nestor_status nestor_session_output(const nestor_session* session, int32_t idx,
              "output {} of {}", idx, session->outputs.size());
     const nestor::Session::Output& wanted = session->outputs[static_cast<std::size_t>(idx)];
     const std::span<const std::int64_t> dims = wanted.tensor.desc.shape.dims();
-    *output = {wanted.name.c_str(), wanted.tensor.as<float>(), static_cast<int32_t>(dims.size()), {}};
+    *output = {
+        wanted.name.c_str(), wanted.tensor.as<float>(), static_cast<int32_t>(dims.size()), {}};
     std::ranges::copy(dims, output->shape);
   });
 }

@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include <optional>
+#include <type_traits>
 
 #include "engine/backend.h"
 #include "engine/backends/cpu/onednn.h"
@@ -14,28 +15,37 @@ class CpuContext : public ExecutionContext {
  public:
   explicit CpuContext(int threads) : threads_(threads), stream_(engine()) {}
 
-  void begin() override { scope_.emplace(threads_); }
-  void end() override { scope_.reset(); }
-
   int threads() const { return threads_; }
   const dnnl::stream& stream() const { return stream_; }
 
  private:
+  void begin() noexcept override { scope_.emplace(threads_); }
+  void end() noexcept override { scope_.reset(); }
+
   int threads_;
   dnnl::stream stream_;
   std::optional<ThreadScope> scope_;
 };
 
-// Calls work(i) for i in [0, count) in the OpenMP team that oneDNN uses too: a second pool beside
-// it would spin against it. Which thread runs which i never shows in a result.
+// Calls work(i), or work(i, thread) with a thread in [0, threads), for i in [0, count) in the
+// OpenMP team that oneDNN uses too: a second pool beside it would spin against it. Which thread
+// runs which i never shows in a result.
 template <class Work>
 void parallel_for(int threads, std::int64_t count, const Work& work) {
+  const auto call = [&](std::int64_t i, int thread) {
+    if constexpr (std::is_invocable_v<const Work&, std::int64_t, int>) {
+      work(i, thread);
+    } else {
+      work(i);
+    }
+  };
   if (threads == 1 || count == 1) {
-    for (std::int64_t i = 0; i < count; ++i) work(i);
+    // Not omp_get_thread_num(): the caller may be a thread of a team of its own.
+    for (std::int64_t i = 0; i < count; ++i) call(i, 0);
     return;
   }
 #pragma omp parallel for num_threads(threads) schedule(static)
-  for (std::int64_t i = 0; i < count; ++i) work(i);
+  for (std::int64_t i = 0; i < count; ++i) call(i, omp_get_thread_num());
 }
 
 }  // namespace nestor::cpu

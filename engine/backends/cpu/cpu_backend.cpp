@@ -1,8 +1,12 @@
 #include "engine/backends/cpu/cpu_backend.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <ranges>
 
 #include "engine/backends/cpu/context.h"
 #include "engine/check.h"
@@ -16,6 +20,17 @@ bool has_bf16() {
   const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
   const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
   return (effective & wanted) == wanted;
+}
+
+bool allowed(const CpuVariant& variant, const StepRequest& request) {
+  const bool forced_otherwise =
+      !request.forced_variant.empty() && request.forced_variant != variant.name;
+  return !forced_otherwise && std::ranges::count(request.excluded_variants, variant.name) == 0;
+}
+
+std::span<const CpuVariant> variants_of(const Op& op) {
+  const auto row = std::ranges::find(cpu_variants(), &op, &CpuVariants::op);
+  return row == cpu_variants().end() ? std::span<const CpuVariant>() : row->variants;
 }
 
 }  // namespace
@@ -34,14 +49,17 @@ BufferFormat CpuBackend::activation_format(Precision precision) {
 
 StepChoice CpuBackend::choose(const StepRequest& request) {
   const cpu::ThreadScope threads(request.threads);
-  for (const CpuVariants& row : cpu_variants()) {
-    if (row.op != request.node.op) continue;
-    for (const CpuVariant& variant : row.variants) {
-      StepChoice choice = variant.choose(request, *this);
-      if (choice.kernel == nullptr) continue;
-      if (choice.variant.empty()) choice.variant = variant.name;
-      return choice;
-    }
+  const std::span<const CpuVariant> variants = variants_of(*request.node.op);
+  const std::string_view forced = request.forced_variant;
+  CHECK_AS(kUsage, forced.empty() || std::ranges::count(variants, forced, &CpuVariant::name) == 1,
+           "{}: {} has no variant '{}'; there are: {}", request.node.name, request.node.op->name,
+           forced, fmt::join(variants | std::views::transform(&CpuVariant::name), ", "));
+  for (const CpuVariant& variant : variants) {
+    if (!allowed(variant, request)) continue;
+    StepChoice choice = variant.choose(request, *this);
+    if (choice.kernel == nullptr) continue;
+    if (choice.variant.empty()) choice.variant = variant.name;
+    return choice;
   }
   return {};
 }
@@ -111,6 +129,19 @@ std::shared_ptr<const dnnl::memory> CpuBackend::packed(const std::string& name,
   }
   copies.push_back({layout, std::make_shared<const dnnl::memory>(pack(layout))});
   return copies.back().memory;
+}
+
+std::shared_ptr<const dnnl::memory> CpuBackend::packed_floats(const std::string& name,
+                                                              std::int64_t count,
+                                                              const Fill& fill) {
+  const dnnl::memory::desc layout({count}, dnnl::memory::data_type::f32,
+                                  dnnl::memory::format_tag::x);
+  return packed(name, layout, [&](const dnnl::memory::desc& desc) {
+    dnnl::memory memory(desc, cpu::engine());
+    std::memset(memory.get_data_handle(), 0, desc.get_size());
+    fill(static_cast<float*>(memory.get_data_handle()));
+    return memory;
+  });
 }
 
 std::size_t CpuBackend::packed_bytes() const {

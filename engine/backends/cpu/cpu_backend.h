@@ -36,6 +36,11 @@ class CpuBackend : public Backend {
   std::shared_ptr<const dnnl::memory> packed(const std::string& name,
                                              const dnnl::memory::desc& layout, const Pack& pack);
 
+  // The same for float32 values in an order of the caller's own. They are zero before `fill`.
+  using Fill = std::function<void(float* values)>;
+  std::shared_ptr<const dnnl::memory> packed_floats(const std::string& name, std::int64_t count,
+                                                    const Fill& fill);
+
   // Bytes of all packed weights.
   std::size_t packed_bytes() const;
 

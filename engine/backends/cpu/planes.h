@@ -7,6 +7,9 @@
 
 namespace nestor::cpu {
 
+// The most splits that our kernels take: room for their pointers is on the stack.
+inline constexpr int kMaxRadix = 16;
+
 // A blocked activation: `blocks` planes an image, `pixels` vectors a plane.
 struct Planes {
   std::int64_t images = 0;

@@ -32,6 +32,7 @@ bool match(Rewrite& rewrite, const Node& sum, Tail& tail) {
   tail.softmax = rewrite.sole_producer(sum.inputs[1], r_softmax_op());
   if (tail.softmax == nullptr) return false;
   const auto& softmax = params<RSoftmaxParams>(*tail.softmax);
+  if (params<AttentionSumParams>(sum).radix != softmax.radix) return false;
   tail.fc2 = rewrite.sole_producer(tail.softmax->inputs[0], convolution_op());
   if (tail.fc2 == nullptr ||
       !is_fully_connected(*tail.fc2, rewrite.graph(), softmax.cardinality, false)) {
@@ -47,7 +48,8 @@ bool match(Rewrite& rewrite, const Node& sum, Tail& tail) {
   const ValueId splits = sum.inputs[0];
   if (softmax.radix == 1) return tail.pool->inputs[0] == splits;
   tail.radix_sum = rewrite.sole_producer(tail.pool->inputs[0], radix_sum_op());
-  return tail.radix_sum != nullptr && tail.radix_sum->inputs[0] == splits;
+  return tail.radix_sum != nullptr && tail.radix_sum->inputs[0] == splits &&
+         params<RadixSumParams>(*tail.radix_sum).radix == softmax.radix;
 }
 
 bool is_avd_pool(const Node& node) {

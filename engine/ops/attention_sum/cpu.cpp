@@ -7,8 +7,6 @@ namespace nestor {
 
 namespace {
 
-constexpr int kMaxRadix = 16;
-
 class Kernel : public cpu::PlaneKernel {
  public:
   Kernel(int radix, const Shape& src, const Shape& dst, BufferFormat format)
@@ -22,8 +20,8 @@ class Kernel : public cpu::PlaneKernel {
     const auto* const attention = static_cast<const float*>(src(1));  // [n, radix*C]
     cpu::parallel_for(threads, dst_.images * dst_.blocks, [&](std::int64_t i) {
       const std::int64_t n = i / dst_.blocks, block = i % dst_.blocks;
-      std::array<const void*, kMaxRadix> srcs;
-      std::array<float, kMaxRadix * cpu::kMaxBlock> weights;
+      std::array<const void*, cpu::kMaxRadix> srcs;
+      std::array<float, cpu::kMaxRadix * cpu::kMaxBlock> weights;
       for (int r = 0; r < radix_; ++r) {
         const std::int64_t split = r * dst_.blocks + block;
         srcs[static_cast<std::size_t>(r)] = src_.plane(src(), n, split);
@@ -46,7 +44,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   const BufferFormat format = CpuBackend::activation_format(request.precision);
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
-  if (radix > kMaxRadix || !cpu::fills_blocks(dst[1])) return {};
+  if (radix > cpu::kMaxRadix || !cpu::fills_blocks(dst[1])) return {};
   return {.variant = {},
           .inputs = {format, {DType::kFloat32, Layout::kPlain}},
           .output = format,

@@ -128,6 +128,7 @@ StepChoice choose_onednn_convolution(const OnednnConvolution& problem, CpuBacken
   choice.variant = fmt::format("onednn_{}", description.impl_info_str());
   choice.inputs.assign(num_inputs, {problem.src_format.dtype, Layout::kPlain});
   choice.inputs[0] = problem.src_format;
+  if (problem.params.has_bias) choice.inputs[2].dtype = DType::kFloat32;
   choice.output = problem.dst_format;
   if (problem.params.has_residual) {
     choice.inplace_input = static_cast<int>(num_inputs) - 1;

@@ -11,9 +11,9 @@
 namespace nestor {
 
 std::int64_t pooled_size(const PoolingParams& p, std::int64_t size) {
-  const std::int64_t room = size + 2 * p.pad - p.kernel;
-  if (room < 0 && !p.ceil_mode) return 0;
-  std::int64_t pooled = (room + (p.ceil_mode ? p.stride - 1 : 0)) / p.stride + 1;
+  const std::int64_t room = size + 2 * p.pad - p.kernel + (p.ceil_mode ? p.stride - 1 : 0);
+  if (room < 0) return 0;
+  std::int64_t pooled = room / p.stride + 1;
   if (p.ceil_mode && (pooled - 1) * p.stride >= size + p.pad) --pooled;
   return pooled;
 }

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "engine/backends/cpu/planes.h"
 #include "engine/ops/radix_sum/radix_sum.h"
 
@@ -18,14 +20,12 @@ class Kernel : public cpu::PlaneKernel {
   void run_planes(int threads) override {
     cpu::parallel_for(threads, dst_.images * dst_.blocks, [&](std::int64_t i) {
       const std::int64_t n = i / dst_.blocks, block = i % dst_.blocks;
-      // Added pairwise in place: any radix without a buffer for the pointers.
-      const void* pair[2] = {src_.plane(src(), n, block), nullptr};
-      for (int r = 1; r < radix_; ++r) {
-        pair[1] = src_.plane(src(), n, r * dst_.blocks + block);
-        void* const sum = dst_.plane(dst(), n, block);
-        kernels_.weighted_sum(pair, ones_.data(), 2, dst_.pixels, sum);
-        pair[0] = sum;
+      std::array<const void*, cpu::kMaxRadix> srcs;
+      for (int r = 0; r < radix_; ++r) {
+        srcs[static_cast<std::size_t>(r)] = src_.plane(src(), n, r * dst_.blocks + block);
       }
+      kernels_.weighted_sum(srcs.data(), ones_.data(), radix_, dst_.pixels,
+                            dst_.plane(dst(), n, block));
     });
   }
 
@@ -41,7 +41,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   const BufferFormat format = CpuBackend::activation_format(request.precision);
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
-  if (radix < 2 || !cpu::fills_blocks(dst[1])) return {};
+  if (radix > cpu::kMaxRadix || !cpu::fills_blocks(dst[1])) return {};
   return {.variant = {},
           .inputs = {format},
           .output = format,

@@ -1,10 +1,10 @@
 // Two passes over the activation: one for the sums, one for the weighted sum (and the AVD pool);
-// between them the small fully connected layers. Tasks are (image, block of channels).
+// between them the small fully connected layers. Tasks are images, or (image, block of channels)
+// where images would not keep all threads busy.
 //
-// Workspace, float32, per image: pooled [W], hidden [I], logits [radix*W], attention [radix*W];
-// then, with a pool, three rows of vectors a thread.
-
-#include <omp.h>
+// Workspace, float32, per image: pooled [W], hidden [I, padded to blocks], logits [radix*W],
+// attention [radix*W]; then, with a pool, three rows of vectors a thread. W fills its blocks, I
+// need not (40 in resnest50_fast_2s2x40d).
 
 #include <array>
 
@@ -16,8 +16,6 @@ namespace nestor {
 
 namespace {
 
-constexpr int kMaxRadix = 16;
-
 // A fully connected layer in groups, packed by blocks of outputs: weight[block][input][lane]. A
 // block whose outputs belong to one group reads that group's inputs only.
 struct PackedLayer {
@@ -27,20 +25,6 @@ struct PackedLayer {
   const float* weights() const { return static_cast<const float*>(weight->get_data_handle()); }
   const float* biases() const { return static_cast<const float*>(bias->get_data_handle()); }
 };
-
-std::shared_ptr<const dnnl::memory> pack(CpuBackend& backend, const std::string& name,
-                                         std::int64_t count,
-                                         const std::function<void(float*)>& fill) {
-  const dnnl::memory::desc layout({count}, dnnl::memory::data_type::f32,
-                                  dnnl::memory::format_tag::x);
-  return backend.packed(name, layout, [&](const dnnl::memory::desc& desc) {
-    dnnl::memory memory(desc, cpu::engine());
-    auto* const data = static_cast<float*>(memory.get_data_handle());
-    std::fill_n(data, count, 0.0F);
-    fill(data);
-    return memory;
-  });
-}
 
 PackedLayer pack_layer(CpuBackend& backend, const Constants& constants, ValueId weight,
                        ValueId bias, int groups) {
@@ -52,7 +36,7 @@ PackedLayer pack_layer(CpuBackend& backend, const Constants& constants, ValueId 
                     .weight = nullptr,
                     .bias = nullptr};
   const std::int64_t padded = (layer.outputs + block - 1) / block * block;
-  layer.weight = pack(backend, constants.name(weight), padded * shape[1], [&](float* data) {
+  layer.weight = backend.packed_floats(constants.name(weight), padded * shape[1], [&](float* data) {
     const Constants::Tensor value = constants.value(weight);
     for (std::int64_t k = 0; k < shape[0]; ++k) {
       for (std::int64_t c = 0; c < shape[1]; ++c) {
@@ -60,7 +44,7 @@ PackedLayer pack_layer(CpuBackend& backend, const Constants& constants, ValueId 
       }
     }
   });
-  layer.bias = pack(backend, constants.name(bias), padded, [&](float* data) {
+  layer.bias = backend.packed_floats(constants.name(bias), padded, [&](float* data) {
     std::copy_n(constants.value(bias).data(), shape[0], data);
   });
   return layer;
@@ -73,7 +57,7 @@ class Kernel : public cpu::PlaneKernel {
       : params_(params),
         src_(src, format),
         dst_(dst, format),
-        hidden_(hidden),
+        hidden_blocks_((hidden + cpu::channel_block() - 1) / cpu::channel_block()),
         kernels_(cpu::plane_kernels(format.dtype)),
         backend_(backend),
         pool_{src[2], src[3], dst[2], dst[3], params.pool.stride} {}
@@ -90,32 +74,50 @@ class Kernel : public cpu::PlaneKernel {
 
  protected:
   void run_planes(int threads) override {
-    const std::int64_t images = src_.images, blocks = dst_.blocks, block = kernels_.block;
-    cpu::parallel_for(threads, images * blocks,
-                      [&](std::int64_t i) { pool_sums(i / blocks, i % blocks); });
-    const std::int64_t hidden_blocks = hidden_ / block;
-    cpu::parallel_for(threads, images * hidden_blocks,
-                      [&](std::int64_t i) { fc1_block(i / hidden_blocks, i % hidden_blocks); });
-    cpu::parallel_for(threads, images * src_.blocks,
-                      [&](std::int64_t i) { fc2_block(i / src_.blocks, i % src_.blocks); });
-    cpu::parallel_for(threads, images, [&](std::int64_t n) {
-      r_softmax({params_.radix, params_.cardinality}, width() * params_.radix, logits(n),
-                attention(n));
-    });
-    cpu::parallel_for(threads, images * blocks,
-                      [&](std::int64_t i) { weigh(i / blocks, i % blocks); });
+    // Whole images where there are enough for all threads: the second pass finds the image near.
+    if (src_.images % threads == 0) {
+      cpu::parallel_for(threads, src_.images,
+                        [&](std::int64_t n, int thread) { run_image(n, thread); });
+    } else {
+      run_shared(threads);
+    }
   }
 
  private:
+  void run_image(std::int64_t n, int thread) const {
+    for (std::int64_t i = 0; i < dst_.blocks; ++i) pool_sums(n, i);
+    for (std::int64_t i = 0; i < hidden_blocks_; ++i) fc1_block(n, i);
+    for (std::int64_t i = 0; i < src_.blocks; ++i) fc2_block(n, i);
+    softmax(n);
+    for (std::int64_t i = 0; i < dst_.blocks; ++i) weigh(n, i, thread);
+  }
+
+  // All threads work on each image.
+  void run_shared(int threads) const {
+    const std::int64_t images = src_.images, blocks = dst_.blocks;
+    cpu::parallel_for(threads, images * blocks,
+                      [&](std::int64_t i) { pool_sums(i / blocks, i % blocks); });
+    cpu::parallel_for(threads, images * hidden_blocks_,
+                      [&](std::int64_t i) { fc1_block(i / hidden_blocks_, i % hidden_blocks_); });
+    cpu::parallel_for(threads, images * src_.blocks,
+                      [&](std::int64_t i) { fc2_block(i / src_.blocks, i % src_.blocks); });
+    cpu::parallel_for(threads, images, [&](std::int64_t n) { softmax(n); });
+    cpu::parallel_for(threads, images * blocks,
+                      [&](std::int64_t i, int thread) { weigh(i / blocks, i % blocks, thread); });
+  }
+
   std::int64_t width() const { return dst_.blocks * kernels_.block; }
   std::int64_t row_floats() const { return 3 * pool_.w * kernels_.block; }
-  std::int64_t image_floats() const { return width() + hidden_ + 2 * params_.radix * width(); }
+  std::int64_t hidden_floats() const { return hidden_blocks_ * kernels_.block; }
+  std::int64_t image_floats() const {
+    return width() + hidden_floats() + 2 * params_.radix * width();
+  }
 
   float* pooled(std::int64_t n) const {
     return static_cast<float*>(workspace()) + n * image_floats();
   }
   float* hidden(std::int64_t n) const { return pooled(n) + width(); }
-  float* logits(std::int64_t n) const { return hidden(n) + hidden_; }
+  float* logits(std::int64_t n) const { return hidden(n) + hidden_floats(); }
   float* attention(std::int64_t n) const { return logits(n) + params_.radix * width(); }
   float* rows(int thread) const { return pooled(src_.images) + thread * row_floats(); }
 
@@ -129,21 +131,20 @@ class Kernel : public cpu::PlaneKernel {
   }
 
   // One block of a layer's outputs; lanes of another group than the block's first are computed
-  // from that group's inputs.
+  // from that group's inputs. Lanes beyond the last output are left alone.
   void layer_block(const PackedLayer& layer, const float* from, std::int64_t block,
                    float* to) const {
     const std::int64_t first = block * kernels_.block;
     const float* const weight = layer.weights() + first * layer.group_inputs;
     const std::int64_t first_group = first / layer.group_outputs;
-    const std::int64_t last_group = (first + kernels_.block - 1) / layer.group_outputs;
+    const std::int64_t end = std::min(first + kernels_.block, layer.outputs);
+    const std::int64_t last_group = (end - 1) / layer.group_outputs;
     std::array<float, cpu::kMaxBlock> lanes;
     for (std::int64_t group = first_group; group <= last_group; ++group) {
       kernels_.fully_connected(from + group * layer.group_inputs, weight, layer.biases() + first,
                                layer.group_inputs, lanes.data());
-      for (std::int64_t lane = 0; lane < kernels_.block; ++lane) {
-        if ((first + lane) / layer.group_outputs == group) {
-          to[first + lane] = lanes[static_cast<std::size_t>(lane)];
-        }
+      for (std::int64_t k = first; k < end; ++k) {
+        if (k / layer.group_outputs == group) to[k] = lanes[static_cast<std::size_t>(k - first)];
       }
     }
   }
@@ -158,9 +159,14 @@ class Kernel : public cpu::PlaneKernel {
     layer_block(fc2_, hidden(n), block, logits(n));
   }
 
-  void weigh(std::int64_t n, std::int64_t block) const {
-    std::array<const void*, kMaxRadix> srcs;
-    std::array<float, kMaxRadix * cpu::kMaxBlock> weights;
+  void softmax(std::int64_t n) const {
+    r_softmax({params_.radix, params_.cardinality}, width() * params_.radix, logits(n),
+              attention(n));
+  }
+
+  void weigh(std::int64_t n, std::int64_t block, int thread) const {
+    std::array<const void*, cpu::kMaxRadix> srcs;
+    std::array<float, cpu::kMaxRadix * cpu::kMaxBlock> weights;
     for (int r = 0; r < params_.radix; ++r) {
       const std::int64_t split = r * dst_.blocks + block;
       srcs[static_cast<std::size_t>(r)] = src_.plane(src(), n, split);
@@ -169,8 +175,8 @@ class Kernel : public cpu::PlaneKernel {
     }
     void* const to = dst_.plane(dst(), n, block);
     if (params_.has_pool) {
-      kernels_.weighted_sum_pool(srcs.data(), weights.data(), params_.radix, pool_,
-                                 rows(omp_get_thread_num()), to);
+      kernels_.weighted_sum_pool(srcs.data(), weights.data(), params_.radix, pool_, rows(thread),
+                                 to);
     } else {
       kernels_.weighted_sum(srcs.data(), weights.data(), params_.radix, src_.pixels, to);
     }
@@ -178,7 +184,7 @@ class Kernel : public cpu::PlaneKernel {
 
   SplitAttentionParams params_;
   cpu::Planes src_, dst_;
-  std::int64_t hidden_;
+  std::int64_t hidden_blocks_;
   const cpu::PlaneKernels& kernels_;
   CpuBackend& backend_;
   cpu::PlanePool pool_;
@@ -191,7 +197,7 @@ StepChoice planes(const StepRequest& request, CpuBackend& backend) {
   const Shape& src = graph.desc(request.node.inputs[0]).shape;
   const Shape& dst = graph.desc(request.node.outputs[0]).shape;
   const std::int64_t hidden = graph.desc(request.node.inputs[1]).shape[0];
-  if (p.radix > kMaxRadix || !cpu::fills_blocks(dst[1]) || !cpu::fills_blocks(hidden)) return {};
+  if (p.radix > cpu::kMaxRadix || !cpu::fills_blocks(dst[1])) return {};
   const BufferFormat format = CpuBackend::activation_format(request.precision);
   const BufferFormat parameter{DType::kFloat32, Layout::kPlain};
   auto kernel = std::make_unique<Kernel>(p, src, dst, hidden, format, backend);

@@ -12,8 +12,8 @@ namespace avx512 {
 const PlaneKernels& plane_kernels(DType storage);
 }
 
-const PlaneKernels& plane_kernels(DType storage) {
-  switch (isa()) {
+const PlaneKernels& plane_kernels(DType storage, Isa isa) {
+  switch (isa) {
     case Isa::kAvx512: return avx512::plane_kernels(storage);
     case Isa::kAvx2: return avx2::plane_kernels(storage);
     case Isa::kSse2: break;

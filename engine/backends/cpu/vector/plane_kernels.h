@@ -46,7 +46,10 @@ struct PlaneKernels {
                           std::int64_t inputs, float* dst);
 };
 
-// Of the instruction set that isa() names. Storage: kFloat32 or kBFloat16.
-const PlaneKernels& plane_kernels(DType storage);
+// Storage: kFloat32 or kBFloat16. The machine must have the instruction set.
+const PlaneKernels& plane_kernels(DType storage, Isa isa);
+
+// Of the instruction set that isa() names.
+inline const PlaneKernels& plane_kernels(DType storage) { return plane_kernels(storage, isa()); }
 
 }  // namespace nestor::cpu

@@ -1,0 +1,163 @@
+#include "engine/image/preprocess.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "engine/check.h"
+
+namespace nestor {
+
+namespace {
+
+// Of the resized picture, of which only the crop is ever computed. Beyond it positions lose the
+// precision that the kernels need.
+constexpr std::int64_t kMaxResizedPixels = 1 << 28;
+
+void check_sane(const Preprocess& preprocess) {
+  CHECK_AS(kUsage, preprocess.crop_size >= 1 && preprocess.crop_size <= kMaxCropSize,
+           "crop size {}: should be 1 to {}", preprocess.crop_size, kMaxCropSize);
+  CHECK_AS(kUsage, preprocess.crop_ratio >= kMinCropRatio && preprocess.crop_ratio <= 1,
+           "crop ratio {}: should be {} to 1", preprocess.crop_ratio, kMinCropRatio);
+}
+
+int half_to_even(double value) { return static_cast<int>(std::nearbyint(value)); }
+
+struct Size {
+  std::int64_t width, height;
+};
+
+Size gluoncv_size(std::int64_t w, std::int64_t h, const Preprocess& preprocess) {
+  const auto side =
+      static_cast<std::int64_t>(std::ceil(preprocess.crop_size / preprocess.crop_ratio));
+  return w < h ? Size{side, h * side / w} : Size{w * side / h, side};
+}
+
+// Python's int(side * h / w): the product is exact, the division float64.
+Size timm_size(std::int64_t w, std::int64_t h, const Preprocess& preprocess) {
+  const auto side =
+      static_cast<std::int64_t>(std::floor(preprocess.crop_size / preprocess.crop_ratio));
+  const auto longer = [side](std::int64_t a, std::int64_t b) {
+    return static_cast<std::int64_t>(static_cast<double>(side * a) / static_cast<double>(b));
+  };
+  return w <= h ? Size{side, longer(h, w)} : Size{longer(w, h), side};
+}
+
+ResizeTarget checked_target(int width, int height, const Size& size, int crop_size) {
+  CHECK_AS(kBadInput,
+           size.width <= kMaxResizedPixels && size.height <= kMaxResizedPixels &&
+               size.width * size.height <= kMaxResizedPixels,
+           "too elongated: {} x {} pixels would be resized to {} x {}, over {} pixels", width,
+           height, size.width, size.height, kMaxResizedPixels);
+  CHECK(size.width >= crop_size && size.height >= crop_size, "crop of {} from {} x {} pixels",
+        crop_size, size.width, size.height);
+  return {
+      static_cast<int>(size.width), static_cast<int>(size.height), {0, 0, crop_size, crop_size}};
+}
+
+ResizePlan plan_resnest(int width, int height, int size) {
+  const double side = static_cast<double>(size) / (size + 32) * std::min(width, height);
+  const int left = half_to_even((width - side) / 2), top = half_to_even((height - side) / 2);
+  const Window window = {left, top, half_to_even(left + side) - left,
+                         half_to_even(top + side) - top};
+  CHECK_AS(kBadInput, window.width >= 1 && window.height >= 1,
+           "too small: of {} x {} pixels a square of {} should be cut out", width, height, side);
+  return {window, ResizeTarget::whole(size, size)};
+}
+
+PillowFilter pillow_filter(Interpolation interpolation) {
+  switch (interpolation) {
+    case Interpolation::kNearest: return PillowFilter::kNearest;
+    case Interpolation::kBilinear: return PillowFilter::kBilinear;
+    case Interpolation::kBicubic: break;
+  }
+  return PillowFilter::kBicubic;
+}
+
+}  // namespace
+
+std::string_view to_string(PreprocessContract contract) {
+  switch (contract) {
+    case PreprocessContract::kGluoncv: return "gluoncv";
+    case PreprocessContract::kTimm: return "timm";
+    case PreprocessContract::kResnest: break;
+  }
+  return "resnest";
+}
+
+PreprocessContract parse_preprocess_contract(std::string_view text) {
+  for (const auto contract :
+       {PreprocessContract::kGluoncv, PreprocessContract::kTimm, PreprocessContract::kResnest}) {
+    if (text == to_string(contract)) return contract;
+  }
+  fail(ErrorCode::kUsage, "{}: no preprocessing contract; there are gluoncv, timm and resnest",
+       text);
+}
+
+std::string_view to_string(Interpolation interpolation) {
+  switch (interpolation) {
+    case Interpolation::kNearest: return "nearest";
+    case Interpolation::kBilinear: return "bilinear";
+    case Interpolation::kBicubic: break;
+  }
+  return "bicubic";
+}
+
+Interpolation parse_interpolation(std::string_view text) {
+  if (text == "nearest") return Interpolation::kNearest;
+  if (text == "bilinear" || text == "linear") return Interpolation::kBilinear;
+  if (text == "bicubic" || text == "cubic") return Interpolation::kBicubic;
+  fail(ErrorCode::kUsage, "{}: no interpolation; there are nearest, bilinear and bicubic", text);
+}
+
+DecoderConvention decoder_convention(PreprocessContract contract) {
+  return contract == PreprocessContract::kGluoncv ? DecoderConvention::kMxnet
+                                                  : DecoderConvention::kPillow;
+}
+
+ResizePlan plan_resize(int width, int height, const Preprocess& preprocess) {
+  check_sane(preprocess);
+  CHECK_AS(kBadInput, width >= 1 && height >= 1, "an image of {} x {} pixels", width, height);
+  const int size = preprocess.crop_size;
+  if (preprocess.contract == PreprocessContract::kResnest) {
+    return plan_resnest(width, height, size);
+  }
+  ResizePlan plan{.window = {0, 0, width, height}, .target = {}};
+  if (preprocess.contract == PreprocessContract::kGluoncv) {
+    plan.target = checked_target(width, height, gluoncv_size(width, height, preprocess), size);
+    plan.target.window.x = (plan.target.width - size) / 2;
+    plan.target.window.y = (plan.target.height - size) / 2;
+  } else {
+    plan.target = checked_target(width, height, timm_size(width, height, preprocess), size);
+    plan.target.window.x = half_to_even((plan.target.width - size) / 2.0);
+    plan.target.window.y = half_to_even((plan.target.height - size) / 2.0);
+  }
+  return plan;
+}
+
+Image resize_and_crop(const Image& image, const Preprocess& preprocess) {
+  const ResizePlan plan = plan_resize(image.width, image.height, preprocess);
+  if (preprocess.contract == PreprocessContract::kGluoncv) {
+    return resize_opencv(image, plan.target, preprocess.interpolation);
+  }
+  const PillowFilter filter = pillow_filter(preprocess.interpolation);
+  if (preprocess.contract == PreprocessContract::kTimm) {
+    return resize_pillow(image, plan.target, filter);
+  }
+  return resize_pillow(crop(image, plan.window), plan.target, filter);
+}
+
+void normalise(const Image& image, const std::array<float, 3>& mean,
+               const std::array<float, 3>& std, float* dst) {
+  const std::size_t num_pixels = image.rgb.size() / 3;
+  for (std::size_t c = 0; c < 3; ++c) {
+    std::array<float, 256> value_of_level;
+    for (std::size_t level = 0; level < 256; ++level) {
+      value_of_level[level] = (static_cast<float>(level) / 255.0F - mean[c]) / std[c];
+    }
+    const std::uint8_t* const src = image.rgb.data() + c;
+    for (std::size_t i = 0; i < num_pixels; ++i) *dst++ = value_of_level[src[3 * i]];
+  }
+}
+
+}  // namespace nestor

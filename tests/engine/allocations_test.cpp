@@ -1,0 +1,65 @@
+// After the first run of a plan, running it allocates nothing (engine/session.h).
+
+#include "tests/support/allocations.h"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+
+#include "engine/session.h"
+#include "tests/support/model.h"
+
+namespace nestor {
+
+namespace {
+
+// Of one run.
+test::Allocations allocations_of(Session& session, const TensorView& input) {
+  const test::AllocationCounter counter;
+  session.run(input);
+  return counter.counts();
+}
+
+}  // namespace
+
+TEST_CASE("allocations: the counter sees those of any thread, by new and by malloc",
+          "[allocations][cpu]") {
+  if (!test::counts_allocations()) return;  // sanitizers: the runner leaves [allocations] out
+  const test::AllocationCounter counter;
+  int* volatile one = new int(1);  // volatile: compilers may leave out a pair of new and delete
+  delete one;
+#pragma omp parallel num_threads(2)
+  {
+    void* volatile block = std::malloc(3);
+    std::free(block);
+  }
+  CHECK(counter.counts().ours >= 3);
+  CHECK(counter.counts().onednn == 0);
+}
+
+TEST_CASE("allocations: none of ours in 100 runs at two alternating shapes", "[allocations][cpu]") {
+  if (!test::counts_allocations()) return;
+  // Two threads on a busy machine wait for one another: fewer rounds.
+  for (const auto& [threads, rounds] : {std::pair{1, 50}, std::pair{2, 5}}) {
+    const auto model = test::random_model(test::graph_of_network("resnest14"));
+    Session session(model, {.precision = Precision::kFp32, .threads = threads});
+    const test::Images small_images({1, 3, 32, 32}), large_images({2, 3, 64, 48});
+    const TensorView small = small_images.view(), large = large_images.view();
+    session.run(small);
+    session.run(large);
+    // This run moves the small plan to the larger arena.
+    CHECK(allocations_of(session, small).ours == 0);
+    const test::Allocations of_small = allocations_of(session, small);
+    const test::Allocations of_large = allocations_of(session, large);
+    CHECK(of_small.onednn > 0);
+    for (int i = 0; i < rounds; ++i) {
+      for (const auto& [input, first] : {std::pair{&small, &of_small}, {&large, &of_large}}) {
+        const test::Allocations run = allocations_of(session, *input);
+        CHECK(run.ours == 0);
+        CHECK(run.onednn == first->onednn);     // constant
+        CHECK(run.onednn == run.onednn_freed);  // nothing is left behind
+      }
+    }
+  }
+}
+
+}  // namespace nestor

@@ -1,0 +1,220 @@
+#include "engine/session.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "engine/error.h"
+#include "tests/support/compare.h"
+#include "tests/support/model.h"
+#include "tests/support/weights.h"
+
+namespace nestor {
+
+namespace {
+
+using Catch::Contains;
+
+constexpr SessionOptions kOneThread{
+    .precision = Precision::kFp32, .threads = 1, .excluded_variants = {}};
+
+const GraphFunction& resnest14() {
+  static const GraphFunction graph = test::graph_of_network("resnest14");
+  return graph;
+}
+
+std::shared_ptr<const Model> model() {
+  static const auto shared = test::random_model(resnest14());
+  return shared;
+}
+
+// CHECKs that the action throws an Error of that code, and returns its message.
+template <class Action>
+std::string message_of(ErrorCode code, const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    CHECK(std::string(to_string(error.code())) == to_string(code));
+    return error.what();
+  }
+  FAIL("nothing was thrown");
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("session: bad input is a typed error, and the session works on", "[session][cpu]") {
+  Session session(model(), kOneThread);
+  const test::Images good({1, 3, 48, 40});
+  const test::Images four_channels({1, 4, 48, 40});
+  const std::vector<float> expected = test::run(session, good.view());
+  const int omp_threads = omp_get_max_threads();
+
+  const auto refuse = [&](TensorView view) {
+    const std::string message = message_of(ErrorCode::kBadInput, [&] { session.run(view); });
+    CHECK(omp_get_max_threads() == omp_threads);
+    CHECK(test::difference(test::run(session, good.view()), expected, {1, 10}, "afterwards") == "");
+    return message;
+  };
+  const auto reshaped = [&](Shape shape) {
+    TensorView view = good.view();
+    view.desc.shape = std::move(shape);
+    return view;
+  };
+  CHECK_THAT(refuse(reshaped({3, 48, 40})), Contains("[3, 48, 40]"));
+  CHECK_THAT(refuse(reshaped({})), Contains("[]"));
+  CHECK_THAT(refuse(reshaped({1, 1, 3, 48, 40})), Contains("[1, 1, 3, 48, 40]"));
+  // Of a size for which there is a plan already, and of another.
+  CHECK_THAT(refuse(four_channels.view()), Contains("[1, 4, 48, 40]"));
+  CHECK_THAT(refuse(reshaped({1, 1, 48, 40})), Contains("[1, 1, 48, 40]"));
+  CHECK_THAT(refuse(reshaped({1, 1, 64, 40})), Contains("[1, 1, 64, 40]"));
+  CHECK_THAT(refuse(reshaped({1, 3, 31, 40})), Contains("31"));
+  CHECK_THAT(refuse(reshaped({0, 3, 48, 40})), Contains("[0, 3"));
+  CHECK_THAT(refuse(reshaped({1, 3, -48, 40})), Contains("-48"));
+  TensorView half = good.view();
+  half.desc.dtype = DType::kFloat16;
+  CHECK_THAT(refuse(half), Contains("float16"));
+  TensorView nothing = good.view();
+  nothing.data = nullptr;
+  CHECK_THAT(refuse(nothing), Contains("no data"));
+}
+
+TEST_CASE("session: unknown taps are usage errors that list the names there are",
+          "[session][cpu]") {
+  Session session(model(), kOneThread);
+  const test::Images images({1, 3, 32, 32});
+  const std::vector<std::string> wrong{"layer5"};
+  CHECK_THAT(message_of(ErrorCode::kUsage, [&] { session.run(images.view(), wrong); }),
+             Contains("'layer5'") && Contains("layer4.attention") && Contains("stem"));
+  CHECK(session.run(images.view()).size() == 1);
+}
+
+TEST_CASE("session: taps come after the network's outputs, in their order", "[session][cpu]") {
+  Session session(model(), kOneThread);
+  const test::Images images({2, 3, 32, 64});
+  const std::vector<float> plain = test::run(session, images.view());
+  const std::vector<std::string> taps{"layer3", "layer1.attention", "input"};
+  const auto outputs = session.run(images.view(), taps);
+  REQUIRE(outputs.size() == 4);
+  CHECK(outputs[0].name == "logits");
+  CHECK(outputs[1].name == "layer3");
+  CHECK(outputs[1].tensor.desc.shape == Shape{2, 1024, 2, 4});
+  CHECK(outputs[2].name == "layer1.attention");
+  CHECK(outputs[2].tensor.desc.shape == Shape{2, 128, 1, 1});
+  CHECK(test::difference(test::elements(outputs[3].tensor), test::elements(images.view()),
+                         {2, 3, 32, 64}, "input") == "");
+  CHECK(test::mismatch(test::elements(outputs[0].tensor), plain, {2, 10},
+                       test::network_tolerance(DType::kFloat32), "logits with taps") == "");
+}
+
+TEST_CASE("session: options that make no sense, precisions that the device lacks",
+          "[session][cpu]") {
+  message_of(ErrorCode::kUsage, [] { Session(model(), {Precision::kFp32, -1, {}}); });
+  message_of(ErrorCode::kUnsupported, [] { Session(model(), {Precision::kFp16, 1, {}}); });
+  message_of(ErrorCode::kUnsupported, [] { Session(model(), {Precision::kTf32, 1, {}}); });
+}
+
+TEST_CASE("session: one plan for each shape and set of taps, the least recently used goes first",
+          "[session][cpu]") {
+  std::atomic<int> graphs = 0;
+  const GraphFunction counted = [&](const Shape& input) {
+    ++graphs;
+    return resnest14()(input);
+  };
+  const auto counted_model = test::random_model(counted);
+  Session session(counted_model, kOneThread);
+  const auto plans_made_by = [&](const Shape& shape, const std::vector<std::string>& taps = {}) {
+    const int before = graphs;
+    const Plan& plan = session.plan(shape, taps);
+    CHECK(plan.key.batch == shape[0]);
+    CHECK(plan.key.height == shape[2]);
+    CHECK(plan.key.width == shape[3]);
+    CHECK(plan.key.taps == taps);
+    CHECK(plan.key.threads == 1);
+    return graphs - before;
+  };
+  const std::vector<std::string> stem{"stem"};
+  CHECK(plans_made_by({1, 3, 32, 32}) == 1);
+  CHECK(plans_made_by({1, 3, 32, 32}) == 0);
+  CHECK(plans_made_by({1, 3, 32, 32}, stem) == 1);
+  CHECK(plans_made_by({1, 3, 32, 32}) == 0);
+  CHECK(plans_made_by({2, 3, 32, 32}) == 1);
+  CHECK(plans_made_by({1, 3, 33, 32}) == 1);
+  CHECK(plans_made_by({1, 3, 32, 33}) == 1);
+  // Five plans so far. Fill the cache, using the first again so that the second is the oldest.
+  for (std::int64_t i = 0; i < 11; ++i) CHECK(plans_made_by({1, 3, 40, 40 + i}) == 1);
+  CHECK(plans_made_by({1, 3, 32, 32}) == 0);
+  CHECK(plans_made_by({1, 3, 64, 64}) == 1);
+  CHECK(plans_made_by({1, 3, 32, 32}) == 0);
+  CHECK(plans_made_by({1, 3, 32, 32}, stem) == 1);
+  static_assert(Session::kMaxPlans == 16);
+}
+
+TEST_CASE("session: results do not depend on what ran before", "[session][cpu]") {
+  const test::Images small({1, 3, 32, 32}), large({2, 3, 96, 80}), middle({1, 3, 48, 64});
+  const auto alone = [](const test::Images& images) {
+    Session session(model(), kOneThread);
+    return test::run(session, images.view());
+  };
+  const std::vector<float> of_small = alone(small), of_large = alone(large);
+  const std::vector<float> of_middle = alone(middle);
+  Session session(model(), kOneThread);
+  for (int round = 0; round < 2; ++round) {
+    CHECK(test::difference(test::run(session, small.view()), of_small, {1, 10}, "small") == "");
+    CHECK(test::difference(test::run(session, middle.view()), of_middle, {1, 10}, "middle") == "");
+    CHECK(test::difference(test::run(session, large.view()), of_large, {2, 10}, "large") == "");
+    CHECK(test::difference(test::run(session, small.view()), of_small, {1, 10}, "small") == "");
+  }
+}
+
+TEST_CASE("session: two precisions of one model side by side", "[session][cpu][bf16]") {
+  const test::Images images({1, 3, 64, 64});
+  Session alone(test::random_model(resnest14()), {Precision::kBf16, 1, {}});
+  const std::vector<float> expected = test::run(alone, images.view());
+  const auto shared = test::random_model(resnest14());
+  Session single(shared, kOneThread), half(shared, {Precision::kBf16, 1, {}});
+  const std::vector<float> reference = test::run(single, images.view());
+  CHECK(test::difference(test::run(half, images.view()), expected, {1, 10}, "bf16") == "");
+  CHECK(test::difference(test::run(single, images.view()), reference, {1, 10}, "fp32") == "");
+  CHECK(test::mismatch(expected, reference, {1, 10}, test::network_tolerance(DType::kBFloat16),
+                       "bf16 and fp32") == "");
+}
+
+TEST_CASE("session: lives without its maker's model and can be moved", "[session][cpu]") {
+  auto own = test::random_model(resnest14());
+  Session first(own, kOneThread);
+  own.reset();
+  const test::Images images({1, 3, 32, 32});
+  const std::vector<float> expected = test::run(first, images.view());
+  Session second(std::move(first));
+  CHECK(test::difference(test::run(second, images.view()), expected, {1, 10}, "moved") == "");
+}
+
+TEST_CASE("session: a profile has a time for every step", "[session][cpu]") {
+  Session session(model(), kOneThread);
+  const test::Images images({1, 3, 32, 32});
+  const Session::Profile profile = session.profile(images.view());
+  CHECK(profile.step_ms.size() == session.plan({1, 3, 32, 32}).steps.size());
+  CHECK(profile.total_ms > 0);
+  CHECK(std::ranges::all_of(profile.step_ms, [](double ms) { return ms >= 0; }));
+}
+
+TEST_CASE("model: missing and misshapen weights are listed, all of them", "[session][cpu]") {
+  const GraphFunction graph = resnest14();
+  Graph other = test::graph_of_network("resnest14", 11)({1, 3, 64, 64});
+  std::erase_if(other.values, [](const Value& value) {
+    return value.name == "bn1.gamma" || value.name == "layer2.0.conv3.weight";
+  });
+  const std::string message = message_of(ErrorCode::kBadModel, [&] {
+    Model(graph, {1, 3, 64, 64}, test::weight_file(other, 1), "cpu");
+  });
+  for (const char* const name :
+       {"bn1.gamma", "layer2.0.conv3.weight", "fc.weight", "fc.bias", "weights of a test"}) {
+    CHECK_THAT(message, Contains(name));
+  }
+}
+
+}  // namespace nestor

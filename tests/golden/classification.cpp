@@ -1,0 +1,236 @@
+// Logits, stage outputs and attention weights of every classification network, against GluonCV,
+// timm and the ResNeSt repository.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "apps/library/nestor/nestor.h"
+#include "engine/weights/weight_file.h"
+#include "graphs/zoo.h"
+#include "tests/golden/golden.h"
+#include "tests/golden/scratch_folder.h"
+#include "weights_convert/synthetic/manifest.h"
+
+namespace nestor::golden {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// The largest error of logits and, of a map, its root mean square, largest element and largest
+// channel mean, all over the reference's standard deviation; the largest error of an attention
+// weight. From the table of precision.md beside the reference.
+struct Tolerance {
+  Precision precision;
+  double logits, map_rms, map_largest, map_mean, attention;
+};
+constexpr Tolerance kTolerances[] = {
+    {Precision::kFp32, 1e-4, 3e-5, 5e-4, 2e-5, 5e-5},
+    {Precision::kBf16, 0.3, 0.15, 2.5, 0.08, 0.1},
+};
+
+json read_json(const fs::path& path) {
+  std::ifstream file(path);
+  return json::parse(file);
+}
+
+// A float32 array of a reference file.
+std::span<const float> array(const WeightFile& file, const std::string& name) {
+  const WeightFile::Entry* const entry = file.find(name);
+  if (entry == nullptr) throw std::runtime_error(file.name() + " lacks " + name);
+  return {reinterpret_cast<const float*>(entry->data.data()), entry->data.size() / sizeof(float)};
+}
+
+double deviation(std::span<const float> values) {
+  double sum = 0, squares = 0;
+  for (const float x : values) sum += x;
+  const double mean = sum / static_cast<double>(values.size());
+  for (const float x : values) squares += (x - mean) * (x - mean);
+  return std::sqrt(squares / static_cast<double>(values.size()));
+}
+
+// NaN counts as infinite, so that no comparison passes by it.
+double worst(std::span<const float> got, std::span<const float> want, double scale) {
+  if (got.size() != want.size()) return std::numeric_limits<double>::infinity();
+  double largest = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double error = std::abs(double{got[i]} - want[i]) / scale;
+    largest = error <= largest ? largest : std::isfinite(error) ? error : HUGE_VAL;
+  }
+  return largest;
+}
+
+double root_mean_square(std::span<const float> got, std::span<const float> want, double scale) {
+  if (got.size() != want.size()) return std::numeric_limits<double>::infinity();
+  double squares = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    squares += (double{got[i]} - want[i]) * (double{got[i]} - want[i]);
+  }
+  return std::sqrt(squares / static_cast<double>(got.size())) / scale;
+}
+
+std::span<const float> values(const TensorView& tensor) {
+  return {tensor.as<float>(), static_cast<std::size_t>(tensor.desc.shape.num_elements())};
+}
+
+std::vector<float> sampled(std::span<const float> all, std::size_t stride) {
+  std::vector<float> samples;
+  for (std::size_t i = 0; i < all.size(); i += stride) samples.push_back(all[i]);
+  return samples;
+}
+
+// Mean of each channel over images and pixels.
+std::vector<float> channel_means(const TensorView& map) {
+  const Shape& shape = map.desc.shape;
+  const std::int64_t plane = shape[2] * shape[3];
+  std::vector<float> means;
+  for (std::int64_t c = 0; c < shape[1]; ++c) {
+    double sum = 0;
+    for (std::int64_t n = 0; n < shape[0]; ++n) {
+      const float* const pixels = map.as<float>() + (n * shape[1] + c) * plane;
+      for (std::int64_t i = 0; i < plane; ++i) sum += pixels[i];
+    }
+    means.push_back(static_cast<float>(sum / static_cast<double>(shape[0] * plane)));
+  }
+  return means;
+}
+
+struct Case {
+  std::string name;
+  json record;           // outputs/CASE.json
+  WeightFile reference;  // outputs/CASE.safetensors
+  Shape shape;
+  std::vector<float> input;
+};
+
+Case read_case(const fs::path& folder, const std::string& name, const Preprocess& preprocess) {
+  Case c{.name = name,
+         .record = read_json(folder / "outputs" / (name + ".json")),
+         .reference = WeightFile::open(folder / "outputs" / (name + ".safetensors")),
+         .shape = Shape(std::vector<std::int64_t>()),
+         .input = {}};
+  c.shape = Shape(c.record.at("input").at("shape").get<std::vector<std::int64_t>>());
+  const auto image_floats = static_cast<std::size_t>(3 * c.shape[2] * c.shape[3]);
+  for (const json& image : c.record.at("input").at("images")) {
+    const MappedFile file = MappedFile::open(folder / image.get<std::string>());
+    const Image pixels = decode_image(file.bytes(), file.name(), {}).image;
+    if (pixels.height != c.shape[2] || pixels.width != c.shape[3]) {
+      throw std::runtime_error(file.name() + " does not have the size of the case");
+    }
+    c.input.resize(c.input.size() + image_floats);
+    normalise(pixels, preprocess.mean, preprocess.std,
+              c.input.data() + c.input.size() - image_floats);
+  }
+  return c;
+}
+
+// Top classes must agree wherever the reference is surer than errors could change.
+int wrong_top1(const Case& c, std::span<const float> logits, double tolerance) {
+  const std::size_t num_classes = logits.size() / static_cast<std::size_t>(c.shape[0]);
+  int wrong = 0;
+  for (std::size_t n = 0; n < static_cast<std::size_t>(c.shape[0]); ++n) {
+    const auto row = logits.subspan(n * num_classes, num_classes);
+    const auto top = std::ranges::max_element(row) - row.begin();
+    const bool sure = c.record.at("logits").at("top1_margin_over_std").at(n) > 2 * tolerance;
+    wrong += sure && top != c.record.at("logits").at("top1").at(n);
+  }
+  return wrong;
+}
+
+void compare_logits(const Case& c, Session& session, const Tolerance& tolerance, Report& report) {
+  const std::string precision(to_string(tolerance.precision));
+  const TensorView input{{DType::kFloat32, c.shape}, c.input.data()};
+  const std::span<const float> logits = values(session.run(input)[0].tensor);
+  const std::span<const float> want = array(c.reference, "logits");
+  const double error = worst(logits, want, deviation(want));
+  report.check(error <= tolerance.logits, c.name, precision + " logits",
+               fmt::format("{:.2e} of {:g}", error, tolerance.logits));
+  const int wrong = wrong_top1(c, logits, tolerance.logits);
+  report.check(wrong == 0, c.name, precision + " top-1", fmt::format("{} wrong", wrong));
+}
+
+void compare_tap(const Case& c, const Session::Output& output, const json& row,
+                 const Tolerance& tolerance, Report& report) {
+  const std::string what = fmt::format("{} {}", to_string(tolerance.precision), output.name);
+  if (output.name.ends_with(".attention")) {
+    const double error = worst(values(output.tensor), array(c.reference, output.name), 1);
+    report.check(error <= tolerance.attention, c.name, what,
+                 fmt::format("{:.2e} of {:g}", error, tolerance.attention));
+    return;
+  }
+  const auto shape = row.at("shape").get<std::vector<std::int64_t>>();
+  if (output.tensor.desc.shape != Shape(shape)) {
+    return report.fail(c.name, what, "shape " + output.tensor.desc.shape.to_string());
+  }
+  const std::span<const float> want = array(c.reference, output.name + ".values");
+  const double scale = deviation(want);
+  const std::vector<float> got =
+      sampled(values(output.tensor), row.value("stride", std::size_t{1}));
+  const double rms = root_mean_square(got, want, scale);
+  const double largest = worst(got, want, scale);
+  const double mean =
+      worst(channel_means(output.tensor), array(c.reference, output.name + ".mean"), scale);
+  report.check(
+      rms <= tolerance.map_rms && largest <= tolerance.map_largest && mean <= tolerance.map_mean,
+      c.name, what,
+      fmt::format("rms {:.1e} of {:g}, largest {:.1e} of {:g}, means {:.1e} of {:g}", rms,
+                  tolerance.map_rms, largest, tolerance.map_largest, mean, tolerance.map_mean));
+}
+
+// With all taps at once, reported in the order of the network: the first wrong one is the culprit.
+void compare_taps(const Case& c, Session& session, const Tolerance& tolerance, Report& report) {
+  std::vector<std::string> taps;
+  for (const json& row : c.record.at("taps")) taps.push_back(row.at("name"));
+  const TensorView input{{DType::kFloat32, c.shape}, c.input.data()};
+  const std::span<const Session::Output> outputs = session.run(input, taps);
+  for (std::size_t i = 0; i < taps.size(); ++i) {
+    compare_tap(c, outputs[i + 1], c.record.at("taps").at(i), tolerance, report);
+  }
+}
+
+void compare_case(const Case& c, const LoadedModel& loaded, const Tolerance& tolerance,
+                  Report& report) {
+  try {
+    Session session(loaded.model, {.precision = tolerance.precision, .threads = 0});
+    compare_logits(c, session, tolerance, report);
+    compare_taps(c, session, tolerance, report);
+  } catch (const Error& error) {
+    // A CPU without the instructions is not wrong; everything else that is thrown is.
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    report.skip(fmt::format("{} {}", c.name, to_string(tolerance.precision)), error.what());
+  }
+}
+
+}  // namespace
+
+void compare_classification(const fs::path& folder, Report& report) {
+  const json cases = read_json(folder / "cases.json");
+  const ScratchFolder scratch;
+  for (const auto& [network, frameworks] : cases.at("models").items()) {
+    if (find_network(network) == nullptr) {
+      report.skip(network, "this network is not built yet");
+      continue;
+    }
+    const fs::path models = folder / "models";
+    const fs::path weights = scratch.path() / (network + ".safetensors");
+    convert_manifest(models / (network + ".manifest.json"),
+                     models / (network + ".stats.safetensors"), weights, {.network = network});
+    const LoadedModel loaded = load_model(weights);
+    for (const json& row : cases.at("cases")) {
+      if (row.at("model") != network) continue;
+      const std::string name =
+          fmt::format("{}_{}x{}", network, row.at("height").get<int>(), row.at("width").get<int>());
+      const Case c = read_case(folder, name, loaded.info.preprocess);
+      for (const Tolerance& tolerance : kTolerances) compare_case(c, loaded, tolerance, report);
+    }
+    fs::remove(weights);
+  }
+  compare_names(folder, report);
+}
+
+}  // namespace nestor::golden

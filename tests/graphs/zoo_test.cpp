@@ -1,0 +1,142 @@
+#include "graphs/zoo.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "engine/error.h"
+#include "engine/ops/batch_norm/batch_norm.h"
+
+namespace nestor {
+
+namespace {
+
+// spec/classification.md sections 1.7 and 3. 0: the specification does not say.
+struct Counts {
+  const char* network;
+  std::int64_t trainable, running_stats;
+  int tensors, batch_norms;
+};
+
+constexpr Counts kCounts[] = {
+    {"resnest14", 10'611'688, 22'336, 129, 23},     {"resnest26", 17'069'448, 36'736, 221, 39},
+    {"resnest50", 27'483'240, 64'576, 405, 71},     {"resnest101", 48'275'016, 130'112, 796, 139},
+    {"resnest200", 70'201'544, 218'432, 1555, 271}, {"resnest269", 110'929'480, 314'432, 2084, 363},
+    {"resnet101_v1b", 44'549'160, 0, 0, 0},         {"resnet101_v1d", 44'568'392, 0, 0, 0},
+    {"resnet101_v1s", 44'672'936, 0, 0, 0},
+};
+
+struct Cost {
+  const char* network;
+  int size;
+  double giga;  // multiply-adds, to the third decimal
+};
+
+constexpr Cost kCosts[] = {
+    {"resnest14", 224, 2.749},
+    {"resnest26", 224, 3.623},
+    {"resnest50", 224, 5.371},
+    {"resnest101", 224, 10.201},
+    {"resnest101", 256, 13.321},
+    {"resnest200", 224, 17.408},
+    {"resnest200", 256, 22.735},
+    {"resnest200", 320, 35.520},
+    {"resnest269", 224, 22.434},
+    {"resnest269", 320, 45.773},
+    {"resnest269", 416, 77.349},
+    {"resnest50_fast_2s1x64d", 224, 4.331},
+    {"resnest50_fast_4s2x40d", 224, 4.369},
+    {"resnest50_fast_1s4x24d", 224, 4.400},
+    {"resnet101_v1b", 224, 7.801},
+    {"resnet101_v1d", 224, 8.041},
+    {"resnet101_v1s", 224, 9.157},
+};
+
+// Millions of parameters, to the second decimal.
+constexpr std::pair<const char*, double> kMillions[] = {{"resnest50_fast_2s1x64d", 27.48},
+                                                        {"resnest50_fast_4s2x40d", 30.42},
+                                                        {"resnest50_fast_1s4x24d", 25.68}};
+
+bool is_running(const std::string& name) {
+  return name.ends_with("running_mean") || name.ends_with("running_var");
+}
+
+std::int64_t trainable(const Network& network) {
+  std::int64_t total = 0;
+  for (const Parameter& parameter : parameters(network, {})) {
+    if (!is_running(parameter.name)) total += parameter.shape.num_elements();
+  }
+  return total;
+}
+
+}  // namespace
+
+TEST_CASE("zoo: parameters of every network are those of the specification", "[graphs][cpu]") {
+  for (const Counts& expected : kCounts) {
+    INFO(expected.network);
+    const Network& network = *find_network(expected.network);
+    CHECK(trainable(network) == expected.trainable);
+    if (expected.tensors == 0) continue;
+    const std::vector<Parameter> all = parameters(network, {});
+    std::int64_t running = 0;
+    for (const Parameter& parameter : all) {
+      if (is_running(parameter.name)) running += parameter.shape.num_elements();
+    }
+    CHECK(running == expected.running_stats);
+    CHECK(static_cast<int>(all.size()) == expected.tensors);
+    int batch_norms = 0;
+    for (const Node& node : build_graph(network, {}, {1, 3, 64, 64}).nodes) {
+      batch_norms += node.op == &batch_norm_op() ? 1 : 0;
+    }
+    CHECK(batch_norms == expected.batch_norms);
+  }
+  for (const auto& [name, millions] : kMillions) {
+    INFO(name);
+    const auto total = static_cast<double>(trainable(*find_network(name)));
+    CHECK(std::round(total / 1e4) == std::round(millions * 100));
+  }
+}
+
+TEST_CASE("zoo: multiply-adds of every network are those of the specification", "[graphs][cpu]") {
+  for (const Cost& expected : kCosts) {
+    INFO(expected.network << " at " << expected.size);
+    const auto total = static_cast<double>(
+        multiply_adds(*find_network(expected.network), expected.size, expected.size));
+    CHECK(std::round(total / 1e6) == std::round(expected.giga * 1e3));
+  }
+}
+
+TEST_CASE("zoo: names are unique, structural and in the file's order", "[graphs][cpu]") {
+  const std::vector<Parameter> all = parameters(*find_network("resnest50"), {.num_classes = 10});
+  CHECK(all.front().name == "conv1.0.weight");
+  CHECK(all.back().name == "fc.bias");
+  CHECK(all.back().shape == Shape{10});
+  for (const char* const name :
+       {"conv1.1.gamma", "bn1.running_var", "layer1.0.conv2.conv.weight", "layer1.0.conv2.bn.beta",
+        "layer1.0.conv2.fc1.bias", "layer1.0.conv2.bn1.gamma", "layer1.0.conv2.fc2.weight",
+        "layer4.2.conv3.weight", "layer2.0.downsample.1.weight", "layer2.0.downsample.2.gamma"}) {
+    INFO(name);
+    CHECK(std::ranges::count(all, name, &Parameter::name) == 1);
+  }
+  CHECK(find_network("resnest51") == nullptr);
+}
+
+TEST_CASE("zoo: inputs that a network cannot take are bad input", "[graphs][cpu]") {
+  const Network& network = *find_network("resnest14");
+  const Shape wrong[] = {{1, 3, 31, 32}, {1, 3, 32, 31}, {0, 3, 64, 64},
+                         {1, 4, 64, 64}, {3, 64, 64},    {},
+                         {-1, 3, 64, 64}};
+  for (const Shape& shape : wrong) {
+    INFO(shape.to_string());
+    try {
+      build_graph(network, {}, shape);
+      FAIL("nothing was thrown");
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::kBadInput);
+      CHECK_THAT(error.what(), Catch::StartsWith("resnest14: "));
+    }
+  }
+  CHECK_NOTHROW(build_graph(network, {}, {1, 3, 32, 32}));
+}
+
+}  // namespace nestor

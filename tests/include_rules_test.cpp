@@ -1,0 +1,185 @@
+// Who may include what (the house style's table), over the whole tree.
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+using Strings = std::vector<std::string>;
+
+// Regular expressions on paths from the top of the tree. The first rule whose `files` match a file
+// is its rule. An include with a slash or a dot in its name must match one of `allowed`; the
+// standard library and the system are always allowed.
+struct Rule {
+  const char* files;
+  Strings allowed;
+};
+
+// What an op is, and its problems as strings.
+const char* const kOpContract = "engine/ops/([a-z_]+)/(\\1|problem)\\.h";
+// The engine without its backends and its ops' bindings, which have other names than their op.
+const Strings kCore = {"engine/[a-z0-9_]+\\.h", "engine/(graph|plan|weights|image)/.*",
+                       "engine/ops/registry\\.h", kOpContract};
+
+Strings operator+(Strings a, const Strings& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+const std::vector<Rule>& rules() {
+  static const std::vector<Rule> list{
+      {"kernels/.*", {"kernels/.*"}},
+      {"engine/backends/registry\\.cpp", kCore + Strings{"engine/backends/.*"}},
+      {"engine/backends/cpu/.*", {"engine/.*", "fmt/.*", "oneapi/dnnl/.*", "omp\\.h"}},
+      {"engine/backends/cuda/.*",
+       {"engine/.*", "kernels/.*", "fmt/.*", "cuda.*", "cu[a-z]+.*\\.h"}},
+      {"engine/ops/([a-z_]+)/(\\1|problem)\\.(h|cpp)", kCore + Strings{"fmt/.*"}},
+      {"engine/ops/registry\\.(h|cpp)", kCore},
+      {"engine/ops/([a-z_]+)/cuda\\.cpp",
+       kCore + Strings{"fmt/.*", "kernels/([a-z_]+)/\\1\\.h", "engine/backends/cuda/vendor\\.h"}},
+      // All other files of an op bind it to the CPU.
+      {"engine/ops/[a-z_]+/.*", {"engine/.*", "fmt/.*", "oneapi/dnnl/.*", "omp\\.h"}},
+      {"engine/image/.*", kCore + Strings{"fmt/.*", "jpeglib\\.h", "turbojpeg\\.h", "jerror\\.h",
+                                          "png\\.h", "stb/.*", "nlohmann/.*"}},
+      {"engine/digest\\.cpp", kCore + Strings{"openssl/evp\\.h"}},
+      {"engine/.*", kCore + Strings{"fmt/.*", "nlohmann/.*"}},
+      {"graphs/.*", Strings{"graphs/.*", "engine/[a-z0-9_]+\\.h", "engine/graph/.*", kOpContract,
+                            "engine/image/preprocess\\.h", "fmt/.*"}},
+      // nestor-convert is a command, with what commands share.
+      {"weights_convert/main\\.cpp",
+       kCore + Strings{"weights_convert/.*", "graphs/.*", "apps/common/.*", "CLI/.*", "fmt/.*",
+                       "nlohmann/.*"}},
+      {"weights_convert/.*",
+       kCore + Strings{"weights_convert/.*", "graphs/.*", "zlib\\.h", "fmt/.*", "nlohmann/.*"}},
+      {"apps/library/.*",
+       kCore + Strings{"apps/library/.*", "graphs/.*", "fmt/.*", "nlohmann/.*", "nestor/.*"}},
+      {"(apps|bench)/.*",
+       kCore + Strings{"apps/.*", "bench/.*", "weights_convert/.*", "graphs/.*", "nestor/.*",
+                       "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "stb_image_write\\.h",
+                       "oneapi/dnnl/.*", "engine/ops/[a-z_]+/problem\\.h"}},
+  };
+  return list;
+}
+
+// The system's own headers have no folder or one of these.
+bool is_system(const std::string& name) {
+  static const std::set<std::string> plain = {"fcntl.h",  "unistd.h", "dlfcn.h", "immintrin.h",
+                                              "sched.h",  "signal.h", "glob.h",  "termios.h",
+                                              "stddef.h", "stdint.h"};
+  return name.find_first_of("/.") == std::string::npos || name.starts_with("sys/") ||
+         plain.contains(name);
+}
+
+bool matches(const std::string& text, const std::string& pattern) {
+  return std::regex_match(text, std::regex(pattern));
+}
+
+Strings includes_of(const fs::path& file) {
+  static const std::regex line("\\s*#\\s*include\\s*[<\"]([^>\"]+)[>\"].*");
+  std::ifstream in(file);
+  Strings result;
+  std::smatch match;
+  for (std::string text; std::getline(in, text);) {
+    if (std::regex_match(text, match, line)) result.push_back(match[1]);
+  }
+  return result;
+}
+
+// Path from the top -> what it includes.
+const std::map<std::string, Strings>& tree() {
+  static const std::map<std::string, Strings> files = [] {
+    std::map<std::string, Strings> found;
+    const fs::path top(NESTOR_SOURCE_DIR);
+    for (const char* const folder :
+         {"kernels", "engine", "graphs", "weights_convert", "apps", "bench"}) {
+      if (!fs::exists(top / folder)) continue;
+      for (const auto& entry : fs::recursive_directory_iterator(top / folder)) {
+        static const std::set<std::string> kinds = {".h", ".cpp", ".inl", ".cu", ".cuh"};
+        if (!kinds.contains(entry.path().extension().string())) continue;
+        found.emplace(fs::relative(entry.path(), top).generic_string(), includes_of(entry.path()));
+      }
+    }
+    return found;
+  }();
+  return files;
+}
+
+Strings allowed_for(const std::string& file) {
+  const auto rule =
+      std::ranges::find_if(rules(), [&](const Rule& r) { return matches(file, r.files); });
+  return rule == rules().end() ? Strings() : rule->allowed;
+}
+
+std::string violations(const std::string& file, const Strings& includes) {
+  const Strings allowed = allowed_for(file);
+  std::string result;
+  for (const std::string& name : includes) {
+    const bool fine = is_system(name) || std::ranges::any_of(allowed, [&](const std::string& p) {
+                        return matches(name, p);
+                      });
+    if (!fine) result += file + " includes " + name + "\n";
+  }
+  return result;
+}
+
+bool says_it_is_public(const std::string& file) {
+  std::ifstream in(fs::path(NESTOR_SOURCE_DIR) / file);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str().find("A public header: standard library only") != std::string::npos;
+}
+
+// Everything that a header brings along.
+void gather(const std::string& file, std::set<std::string>& seen) {
+  if (!tree().contains(file)) return;
+  for (const std::string& name : tree().at(file)) {
+    if (seen.insert(name).second) gather(name, seen);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("includes: every file keeps to the rules of its folder", "[style][cpu]") {
+  REQUIRE(tree().size() > 50);
+  std::string all;
+  for (const auto& [file, includes] : tree()) all += violations(file, includes);
+  CHECK(all == "");
+}
+
+TEST_CASE("includes: public headers bring along nothing but the standard library", "[style][cpu]") {
+  int count = 0;
+  for (const auto& [file, includes] : tree()) {
+    if (!file.ends_with(".h") || !says_it_is_public(file)) continue;
+    ++count;
+    std::set<std::string> brought;
+    gather(file, brought);
+    for (const std::string& name : brought) {
+      INFO(file << " brings along " << name);
+      CHECK((is_system(name) || tree().contains(name)));
+    }
+  }
+  CHECK(count >= 5);
+}
+
+TEST_CASE("includes: the rules find what they forbid", "[style][cpu]") {
+  CHECK(violations("graphs/new.cpp", {"engine/backends/cpu/onednn.h"}) != "");
+  CHECK(violations("graphs/new.cpp", {"engine/ops/convolution/onednn_convolution.h"}) != "");
+  CHECK(violations("graphs/new.cpp", {"kernels/convolution/convolution.h"}) != "");
+  CHECK(violations("engine/session.cpp", {"oneapi/dnnl/dnnl.hpp"}) != "");
+  CHECK(violations("engine/session.cpp", {"graphs/zoo.h"}) != "");
+  CHECK(violations("engine/ops/add/add.cpp", {"engine/backends/cpu/cpu_backend.h"}) != "");
+  CHECK(violations("engine/ops/add/cuda.cpp", {"cuda_runtime.h"}) != "");
+  CHECK(violations("kernels/add/add.cu", {"engine/tensor.h"}) != "");
+  CHECK(violations("weights_convert/readers/npy.cpp", {"apps/common/command.h"}) != "");
+  CHECK(violations("apps/classify.cpp", {"engine/backends/cpu/context.h"}) != "");
+  CHECK(violations("apps/classify.cpp", {"tests/support/model.h"}) != "");
+  CHECK(violations("engine/ops/add/add.cpp", {"engine/ops/add/add.h", "vector"}) == "");
+}

@@ -1,0 +1,30 @@
+#pragma once
+// Counts what the program allocates, apart from what happens inside oneDNN's primitives: malloc and
+// its kin and dnnl_primitive_execute are replaced in the test program (allocations.cpp).
+
+#include <cstdint>
+
+namespace nestor::test {
+
+// False under sanitizers, which bring their own malloc.
+bool counts_allocations();
+
+struct Allocations {
+  std::int64_t ours = 0;          // blocks allocated outside oneDNN's primitives
+  std::int64_t onednn = 0;        // blocks allocated while one ran
+  std::int64_t onednn_freed = 0;  // blocks freed while one ran
+};
+
+// Counts the whole program's allocations, in all threads, while it lives. One at a time, and
+// oneDNN run by one thread of ours at a time.
+class AllocationCounter {
+ public:
+  AllocationCounter();
+  ~AllocationCounter();
+  AllocationCounter(const AllocationCounter&) = delete;
+  AllocationCounter& operator=(const AllocationCounter&) = delete;
+
+  Allocations counts() const;
+};
+
+}  // namespace nestor::test

@@ -1,0 +1,49 @@
+#include "tests/support/model.h"
+
+#include <stdexcept>
+
+#include "graphs/zoo.h"
+#include "tests/support/random.h"
+#include "tests/support/weights.h"
+
+namespace nestor::test {
+
+GraphFunction graph_of_network(std::string_view name, int num_classes) {
+  const Network* const network = find_network(name);
+  if (network == nullptr) throw std::invalid_argument("no network " + std::string(name));
+  return [network, num_classes](const Shape& input) {
+    return build_graph(*network, {.num_classes = num_classes}, input);
+  };
+}
+
+std::shared_ptr<const Model> random_model(const GraphFunction& graph, std::uint64_t seed) {
+  const Shape nominal{1, 3, 64, 64};
+  return std::make_shared<const Model>(graph, nominal, weight_file(graph(nominal), seed), "cpu");
+}
+
+Images::Images(const Shape& shape, std::uint64_t seed)
+    : shape_(shape),
+      data_(random_values(static_cast<std::size_t>(shape.num_elements()), seed, -2, 2)) {}
+
+TensorView Images::image(std::int64_t idx) const {
+  TensorView result = first(1);
+  result.data = data_.data() + idx * image_elements();
+  return result;
+}
+
+TensorView Images::first(std::int64_t count) const {
+  Shape shape = shape_;
+  shape[0] = count;
+  return {{DType::kFloat32, shape}, data_.data()};
+}
+
+std::vector<float> elements(const TensorView& tensor) {
+  const float* const begin = tensor.as<float>();
+  return {begin, begin + tensor.desc.shape.num_elements()};
+}
+
+std::vector<float> run(Session& session, const TensorView& input) {
+  return elements(session.run(input)[0].tensor);
+}
+
+}  // namespace nestor::test

@@ -1,0 +1,165 @@
+#include "tests/support/op_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "engine/backends/cpu/cpu_backend.h"
+#include "engine/graph/constants.h"
+#include "tests/support/compare.h"
+#include "tests/support/formats.h"
+#include "tests/support/random.h"
+#include "tests/support/weights.h"
+
+namespace nestor::test {
+
+namespace {
+
+constexpr std::uint64_t kSeed = 20261125;
+
+// Memory for one buffer, aligned as an arena is.
+class Bytes {
+ public:
+  explicit Bytes(std::size_t bytes)
+      : memory_(std::aligned_alloc(64, (bytes + 63) / 64 * 64), std::free) {
+    std::memset(memory_.get(), 0xFF, (bytes + 63) / 64 * 64);  // NaN in every element type
+  }
+  void* get() const { return memory_.get(); }
+
+ private:
+  std::unique_ptr<void, void (*)(void*)> memory_;
+};
+
+class Runner {
+ public:
+  Runner(const Graph& graph, const Problem& problem, float amplitude)
+      : graph_(graph),
+        node_(graph.nodes.back()),
+        problem_(problem),
+        store_(weight_file(graph, kSeed)) {
+    for (const ValueId id : node_.inputs) {
+      const Value& value = graph.value(id);
+      values_.push_back(
+          is_constant(value)
+              ? weight_values(value, kSeed)
+              : random_values(static_cast<std::size_t>(value.desc.shape.num_elements()),
+                              kSeed ^ seed_of(value.name), -amplitude, amplitude));
+    }
+  }
+
+  // Whether the variant can do it; CHECKs its result.
+  bool run(std::string_view variant, int threads) {
+    const std::vector<BufferFormat> available(node_.inputs.size());
+    const StepChoice choice = backend_.choose({.graph = graph_,
+                                               .node = node_,
+                                               .available = available,
+                                               .precision = problem_.precision(),
+                                               .threads = threads,
+                                               .forced_variant = variant});
+    if (choice.kernel == nullptr) return false;
+    const std::string title =
+        fmt::format("{} on {} ({}), {} threads", problem_.text(), variant, choice.variant, threads);
+    const TensorDesc& dst = graph_.desc(node_.outputs[0]);
+    const std::vector<float> got = execute(choice, threads, title);
+    const DType dtype = choice.output.dtype;
+    const Tolerance allowed =
+        variant.starts_with("winograd") ? winograd_tolerance(dtype) : tolerance(dtype);
+    CHECK(mismatch(got, reference(choice.inputs), dst.shape, allowed, title) == "");
+    return true;
+  }
+
+ private:
+  std::vector<float> execute(const StepChoice& choice, int threads, const std::string& title) {
+    const Constants constants(graph_, store_);
+    choice.kernel->load(constants, node_.inputs);
+    StepPointers pointers;
+    std::vector<Bytes> inputs;
+    for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
+      const Value& value = graph_.value(node_.inputs[i]);
+      if (is_constant(value)) {
+        pointers.inputs.push_back(nullptr);
+        continue;
+      }
+      inputs.emplace_back(backend_.buffer_bytes(value.desc.shape, choice.inputs[i]));
+      pack(values_[i], value.desc.shape, choice.inputs[i], inputs.back().get());
+      pointers.inputs.push_back(inputs.back().get());
+    }
+    const Shape& shape = graph_.desc(node_.outputs[0]).shape;
+    const Bytes output(backend_.buffer_bytes(shape, choice.output));
+    const Bytes workspace(choice.workspace_bytes);
+    void* const dst = choice.inplace_input < 0
+                          ? output.get()
+                          : pointers.inputs[static_cast<std::size_t>(choice.inplace_input)];
+    pointers.outputs = {dst};
+    pointers.workspace = workspace.get();
+    choice.kernel->bind(pointers);
+    const auto context = backend_.make_context(threads);
+    const ExecutionContext::Scope scope(*context);
+    choice.kernel->run(*context);
+    INFO(title);
+    CHECK(padding_is_zero(dst, shape, choice.output));
+    return unpack(dst, shape, choice.output);
+  }
+
+  // The oracle on the inputs as the variant sees them, rounded to the types it asks for.
+  std::vector<float> reference(const std::vector<BufferFormat>& formats) const {
+    std::vector<std::vector<float>> data;
+    std::vector<TensorView> views;
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      data.push_back(rounded(values_[i], formats[i].dtype));
+      views.push_back({graph_.desc(node_.inputs[i]), data.back().data()});
+    }
+    const TensorDesc& dst = graph_.desc(node_.outputs[0]);
+    std::vector<float> result(static_cast<std::size_t>(dst.shape.num_elements()));
+    float* const to = result.data();
+    node_.op->reference(node_, views, {&to, 1}, {&dst, 1});
+    return result;
+  }
+
+  const Graph& graph_;
+  const Node& node_;
+  const Problem& problem_;
+  WeightStore store_;
+  CpuBackend backend_;
+  std::vector<std::vector<float>> values_;
+};
+
+}  // namespace
+
+std::vector<std::string> cpu_variant_names(const Op& op) {
+  std::vector<std::string> names;
+  for (const CpuVariants& row : cpu_variants()) {
+    if (row.op != &op) continue;
+    for (const CpuVariant& variant : row.variants) names.emplace_back(variant.name);
+  }
+  return names;
+}
+
+std::set<std::string> run_variants(const Graph& graph, const Problem& problem, float amplitude) {
+  Runner runner(graph, problem, amplitude);
+  std::set<std::string> ran;
+  for (const std::string& variant : cpu_variant_names(*graph.nodes.back().op)) {
+    if (runner.run(variant, /*threads=*/2)) ran.insert(variant);
+  }
+  INFO(problem.text());
+  CHECK_FALSE(ran.empty());
+  return ran;
+}
+
+void run_table(const Op& op, GraphOf graph, std::span<const char* const> problems) {
+  std::set<std::string> ran;
+  for (const char* const text : problems) {
+    const Problem problem(text);
+    ran.merge(run_variants(graph(problem), problem));
+  }
+  for (const std::string& variant : cpu_variant_names(op)) {
+    INFO(op.name << " on " << variant << " was run by no problem");
+    CHECK(ran.contains(variant));
+  }
+}
+
+}  // namespace nestor::test

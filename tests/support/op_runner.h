@@ -1,0 +1,30 @@
+#pragma once
+// The body of all op tests: one node, on every variant of the CPU device, against its oracle.
+
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "tests/support/problem.h"
+
+namespace nestor::test {
+
+// The names of the variants of an op that the CPU device has, the preferred first.
+std::vector<std::string> cpu_variant_names(const Op& op);
+
+// Runs the last node of the graph, whose inputs are inputs and weights of the graph, on random data
+// with every CPU variant that can do it, and CHECKs each result against Op::reference; a problem
+// that no variant can do fails. Output and workspace are filled with NaN before. Returns the names
+// of the variants that ran.
+std::set<std::string> run_variants(const Graph& graph, const Problem& problem, float amplitude = 1);
+
+// A row of a test's table: what makes the graph, and the problems.
+using GraphOf = Graph (*)(const Problem& problem);
+
+// run_variants() for each problem; then CHECKs that each variant of `op` ran at least once.
+void run_table(const Op& op, GraphOf graph, std::span<const char* const> problems);
+
+}  // namespace nestor::test

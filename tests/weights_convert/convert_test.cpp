@@ -1,0 +1,222 @@
+#include "weights_convert/convert.h"
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <fstream>
+
+#include "engine/digest.h"
+#include "tests/support/weight_files.h"
+#include "weights_convert/inspect.h"
+#include "weights_convert/rename/name_table.h"
+
+namespace nestor::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kNumClasses = 3;
+
+ConversionOptions options(std::string_view network = "resnest14", int num_classes = kNumClasses) {
+  ConversionOptions result;
+  result.network = network;
+  result.network_options.num_classes = num_classes;
+  return result;
+}
+
+// A source file of resnest14 with `name` for each parameter and a value that tells which it is.
+template <class Name>
+void write_source(const fs::path& path, DType dtype, Name name,
+                  std::vector<WeightFileWriter::Entry> more = {}) {
+  std::vector<WeightFileWriter::Entry> entries = std::move(more);
+  const NetworkOptions classes{kNumClasses};
+  for (const Parameter& parameter : parameters(*find_network("resnest14"), classes)) {
+    const std::string spelled = name(parameter.name);
+    if (!spelled.empty()) entries.push_back({spelled, dtype, parameter.shape});
+  }
+  WeightFileWriter writer(path, std::move(entries), {});
+  for (const WeightFileWriter::Entry& entry : writer.entries()) {
+    const std::size_t count = static_cast<std::size_t>(entry.shape.num_elements());
+    std::vector<std::byte> bytes(count * size_bytes(entry.dtype));
+    if (entry.dtype == DType::kBFloat16) {  // 1.5 everywhere
+      for (std::size_t i = 0; i < count; ++i) {
+        bytes[2 * i] = std::byte{0xC0};
+        bytes[2 * i + 1] = std::byte{0x3F};
+      }
+    } else if (entry.dtype == DType::kFloat32) {
+      const auto value = static_cast<float>(entry.name.size());
+      for (std::size_t i = 0; i < count; ++i) std::memcpy(&bytes[4 * i], &value, 4);
+    }
+    writer.write(bytes);
+  }
+  writer.finish();
+}
+
+std::string same(const std::string& name) { return name; }
+
+std::string torch(const std::string& name) {
+  return name_table(*find_network("resnest14")).torch_name(name);
+}
+
+std::string file_digest(const fs::path& path) { return sha256_hex(MappedFile::open(path).bytes()); }
+
+// A small .params file: no network's, but named by its hash.
+const std::string kParams = params_file(std::vector<NamedFloats>{{"w", {2}, {1, 2}}});
+
+}  // namespace
+
+TEST_CASE("a PyTorch file becomes a model file of float32 under canonical names",
+          "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model.safetensors";
+  write_source(source, DType::kBFloat16, torch,
+               {{"bn1.num_batches_tracked", DType::kInt64, Shape()}});
+  const Conversion done = convert(source, output, options());
+  CHECK(done.source == "timm");
+  CHECK(done.num_tensors == 129);
+
+  const WeightFile model = WeightFile::open(output);
+  CHECK(model.entries().size() == 129);
+  const WeightFile::Entry* gamma = model.find("layer1.0.conv2.bn.gamma");
+  REQUIRE(gamma != nullptr);
+  CHECK(gamma->dtype == "F32");
+  float value = 0;
+  std::memcpy(&value, gamma->data.data(), sizeof(value));
+  CHECK(value == 1.5F);
+  CHECK(model.metadata().at("nestor.network") == "resnest14");
+  CHECK(model.metadata().at("nestor.num_classes") == "3");
+  CHECK(model.metadata().at("nestor.source") == "timm");
+  CHECK(model.metadata().at("nestor.source_sha256") == file_digest(source));
+  CHECK(model.metadata().count("nestor.synthetic") == 0);
+  CHECK(folder.num_files() == 2);
+}
+
+TEST_CASE("a model file converts to itself", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", first = folder.path() / "first";
+  write_source(source, DType::kFloat32, same);
+  ConversionOptions given = options();
+  given.source = "resnest";
+  CHECK(convert(source, first, given).source == "resnest");
+  const fs::path second = folder.path() / "second";
+  CHECK(convert(first, second, options()).source == "resnest");
+  const WeightFile a = WeightFile::open(first), b = WeightFile::open(second);
+  for (const WeightFile::Entry& entry : a.entries()) {
+    CHECK(std::ranges::equal(entry.data, b.find(entry.name)->data));
+  }
+}
+
+TEST_CASE("labels go into the model file, one for each class", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  write_source(source, DType::kFloat32, same);
+  ConversionOptions given = options();
+  given.labels = folder.write("labels.txt", "cat\r\n\"dog\"\nK\xC3\xBChl");
+  convert(source, output, given);
+  CHECK(WeightFile::open(output).metadata().at("nestor.labels") ==
+        "[\"cat\",\"\\\"dog\\\"\",\"K\xC3\xBChl\"]");
+  for (const char* text : {"one\ntwo\n", "one\ntwo\nthree\nfour\n", "one\ntwo\n\xFF\n"}) {
+    given.labels = folder.write("labels.txt", text);
+    CHECK(error_of([&] { convert(source, output, given); }).first == ErrorCode::kBadInput);
+  }
+}
+
+TEST_CASE("a file that does not fit is refused with all that is wrong, and nothing is written",
+          "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  const auto renamed = [](const std::string& name) {
+    return name == "bn1.beta" ? std::string() : name == "fc.bias" ? "head.bias" : name;
+  };
+  write_source(source, DType::kFloat32, renamed);
+  const auto [code, message] = error_of([&] { convert(source, output, options("resnest14", 4)); });
+  CHECK(code == ErrorCode::kBadModel);
+  INFO(message);
+  for (const char* line :
+       {"not the weights of resnest14 with 4 classes: 2 tensors missing, 1 unexpected, 1 misshapen",
+        "missing    bn1.beta: expected [64], found nothing",
+        "missing    fc.bias: expected [4], found nothing",
+        "unexpected head.bias: expected nothing, found float32 [3]",
+        "misshapen  fc.weight: expected [4, 2048], found float32 [3, 2048]"}) {
+    CHECK(message.find(line) != std::string::npos);
+  }
+  CHECK(folder.num_files() == 1);
+}
+
+TEST_CASE("what stands under the output's name survives a failed conversion", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.write("w.params", kParams);
+  const fs::path output = folder.write("model", "before");
+  CHECK(error_of([&] { convert(source, output, options()); }).first == ErrorCode::kBadModel);
+  std::string content;
+  std::ifstream(output) >> content;
+  CHECK(content == "before");
+  CHECK(folder.num_files() == 2);
+}
+
+TEST_CASE("unknown networks and files that cannot be opened have their own codes",
+          "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.write("w.params", kParams), output = folder.path() / "model";
+  const auto [code, message] = error_of([&] { convert(source, output, options("resnest51")); });
+  CHECK(code == ErrorCode::kUsage);
+  CHECK(message.find("resnest50") != std::string::npos);
+  CHECK(error_of([&] { convert(folder.path() / "none", output, options()); }).first ==
+        ErrorCode::kBadInput);
+  CHECK(error_of([&] { convert(folder.path(), output, options()); }).first == ErrorCode::kBadInput);
+}
+
+TEST_CASE("the hash in an official name must be that of the file", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path output = folder.path() / "model";
+  const auto message_of = [&](const std::string& name, const std::string& contents) {
+    const fs::path path = folder.write(name, contents);
+    return error_of([&] { convert(path, output, options()); }).second;
+  };
+  const std::string sha1 = sha1_hex(as_bytes(kParams)).substr(0, 8);
+  CHECK(message_of("net-00000000.params", kParams).find("promises the hash 00000000") !=
+        std::string::npos);
+  CHECK(message_of("net-" + sha1 + ".params", kParams).find("not the weights") !=
+        std::string::npos);
+
+  // A GluonCV archive and the file in it both have the hash of the latter.
+  const std::string good = zip_file(std::vector<ZipEntry>{{"net-" + sha1 + ".params", kParams}});
+  const std::string bad = zip_file(std::vector<ZipEntry>{{"net-00000000.params", kParams}});
+  CHECK(message_of("net-" + sha1 + ".zip", good).find("not the weights") != std::string::npos);
+  CHECK(message_of("net-00000000.zip", good).find("promises") != std::string::npos);
+  CHECK(message_of("net.zip", bad).find("promises") != std::string::npos);
+
+  const std::string pickle = "\x80\x02}" + pickled_string("w") +
+                             pickled_tensor("0", 2, 0, std::vector{2}, std::vector{1}) + "s.";
+  const std::string pth = torch_archive(pickle, std::vector<Storage>{{"0", {1, 2}}});
+  const std::string sha256 = sha256_hex(as_bytes(pth)).substr(0, 8);
+  CHECK(message_of("net-" + sha256 + ".pth", pth).find("not the weights") != std::string::npos);
+  CHECK(message_of("net-00000000.pth", pth).find("promises") != std::string::npos);
+}
+
+TEST_CASE("a SHA-256 that was asked for must be the input's", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  write_source(source, DType::kFloat32, same);
+  ConversionOptions given = options();
+  given.source_sha256 = std::string(64, '0');
+  const auto [code, message] = error_of([&] { convert(source, output, given); });
+  CHECK(code == ErrorCode::kBadModel);
+  CHECK(message.find(file_digest(source)) != std::string::npos);
+  given.source_sha256 = file_digest(source);
+  CHECK(convert(source, output, given).num_tensors == 129);
+}
+
+TEST_CASE("inspection shows tensors as they are in the file", "[convert][cpu]") {
+  const SourceFile file = read_source(as_bytes(kParams), "w.params");
+  const std::string digest = sha256_hex(as_bytes(floats(std::vector<float>{1, 2})));
+  const std::string json = inspection_json(file);
+  for (const std::string& part :
+       {std::string("\"format\": \"mxnet\""), std::string("\"name\": \"w\""),
+        std::string("\"dtype\": \"float32\""), digest}) {
+    CHECK(json.find(part) != std::string::npos);
+  }
+  CHECK(inspection_text(file).find(digest) != std::string::npos);
+}
+
+}  // namespace nestor::test

@@ -1,0 +1,156 @@
+#include "weights_convert/readers/torch.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/weight_files.h"
+#include "weights_convert/readers/registry.h"
+
+namespace nestor::test {
+
+namespace {
+
+using Items = std::vector<std::pair<std::string, std::string>>;
+
+const std::vector<Storage> kStorages = {{"0", {0, 1, 2, 3, 4, 5}}};
+
+std::string tensor(int offset, std::vector<int> size, std::vector<int> stride) {
+  return pickled_tensor("0", 6, offset, size, stride);
+}
+
+const std::string kMatrix = tensor(0, {2, 3}, {3, 1});
+
+// Both containers of one pickle.
+std::vector<std::string> containers(const std::string& pickle) {
+  return {torch_archive(pickle, kStorages), torch_stream(pickle, kStorages)};
+}
+
+std::string message_of(const std::string& file) {
+  const auto [code, message] = error_of([&] { read_source(as_bytes(file), "a.pth"); });
+  CHECK(code == ErrorCode::kBadModel);
+  CHECK(message.find("a.pth: ") == 0);
+  return message;
+}
+
+void check_refused(const std::string& pickle) {
+  for (const std::string& file : containers(pickle)) message_of(file);
+}
+
+std::string values_of(const SourceTensor& source) {
+  std::vector<std::byte> scratch;
+  const auto bytes = contiguous(source, scratch);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+TEST_CASE("PyTorch state dicts give tensors as views of their storages", "[torch][convert][cpu]") {
+  const std::string pickle = pickled_dict(Items{{"plain", kMatrix},
+                                                {"transposed", tensor(0, {3, 2}, {1, 3})},
+                                                {"window", tensor(2, {2}, {2})},
+                                                {"expanded", tensor(1, {2, 2}, {0, 1})},
+                                                {"scalar", tensor(5, {}, {})},
+                                                {"empty", tensor(0, {0, 3}, {3, 1})},
+                                                {"epoch", pickled_int(3)}});
+  const std::vector<std::vector<float>> expected = {
+      {0, 1, 2, 3, 4, 5}, {0, 3, 1, 4, 2, 5}, {2, 4}, {1, 2, 1, 2}, {5}, {}};
+  for (const std::string& file : containers(pickle)) {
+    const SourceFile source = read_source(as_bytes(file), "a.pth");
+    REQUIRE(source.tensors.size() == 6);
+    CHECK(source.tensors[0].name == "plain");
+    CHECK(source.tensors[1].shape == Shape{3, 2});
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      CHECK(values_of(source.tensors[i]) == floats(expected[i]));
+    }
+  }
+}
+
+TEST_CASE("PyTorch checkpoints hold the state dict under known keys", "[torch][convert][cpu]") {
+  const std::string inner = "}(" + pickled_string("w") + kMatrix + "u";
+  const std::string other = "}(" + pickled_string("v") + kMatrix + "u";
+  for (const char* key : {"state_dict", "model", "state_dict_ema", "model_ema"}) {
+    const std::string pickle =
+        pickled_dict(Items{{"epoch", pickled_int(3)}, {"optimizer", other}, {key, inner}});
+    for (const std::string& file : containers(pickle)) {
+      CHECK(read_source(as_bytes(file), "a.pth").tensors.at(0).name == "w");
+    }
+  }
+  const std::string both = pickled_dict(Items{{"state_dict", other}, {"state_dict_ema", inner}});
+  CHECK(read_source(as_bytes(torch_archive(both, kStorages)), "a.pth").tensors.at(0).name == "w");
+  check_refused(pickled_dict(Items{{"optimizer", other}}));
+}
+
+TEST_CASE("PyTorch tensors that leave their storage are refused", "[torch][convert][cpu]") {
+  for (const std::string& bad :
+       {tensor(1, {2, 3}, {3, 1}), tensor(0, {2, 3}, {4, 1}), tensor(-1, {2}, {1}),
+        tensor(0, {-2}, {1}), tensor(0, {2}, {-1}), tensor(0, {2, 3}, {1}), tensor(6, {1}, {1}),
+        pickled_tensor("0", 7, 0, std::vector{2}, std::vector{1}),
+        pickled_tensor("0", 5, 0, std::vector{2}, std::vector{1}),
+        pickled_tensor("1", 6, 0, std::vector{2}, std::vector{1}),
+        tensor(0, {0x7FFFFFFF, 0x7FFFFFFF, 0x7FFFFFFF}, {0, 0, 0})}) {
+    check_refused(pickled_dict(Items{{"w", bad}}));
+  }
+}
+
+TEST_CASE("PyTorch tensors that expand far beyond their file are refused",
+          "[torch][convert][cpu]") {
+  const std::string pickle = pickled_dict(Items{{"w", tensor(0, {1 << 20}, {0})}});
+  for (const std::string& file : containers(pickle)) {
+    CHECK(message_of(file).find("more than 16 times the file") != std::string::npos);
+  }
+}
+
+TEST_CASE("pickles may not ask for anything but weights", "[torch][convert][cpu]") {
+  const std::string start = "\x80\x02";
+  const auto bad = GENERATE_COPY(
+      "cos\nsystem\n(" + pickled_string("true") + "tR.",  // a call
+      "cos\nsystem\n.",                                   // a function
+      "(" + pickled_string("true") + "ios\nsystem\n.",    // INST
+      "}" + std::string("cbuiltins\neval\n") + "Ns.",     // as a key
+      "ctorch\nFloatStorage\n.", "ccollections\nOrderedDict\n(NNtR.",
+      "ccollections\nOrderedDict\n)R}(" + pickled_string("x") + "Nub.",  // attributes
+      "}}b.", std::string("]\x94."), "h\x05.", "a.", "t.", "(.", "", ".", "N", "]q\x01h\x01u.",
+      pickled_string("w") + ".", "}(" + pickled_string("w") + "u.", "}N]s.");
+  check_refused(start + bad);
+}
+
+TEST_CASE("pickles nest to a limit, whatever holds what", "[torch][convert][cpu]") {
+  const std::string start = "\x80\x02";
+  check_refused(start + std::string(20000, ']') + std::string(19999, 'a') + ".");
+  check_refused(start + std::string(1000, '(') + ".");
+  std::string doubled = start + ")";
+  for (int i = 0; i < 60; ++i) doubled += "q\x01h\x01h\x01\x86";
+  check_refused(doubled + ".");
+  // A list that holds itself is data like any other; nothing walks into it.
+  const std::string own =
+      "]q\x01h\x01"
+      "a";
+  const std::string pickle =
+      start + "}(" + pickled_string("self") + own + pickled_string("w") + kMatrix + "u.";
+  CHECK(read_source(as_bytes(torch_archive(pickle, kStorages)), "a.pth").tensors.size() == 1);
+}
+
+TEST_CASE("PyTorch legacy streams cut short at any byte are refused", "[torch][convert][cpu]") {
+  const std::string whole = torch_stream(pickled_dict(Items{{"w", kMatrix}}), kStorages);
+  CHECK(read_source(as_bytes(whole), "a.pth").tensors.size() == 1);
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    INFO("cut after " << length << " bytes");
+    message_of(whole.substr(0, length));
+  }
+  message_of(whole + '\0');
+}
+
+TEST_CASE("PyTorch legacy streams place storages by the list of keys", "[torch][convert][cpu]") {
+  const std::string pickle =
+      pickled_dict(Items{{"a", pickled_tensor("x", 2, 0, std::vector{2}, std::vector{1})},
+                         {"b", pickled_tensor("y", 1, 0, std::vector{1}, std::vector{1})}});
+  const std::vector<Storage> reversed = {{"y", {9}}, {"x", {7, 8}}};
+  const std::string file = torch_stream(pickle, reversed);
+  const SourceFile source = read_source(as_bytes(file), "a.pth");
+  CHECK(values_of(source.tensors.at(0)) == floats(std::vector<float>{7, 8}));
+  CHECK(values_of(source.tensors.at(1)) == floats(std::vector<float>{9}));
+  message_of(torch_stream(pickle, std::vector<Storage>{{"x", {7, 8}}}));
+  message_of(torch_stream(pickle, std::vector<Storage>{{"x", {7, 8}}, {"y", {9}}, {"z", {1}}}));
+  message_of(torch_stream(pickle, std::vector<Storage>{{"x", {7, 8}}, {"x", {7, 8}}, {"y", {9}}}));
+}
+
+}  // namespace nestor::test

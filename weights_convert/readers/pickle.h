@@ -1,0 +1,76 @@
+#pragma once
+// The part of Python's pickle that a state dict needs, as data: a pickle is a program, and this
+// reads it without running anything. Only the opcodes and globals of spec'd state dicts exist;
+// whatever else a file asks for is an error. Calls are resolved in torch_calls.cpp.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tensor.h"
+#include "weights_convert/readers/byte_cursor.h"
+
+namespace nestor {
+
+using PickleId = std::uint32_t;  // of a value, within its pickle
+
+struct PickleValue {
+  enum class Kind : std::uint8_t {
+    kNone,
+    kBool,         // number
+    kInteger,      // number
+    kFloat,        // its value is never needed
+    kString,       // text
+    kTuple,        // items: one sequence
+    kList,         // items
+    kDict,         // items: key, value, key, value, ...
+    kOrderedDict,  // items, likewise
+    kGlobal,       // text: "torch._utils _rebuild_tensor_v2"
+    kStorage,      // number: index into Pickle::storages
+    kTensor,       // number: index into Pickle::tensors
+  };
+  Kind kind = Kind::kNone;
+  std::uint8_t depth = 0;   // of the containers inside
+  std::uint32_t items = 0;  // index into Pickle::items, of containers
+  std::int64_t number = 0;
+  std::string_view text;
+};
+
+// A run of numbers that lies elsewhere in the file.
+struct PickledStorage {
+  DType dtype = DType::kFloat32;
+  std::string_view key;
+  std::int64_t num_elements = 0;
+};
+
+// A view of a storage. Extents and strides are not negative; whether they stay inside the storage
+// is not yet known.
+struct PickledTensor {
+  std::size_t storage_idx = 0;
+  std::int64_t offset = 0;
+  std::vector<std::int64_t> dims, strides;
+};
+
+// One pickle, read. Strings are views of the file.
+struct Pickle {
+  std::vector<PickleValue> values;
+  std::vector<std::vector<PickleId>> items;
+  std::vector<PickledStorage> storages;  // each key once
+  std::vector<PickledTensor> tensors;
+  PickleId top = 0;
+
+  const PickleValue& operator[](PickleId id) const { return values[id]; }
+  const std::vector<PickleId>& items_of(const PickleValue& value) const {
+    return items[value.items];
+  }
+};
+
+// Reads one pickle from the cursor, up to and including its STOP. Throws kBadModel, naming file and
+// reason.
+Pickle read_pickle(ByteCursor& cursor);
+
+// The kind in words, for messages: "a tuple".
+std::string_view to_string(PickleValue::Kind kind);
+
+}  // namespace nestor

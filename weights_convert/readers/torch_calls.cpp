@@ -1,0 +1,182 @@
+#include "weights_convert/readers/torch_calls.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+
+#include "engine/check.h"
+
+namespace nestor {
+
+namespace {
+
+using Kind = PickleValue::Kind;
+
+constexpr std::string_view kOrderedDict = "collections OrderedDict";
+constexpr std::string_view kSize = "torch Size";
+constexpr std::string_view kRebuildTensor = "torch._utils _rebuild_tensor";
+constexpr std::string_view kRebuildTensorV2 = "torch._utils _rebuild_tensor_v2";
+constexpr std::string_view kRebuildParameter = "torch._utils _rebuild_parameter";
+constexpr std::string_view kCallables[] = {kOrderedDict, kSize, kRebuildTensor, kRebuildTensorV2,
+                                           kRebuildParameter};
+
+struct StorageClass {
+  std::string_view name;
+  DType dtype;
+};
+
+constexpr StorageClass kStorageClasses[] = {
+    {"torch FloatStorage", DType::kFloat32}, {"torch DoubleStorage", DType::kFloat64},
+    {"torch HalfStorage", DType::kFloat16},  {"torch BFloat16Storage", DType::kBFloat16},
+    {"torch LongStorage", DType::kInt64},    {"torch IntStorage", DType::kInt32},
+    {"torch ShortStorage", DType::kInt16},   {"torch CharStorage", DType::kInt8},
+    {"torch ByteStorage", DType::kUInt8},    {"torch BoolStorage", DType::kBool},
+};
+
+std::optional<DType> storage_dtype(std::string_view name) {
+  const auto* found = std::ranges::find(kStorageClasses, name, &StorageClass::name);
+  return found == std::end(kStorageClasses) ? std::nullopt : std::optional(found->dtype);
+}
+
+}  // namespace
+
+std::string_view TorchCalls::global(std::string_view name) const {
+  const auto* callable = std::ranges::find(kCallables, name);
+  if (callable != std::end(kCallables)) return *callable;
+  const auto* storage = std::ranges::find(kStorageClasses, name, &StorageClass::name);
+  CHECK_AS(kBadModel, storage != std::end(kStorageClasses),
+           "{}: the pickle asks for {:?}, which no state dict of weights needs", file_, name);
+  return storage->name;
+}
+
+PickleValue TorchCalls::call(const PickleValue& callable, const PickleValue& arguments) {
+  CHECK_AS(kBadModel, callable.kind == Kind::kGlobal && arguments.kind == Kind::kTuple,
+           "{}: the pickle calls {} with {}", file_, to_string(callable.kind),
+           to_string(arguments.kind));
+  const std::vector<PickleId>& given = pickle_.items_of(arguments);
+  const std::string_view name = callable.text;
+  const auto arity = [&](std::size_t least, std::size_t most) {
+    CHECK_AS(kBadModel, given.size() >= least && given.size() <= most,
+             "{}: the pickle calls {} with {} arguments", file_, name, given.size());
+  };
+  if (name == kOrderedDict) {
+    arity(0, 1);
+    return make_ordered_dict(given);
+  }
+  if (name == kSize) {
+    arity(1, 1);
+    return argument(given, 0, Kind::kTuple, name);
+  }
+  if (name == kRebuildParameter) {
+    arity(3, 3);
+    return argument(given, 0, Kind::kTensor, name);
+  }
+  if (name == kRebuildTensor || name == kRebuildTensorV2) {
+    name == kRebuildTensor ? arity(4, 4) : arity(6, 7);
+    return rebuild_tensor(given);
+  }
+  fail(ErrorCode::kBadModel, "{}: the pickle calls {}, which is not callable", file_, name);
+}
+
+// Empty, or of a list of pairs, as Python 2 wrote it.
+PickleValue TorchCalls::make_ordered_dict(const std::vector<PickleId>& given) {
+  PickleValue dict{.kind = Kind::kOrderedDict};
+  std::vector<PickleId> items;
+  if (!given.empty()) {
+    const PickleValue& pairs = argument(given, 0, Kind::kList, kOrderedDict);
+    dict.depth = pairs.depth;
+    for (const PickleId id : pickle_.items_of(pairs)) {
+      const PickleValue& pair = pickle_[id];
+      const bool sequence = pair.kind == Kind::kList || pair.kind == Kind::kTuple;
+      CHECK_AS(kBadModel,
+               sequence && pickle_.items_of(pair).size() == 2 &&
+                   pickle_[pickle_.items_of(pair)[0]].kind == Kind::kString,
+               "{}: the pickle makes an OrderedDict of something else than names and values",
+               file_);
+      items.insert(items.end(), pickle_.items_of(pair).begin(), pickle_.items_of(pair).end());
+    }
+  }
+  dict.items = static_cast<std::uint32_t>(pickle_.items.size());
+  pickle_.items.push_back(std::move(items));
+  return dict;
+}
+
+PickleValue TorchCalls::rebuild_tensor(const std::vector<PickleId>& given) {
+  const std::string_view what = "a tensor";
+  PickledTensor tensor;
+  tensor.storage_idx = static_cast<std::size_t>(argument(given, 0, Kind::kStorage, what).number);
+  tensor.offset = argument(given, 1, Kind::kInteger, what).number;
+  CHECK_AS(kBadModel, tensor.offset >= 0, "{}: a tensor begins at element {} of its storage", file_,
+           tensor.offset);
+  tensor.dims = natural_numbers(argument(given, 2, Kind::kTuple, what), "extents");
+  tensor.strides = natural_numbers(argument(given, 3, Kind::kTuple, what), "strides");
+  CHECK_AS(kBadModel, tensor.dims.size() == tensor.strides.size(),
+           "{}: a tensor has {} extents and {} strides", file_, tensor.dims.size(),
+           tensor.strides.size());
+  if (given.size() > 5) {
+    // Hooks would be functions to call.
+    const PickleValue& hooks = pickle_[given[5]];
+    const bool none = hooks.kind == Kind::kNone ||
+                      (hooks.kind == Kind::kOrderedDict && pickle_.items_of(hooks).empty());
+    CHECK_AS(kBadModel, none, "{}: a tensor has hooks, expected none", file_);
+  }
+  pickle_.tensors.push_back(std::move(tensor));
+  return {.kind = Kind::kTensor, .number = static_cast<std::int64_t>(pickle_.tensors.size() - 1)};
+}
+
+PickleValue TorchCalls::persistent(const PickleValue& id) {
+  CHECK_AS(kBadModel, id.kind == Kind::kTuple, "{}: a persistent id is {}, expected a tuple", file_,
+           to_string(id.kind));
+  const std::vector<PickleId>& given = pickle_.items_of(id);
+  const std::string_view what = "a persistent id";
+  CHECK_AS(kBadModel, given.size() == 5 || given.size() == 6,
+           "{}: a persistent id has {} parts, expected 5 or 6", file_, given.size());
+  const std::string_view type = argument(given, 0, Kind::kString, what).text;
+  CHECK_AS(kBadModel, type == "storage", "{}: a persistent id stands for {:?}, expected a storage",
+           file_, type);
+  const std::string_view class_name = argument(given, 1, Kind::kGlobal, what).text;
+  const std::optional<DType> dtype = storage_dtype(class_name);
+  CHECK_AS(kBadModel, dtype, "{}: {} is not a class of storages", file_, class_name);
+  const PickledStorage storage{.dtype = *dtype,
+                               .key = argument(given, 2, Kind::kString, what).text,
+                               .num_elements = argument(given, 4, Kind::kInteger, what).number};
+  argument(given, 3, Kind::kString, what);  // the device it was on
+  CHECK_AS(kBadModel, storage.num_elements >= 0, "{}: storage {:?} has {} elements", file_,
+           storage.key, storage.num_elements);
+  CHECK_AS(kBadModel, given.size() == 5 || pickle_[given[5]].kind == Kind::kNone,
+           "{}: storage {:?} is a window of another one, which is not supported", file_,
+           storage.key);
+
+  const auto [known, added] = storage_by_key_.emplace(storage.key, pickle_.storages.size());
+  if (added) pickle_.storages.push_back(storage);
+  const PickledStorage& first = pickle_.storages[known->second];
+  CHECK_AS(kBadModel, first.dtype == storage.dtype && first.num_elements == storage.num_elements,
+           "{}: storage {:?} is {} x {} and {} x {}", file_, storage.key, first.num_elements,
+           to_string(first.dtype), storage.num_elements, to_string(storage.dtype));
+  return {.kind = Kind::kStorage, .number = static_cast<std::int64_t>(known->second)};
+}
+
+std::vector<std::int64_t> TorchCalls::natural_numbers(const PickleValue& tuple,
+                                                      std::string_view what) const {
+  const std::vector<PickleId>& items = pickle_.items_of(tuple);
+  CHECK_AS(kBadModel, items.size() <= Shape::kMaxRank,
+           "{}: a tensor has {} {}, expected at most {}", file_, items.size(), what,
+           Shape::kMaxRank);
+  std::vector<std::int64_t> numbers;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    numbers.push_back(argument(items, i, Kind::kInteger, what).number);
+    CHECK_AS(kBadModel, numbers.back() >= 0, "{}: {} of a tensor hold {}", file_, what,
+             numbers.back());
+  }
+  return numbers;
+}
+
+const PickleValue& TorchCalls::argument(const std::vector<PickleId>& arguments, std::size_t idx,
+                                        PickleValue::Kind kind, std::string_view what) const {
+  const PickleValue& value = pickle_[arguments[idx]];
+  CHECK_AS(kBadModel, value.kind == kind, "{}: part {} of {} is {}, expected {}", file_, idx + 1,
+           what, to_string(value.kind), to_string(kind));
+  return value;
+}
+
+}  // namespace nestor

@@ -1,0 +1,39 @@
+#pragma once
+// What the globals of a state dict mean: the calls that a pickle may make, as data.
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "weights_convert/readers/pickle.h"
+
+namespace nestor {
+
+// Adds the results of calls to a pickle while it is read. Every function throws kBadModel, naming
+// file and reason.
+class TorchCalls {
+ public:
+  TorchCalls(Pickle& pickle, const std::string& file) : pickle_(pickle), file_(file) {}
+
+  // The one of the few globals that state dicts use, "collections OrderedDict"; refuses all others.
+  std::string_view global(std::string_view module_and_name) const;
+
+  // callable(*arguments), the opcode REDUCE.
+  PickleValue call(const PickleValue& callable, const PickleValue& arguments);
+
+  // The object of a persistent id, the opcode BINPERSID: a storage.
+  PickleValue persistent(const PickleValue& id);
+
+ private:
+  PickleValue make_ordered_dict(const std::vector<PickleId>& arguments);
+  PickleValue rebuild_tensor(const std::vector<PickleId>& arguments);
+  std::vector<std::int64_t> natural_numbers(const PickleValue& tuple, std::string_view what) const;
+  const PickleValue& argument(const std::vector<PickleId>& arguments, std::size_t idx,
+                              PickleValue::Kind kind, std::string_view what) const;
+
+  Pickle& pickle_;
+  const std::string& file_;
+  std::unordered_map<std::string_view, std::size_t> storage_by_key_;
+};
+
+}  // namespace nestor

@@ -1,0 +1,11 @@
+#pragma once
+// One name table a model family, each in its own file.
+
+#include "weights_convert/rename/name_table.h"
+
+namespace nestor {
+
+NameTable resnest_names();
+NameTable resnet_names();
+
+}  // namespace nestor

@@ -1,0 +1,41 @@
+#pragma once
+// How other frameworks spell the parameters of each model family. Nestor's own names, the canonical
+// ones, are GluonCV's structural names: "layer1.0.conv2.bn.gamma".
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graphs/zoo.h"
+
+namespace nestor {
+
+struct NameTable {
+  std::string_view family;  // Network::family
+
+  // The name in PyTorch state dicts (ResNeSt's repository and timm).
+  std::string (*torch_name)(std::string_view canonical);
+
+  // The names in files of older Gluon, without the network's prefix ("resnest_"), for all
+  // parameters of a network in its order.
+  std::vector<std::string> (*legacy_names)(std::span<const Parameter> parameters);
+
+  // How the gammas end that belong to the last batch norm of a residual branch.
+  std::string_view last_gamma;
+};
+
+std::span<const NameTable> name_tables();
+
+// The table of the network's family.
+const NameTable& name_table(const Network& network);
+
+// GluonCV's name with the parameters of batch norms as PyTorch calls them: gamma -> weight,
+// beta -> bias.
+std::string with_torch_suffix(std::string_view canonical);
+
+// Gluon's legacy names of a network whose four stages are "layer1" to "layer4": "conv0_weight",
+// "layers1_batchnorm3_gamma", "down1_conv0_weight". Layers are counted by kind within their scope.
+std::vector<std::string> staged_legacy_names(std::span<const Parameter> parameters);
+
+}  // namespace nestor

@@ -1,0 +1,134 @@
+// {"network": ..., "salt": optional, "parameters": [{"name", "shape", "rule", "arg": optional},
+// ...]}
+
+#include "weights_convert/synthetic/manifest.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "engine/check.h"
+#include "engine/checked.h"
+#include "engine/digest.h"
+#include "weights_convert/metadata.h"
+#include "weights_convert/readers/tensor_size.h"
+#include "weights_convert/rename/match.h"
+#include "weights_convert/synthetic/values.h"
+
+namespace nestor {
+
+namespace {
+
+using nlohmann::json;
+
+struct ManifestRow {
+  std::string name;
+  Shape shape;
+  std::optional<ValueRule> rule;  // nothing: taken from the stored values
+  std::optional<double> argument;
+};
+
+struct Manifest {
+  std::string salt;
+  std::vector<ManifestRow> rows;
+};
+
+Shape parse_shape(const json& dims, const std::string& file, const std::string& name) {
+  const auto shape = dims.get<std::vector<std::int64_t>>();
+  const bool natural = std::ranges::all_of(shape, [](std::int64_t dim) { return dim >= 0; });
+  CHECK_AS(kBadModel,
+           natural && shape.size() <= Shape::kMaxRank &&
+               !checked_tensor_bytes(DType::kFloat32, shape).overflowed(),
+           "{}: parameter {:?} has an impossible shape", file, name);
+  return Shape(shape);
+}
+
+Manifest parse_manifest(std::string_view text, const std::string& file) {
+  Manifest manifest;
+  try {
+    const json root = json::parse(text);
+    manifest.salt = root.value("salt", "");
+    for (const json& row : root.at("parameters")) {
+      const auto name = row.at("name").get<std::string>();
+      const auto rule = row.at("rule").get<std::string>();
+      if (rule == "constant") continue;  // computed by the framework
+      ManifestRow parsed{.name = name,
+                         .shape = parse_shape(row.at("shape"), file, name),
+                         .rule = parse_value_rule(rule),
+                         .argument = {}};
+      if (row.contains("arg")) parsed.argument = row["arg"].get<double>();
+      CHECK_AS(kBadModel, parsed.rule || rule == "stored",
+               "{}: parameter {:?} has unknown rule {:?}", file, name, rule);
+      CHECK_AS(kBadModel, parsed.rule != ValueRule::kUniform || parsed.argument,
+               "{}: parameter {:?} has rule uniform without arg", file, name);
+      manifest.rows.push_back(std::move(parsed));
+    }
+  } catch (const json::exception& error) {
+    fail(ErrorCode::kBadModel, "{}: not a manifest: {}", file, error.what());
+  }
+  return manifest;
+}
+
+std::span<const std::byte> stored_values(const WeightFile& stored, const ManifestRow& row) {
+  const WeightFile::Entry* entry = stored.find(row.name);
+  CHECK_AS(kBadModel, entry, "{}: no tensor {:?}, which the manifest expects here", stored.name(),
+           row.name);
+  CHECK_AS(kBadModel, dtype_of(entry->dtype) == DType::kFloat32 && entry->shape == row.shape,
+           "{}: tensor {:?} is {} {}, the manifest expects F32 {}", stored.name(), row.name,
+           entry->dtype, entry->shape.to_string(), row.shape.to_string());
+  return entry->data;
+}
+
+}  // namespace
+
+Conversion convert_manifest(const std::filesystem::path& manifest_path,
+                            const std::filesystem::path& stored_path,
+                            const std::filesystem::path& output, const ConversionOptions& options) {
+  const Network& network = require_network(options.network);
+  const MappedFile file = MappedFile::open(manifest_path);
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
+                              file.bytes().size());
+  const Manifest manifest = parse_manifest(text, file.name());
+  const WeightFile stored = WeightFile::open(stored_path);
+
+  std::vector<NamedTensor> tensors;
+  std::unordered_map<std::string_view, const ManifestRow*> by_name;
+  std::vector<WeightFileWriter::Entry> entries;
+  for (const ManifestRow& row : manifest.rows) {
+    tensors.push_back({row.name, row.name, {DType::kFloat32, row.shape}});
+    by_name.emplace(row.name, &row);
+    entries.push_back({row.name, DType::kFloat32, row.shape});
+  }
+  match_parameters(
+      parameters(network, options.network_options), tensors, file.name(),
+      fmt::format("{} with {} classes", network.name, options.network_options.num_classes));
+
+  ModelFacts facts{.network = &network,
+                   .options = options.network_options,
+                   .source = "synthetic",
+                   .source_sha256 = sha256_hex(file.bytes()),
+                   .labels = {},
+                   .synthetic = true};
+  if (options.labels) facts.labels = read_labels(*options.labels, facts.options.num_classes);
+  WeightFileWriter writer(output, std::move(entries), model_metadata(facts));
+  std::vector<float> values;
+  for (const WeightFileWriter::Entry& entry : writer.entries()) {
+    const ManifestRow& row = *by_name.at(entry.name);
+    if (!row.rule) {
+      writer.write(stored_values(stored, row));
+      continue;
+    }
+    values.resize(static_cast<std::size_t>(row.shape.num_elements()));
+    fill_synthetic(*row.rule, row.argument, manifest.salt + row.name, row.shape, values);
+    writer.write(std::as_bytes(std::span(values)));
+  }
+  writer.finish();
+  return {.source = facts.source,
+          .source_sha256 = facts.source_sha256,
+          .input_bytes = file.bytes().size(),
+          .output_bytes = std::filesystem::file_size(output),
+          .num_tensors = manifest.rows.size()};
+}
+
+}  // namespace nestor
