@@ -28,6 +28,8 @@ while (($#)); do
 done
 
 build() { cmake --preset "$1" "${@:2}" && cmake --build --preset "$1"; }
+# build_only PRESET "TARGET..." [OPTION...]
+build_only() { cmake --preset "$1" "${@:3}" && cmake --build --preset "$1" --target $2; }
 bin=build/cpu/bin
 
 part packages apps/install_packages.sh build test || finish
@@ -54,6 +56,21 @@ part "build asan" build asan -DNESTOR_TESTS=ON &&
 part "build tsan" build tsan -DNESTOR_TESTS=ON &&
   part "unit tests, tsan" in_tsan build/tsan/bin/nestor_tests "[tsan]" &&
   part "tsan finds an injected race" fails_with "data race" in_tsan build/tsan/bin/nestor_tests "[.race]"
+
+# Kernels: by nvcc for the oldest and the newest architecture, and in the emulator's three builds.
+part "kernel packages" apps/install_packages.sh simt &&
+  part "CUDA toolkit" kernels/install_toolkit.sh && {
+    architectures="70-real;90a-real" option=
+    if $long; then architectures="70-real;75-real;80-real;86-real;89-real;90a-real" option=--all; fi
+    part "build cuda" build_only cuda "nestor_cuda nestor_device_tests" \
+      -DNESTOR_TESTS=ON "-DCMAKE_CUDA_ARCHITECTURES=$architectures"
+    part "kernel resources" kernels/resources.py $option --fail-on-spills
+    part "kernel sources" python3 -m unittest discover -s tests/kernels -p '*_test.py'
+    for preset in simt simt-asan simt-race; do
+      part "build $preset" build_only "$preset" nestor_simt_tests -DNESTOR_TESTS=ON &&
+        part "emulated kernels, $preset" catch "build/$preset/bin/nestor_simt_tests"
+    done
+  }
 
 part "fuzzing packages" apps/install_packages.sh fuzz &&
   part "build fuzz" build fuzz -DNESTOR_TESTS=OFF && {
