@@ -10,12 +10,17 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apps/pretrained/file_lock.h"
 #include "weights_convert/official_files.h"
 
 namespace nestor {
+
+// What to do about a disk that refuses.
+inline constexpr std::string_view kDiskHint =
+    "free some space, or set NESTOR_HOME to a folder on another disk";
 
 class WeightCache {
  public:

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "apps/common/progress.h"
+#include "apps/pretrained/cache.h"
 #include "engine/check.h"
 #include "engine/version.h"
 
@@ -76,10 +77,8 @@ class PartialFile {
   [[noreturn]] void refuse(int error) const {
     std::error_code ignored;
     fs::remove(path_, ignored);
-    fail(ErrorCode::kInternal,
-         "{}: cannot write: {}; nothing was kept. Free some space, or set NESTOR_HOME to a folder "
-         "on another disk",
-         path_.string(), std::strerror(error));
+    fail(ErrorCode::kInternal, "{}: cannot write: {}; nothing was kept: {}", path_.string(),
+         std::strerror(error), kDiskHint);
   }
 
  private:

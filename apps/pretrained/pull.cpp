@@ -57,7 +57,9 @@ void fetch_from(const std::string& url, const OfficialFile& file, const WeightCa
     } catch (const Error& error) {
       // A full disk included: it is not helped by the archive that lies on it.
       fs::remove(partial);
-      if (error.code() != ErrorCode::kBadModel) throw;
+      if (error.code() != ErrorCode::kBadModel) {
+        fail(error.code(), "{}; nothing was kept: {}", error.what(), kDiskHint);
+      }
       // The beginning may have come from another server, or the file have changed meanwhile.
       if (!pieced || again) {
         fail(ErrorCode::kBadModel, "{}: what arrived is wrong, nothing was kept: {}", url,
@@ -113,7 +115,12 @@ void convert_locked(const fs::path& original, const OfficialFile& file, const We
   ConversionOptions conversion;
   conversion.network = file.network;
   conversion.source = file.source;
-  convert(original, unfinished, conversion);
+  try {
+    convert(original, unfinished, conversion);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kInternal) throw;
+    fail(error.code(), "{}: {}", error.what(), kDiskHint);
+  }
   // First the digest: a model never lies there without the one that is its own.
   AtomicFile digest(cache.model_digest(file));
   digest.write(sha256_hex(MappedFile::open(unfinished).bytes()) + "\n");

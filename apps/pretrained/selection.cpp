@@ -95,9 +95,9 @@ std::vector<std::string> join_pretrained_value(std::span<const std::string_view>
                     arguments.end());
       break;
     }
-    if (argument == kOption) {
+    if (argument == kOption || argument == "--pretrained=") {
       const bool has_value = i + 1 < arguments.size() && can_only_be_a_value(arguments[i + 1]);
-      argument += '=';
+      argument = std::string(kOption) + "=";
       argument += has_value ? arguments[++i] : kAnyWeights;
     }
     joined.push_back(std::move(argument));
