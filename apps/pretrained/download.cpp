@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -151,7 +153,7 @@ class Request {
     curl_.set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(transfer_.timeout_seconds));
     curl_.set(CURLOPT_USERAGENT, user_agent_.c_str());
     curl_.set(CURLOPT_ERRORBUFFER, error_);
-    // libcurl was built with a place for certificates and asks OpenSSL's variable no more.
+    // OpenSSL's own variable, which libcurl overrules by the place that it was built with.
     if (const char* const certificates = std::getenv("SSL_CERT_FILE")) {
       curl_.set(CURLOPT_CAINFO, certificates);
     }

@@ -36,8 +36,12 @@ FileLock lock(const OfficialFile& file, const WeightCache& cache, const Note& no
 // but not its hash is left alone, except in our own cache, where it is replaced.
 fs::path find_original(const OfficialFile& file, const WeightCache& cache, const Note& note) {
   for (const fs::path& path : cache.originals(file)) {
-    if (has_digest(MappedFile::open(path).bytes(), file)) return path;
-    note(fmt::format("warning: {} is damaged or another file, and not used", path.string()));
+    try {
+      if (has_digest(MappedFile::open(path).bytes(), file)) return path;
+      note(fmt::format("warning: {} is damaged or another file, and not used", path.string()));
+    } catch (const Error& error) {  // another user's cache, perhaps
+      note(fmt::format("warning: {}; not used", error.what()));
+    }
   }
   return {};
 }

@@ -7,7 +7,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import threading
 import time
 import unittest
 
@@ -182,6 +181,8 @@ class Downloads(WeightsTest):
         self.serve(stalls(DATA, 0))
         self.weights(0, "remove", "thing")
         self.assert_says(self.pull(FAILED, "--timeout", 1, "--retries", 0), "--base-url")
+        self.serve(lambda handler: time.sleep(20))  # not even an answer
+        self.assert_says(self.pull(FAILED, "--timeout", 1, "--retries", 0), "--base-url")
 
     def test_mirrors(self):
         self.serve(whole(DATA), "mirror/" + self.file)
@@ -309,6 +310,20 @@ class Processes(WeightsTest):
         self.assertIn(b"waiting", outs[0][1] + outs[1][1])
         self.assert_good()
         self.assertEqual(len(self.server.requests), 1)
+
+    def test_one_that_waits_takes_over_from_a_killed_one(self):
+        self.serve(whole(DATA, chunk=30_000, delay=0.1))
+        first = self.start()
+        while not self.server.requests:
+            time.sleep(0.01)
+        second = self.start()
+        self.assertIn(b"waiting", second.stderr.readline())
+        first.kill()
+        first.communicate()
+        second.communicate(timeout=60)
+        self.assertEqual(second.returncode, 0)
+        self.assert_good()
+        self.assertRegex(self.server.requests[1][1], "bytes=[1-9]")
 
     def test_killed_at_any_moment(self):
         dice = random.Random(2)
