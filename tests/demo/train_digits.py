@@ -135,7 +135,8 @@ def train(model, digits, photos, epochs, batch, seed):
     for epoch in range(epochs):
         total = 0.0
         for chosen in torch.randperm(len(classes), generator=painter.random)[:steps * batch].split(batch):
-            loss = F.cross_entropy(model(normalised(painter.paint(pixels[chosen]))), classes[chosen])
+            logits = model(normalised(painter.paint(pixels[chosen])))
+            loss = F.cross_entropy(logits, classes[chosen], label_smoothing=0.1)  # as ResNeSt's own training
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
