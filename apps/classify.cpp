@@ -25,6 +25,7 @@ using namespace nestor;
 
 constexpr int kSomeInputsFailed = 6;
 constexpr std::size_t kMaxDefaultBatch = 16;
+constexpr std::size_t kDecodersAhead = 4;  // threads that decode while a batch runs
 constexpr std::size_t kMaxStandardInputBytes = std::size_t{1} << 30;
 
 struct Options {
@@ -257,10 +258,12 @@ int classify(const Options& options) {
   TextOutput output(options.output);
   ClassificationReport report(options.format, loaded.info, output);
   Classification classification(loaded.info, preprocess, options, session, report, batch_size);
-  ProgressBar progress("classifying", names.size());
-  ImageLoader loader(std::move(names), batch_size + 2, [&](const std::string& name) {
-    return load_image(name, options, preprocess);
-  });
+  // Results that appear on the terminal show the progress themselves.
+  const bool results_visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
+  ProgressBar progress("classifying", results_visible ? 0 : names.size());
+  ImageLoader loader(
+      std::move(names), batch_size + kDecodersAhead, kDecodersAhead,
+      [&](const std::string& name) { return load_image(name, options, preprocess); });
   while (std::optional<LoadedImage> image = loader.next()) {
     classification.add(std::move(*image));
     progress.advance(1);

@@ -236,6 +236,7 @@ def compare(network, batch, options, folder):
         logits = numpy.fromfile(engine.file, numpy.float32)
         rows.append({"network": network, "size": size, "batch": batch, "engine": engine.name,
                      "precision": engine.precision, "runs": len(engine.times),
+                     "load_average": round(os.getloadavg()[0], 1),
                      "ms_per_image": statistics.median(engine.times) / batch,
                      "min_ms_per_image": min(engine.times) / batch,
                      "cpu_ms_per_image": statistics.median(engine.cpu_times) / batch,
@@ -264,9 +265,10 @@ def cpu_model():
 
 
 def markdown(document):
+    loads = [row["load_average"] for row in document["rows"]]
     lines = ["# Nestor and its peers on a CPU", "",
-             f"{document['cpu']}, {document['threads']} threads, {document['date']}, "
-             f"load average {document['load_before']} before and {document['load_after']} after.",
+             f"{document['cpu']}, {document['threads']} thread(s), {document['date']}, "
+             f"load average {min(loads)} to {max(loads)}.",
              "Versions: " + ", ".join(f"{k} {v}" for k, v in document["versions"].items()) + ".",
              "", "Milliseconds an image, median (minimum), and of processor time, median; last column: "
              "the largest difference of the logits to eager PyTorch in float32, over their standard "
@@ -322,14 +324,12 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         document = {"cpu": cpu_model(), "cores": os.cpu_count(), "threads": options.threads,
                     "kernel": platform.release(), "versions": versions(),
-                    "date": datetime.date.today().isoformat(), "load_before": os.getloadavg()[0],
-                    "rows": []}
+                    "date": datetime.date.today().isoformat(), "rows": []}
         for network in options.networks:
             if not (folder / f"{network}_16.onnx").exists():
                 export(network, folder)
             for batch in batches:
                 document["rows"] += compare(network, batch, options, folder)
-        document["load_after"] = os.getloadavg()[0]
     out = pathlib.Path(options.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")

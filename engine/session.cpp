@@ -127,7 +127,9 @@ struct Session::State {
 
 Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
     : state_(std::make_unique<State>()) {
-  CHECK_AS(kUsage, options.threads >= 0, "{} threads", options.threads);
+  CHECK_AS(kUsage, options.threads >= 0 && options.threads <= kMaxThreads,
+           "{} threads, expected 1 to {}, or 0 for as many as there are cores", options.threads,
+           kMaxThreads);
   if (options.threads == 0) {
     options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }

@@ -13,6 +13,8 @@
 
 namespace nestor {
 
+inline constexpr int kMaxThreads = 1024;
+
 struct SessionOptions {
   Precision precision = Precision::kFp32;
   int threads = 0;  // of the CPU device; 0: as many as the process may use

@@ -14,7 +14,7 @@ void add_device_options(CLI::App& app, DeviceOptions& options) {
       ->capture_default_str()
       ->group("Running");
   app.add_option("--threads", options.threads, "CPU threads (default: as many as there are cores)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, kMaxThreads))
       ->group("Running");
 }
 

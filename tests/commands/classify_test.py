@@ -168,6 +168,7 @@ class Errors(CommandTest):
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--bogus", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--precision", "fp7", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--crop-size", 8, CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--threads", 100000, CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--std", "1,0,1", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--mean", "1,2", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "-", "-", stdin=b"")

@@ -25,12 +25,12 @@ part() {
   counted=$(cat "$log.count")
   rm -f "$log.count"
   printf '%-4s %-28s %7.1f s  %s\n' "$([[ $status == 0 ]] && echo ok || echo FAIL)" "$name" \
-    "$(bc_seconds "$begin")" "$counted"
+    "$(seconds_since "$begin")" "$counted"
   if [[ $status != 0 ]]; then tail -n 25 "$log" | sed 's/^/     | /'; fi
   return "$status"
 }
 
-bc_seconds() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
+seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
 
 finish() {
   echo "$num_passed passed, $num_failed failed, $num_skipped skipped"

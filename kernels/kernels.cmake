@@ -1,0 +1,104 @@
+# Kernel sources, compiled for GPUs by nvcc (NESTOR_CUDA) and for the emulator by the host compiler
+# (NESTOR_SIMT). The same files, unchanged; NESTOR_SIMT=0 or 1 tells them for which.
+
+if((NESTOR_CUDA OR NESTOR_SIMT) AND NOT EXISTS ${NESTOR_TOOLKIT}/complete)
+  message(FATAL_ERROR "no CUDA toolkit in ${NESTOR_TOOLKIT}: run kernels/install_toolkit.sh")
+endif()
+
+file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
+  ${CMAKE_SOURCE_DIR}/kernels/*.cu)
+list(FILTER kernel_sources EXCLUDE REGEX "^kernels/runtime/")
+file(GLOB test_kernel_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
+  ${CMAKE_SOURCE_DIR}/tests/simt/kernels/*.cu)
+file(GLOB conformance_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
+  ${CMAKE_SOURCE_DIR}/tests/simt/conformance/*.cpp)
+
+# --- GPUs -------------------------------------------------------------------------------------
+if(NESTOR_CUDA)
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 70-real 75-real 80-real 86-real 89-real 90a-real)
+  endif()
+  enable_language(CUDA)
+  add_library(nestor_cuda_flags INTERFACE)
+  target_include_directories(nestor_cuda_flags INTERFACE ${CMAKE_SOURCE_DIR})
+  target_compile_definitions(nestor_cuda_flags INTERFACE NESTOR_SIMT=0)
+  target_compile_options(nestor_cuda_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Werror,-ffp-contract=off>
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Werror>)
+
+  # Two CUDA runtimes in one process must not see each other: everything but the door is hidden.
+  add_library(nestor_cuda SHARED ${kernel_sources} kernels/runtime/cuda_runtime.cu
+    kernels/runtime/library.cpp)
+  set_target_properties(nestor_cuda PROPERTIES
+    CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static
+    CUDA_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_link_options(nestor_cuda PRIVATE LINKER:--exclude-libs,ALL)
+  target_link_libraries(nestor_cuda PRIVATE nestor_cuda_flags)
+  install(TARGETS nestor_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+
+  # The conformance tests of tests/simt on the GPU at hand.
+  if(NESTOR_TESTS)
+    find_package(Catch2 REQUIRED)
+    add_executable(nestor_device_tests ${test_kernel_sources} kernels/runtime/cuda_runtime.cu
+      ${conformance_sources} tests/simt/support/cuda_device.cpp tests/support/main.cpp)
+    set_target_properties(nestor_device_tests PROPERTIES
+      CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static)
+    target_link_libraries(nestor_device_tests PRIVATE nestor_cuda_flags Catch2::Catch2)
+  endif()
+endif()
+
+# --- the emulator -----------------------------------------------------------------------------
+if(NESTOR_SIMT)
+  find_package(Boost REQUIRED COMPONENTS context)
+  find_package(Catch2 REQUIRED)
+
+  add_library(nestor_simt_flags INTERFACE)
+  target_include_directories(nestor_simt_flags INTERFACE ${CMAKE_SOURCE_DIR}/tests/simt)
+  target_include_directories(nestor_simt_flags SYSTEM INTERFACE ${NESTOR_TOOLKIT}/include)
+  target_compile_definitions(nestor_simt_flags INTERFACE
+    NESTOR_SIMT=1 $<$<BOOL:${NESTOR_SIMT_RACE}>:NESTOR_SIMT_RACE>)
+  # Messages name source lines; the race build's find them by address.
+  # GCC 12 warns of overlap within std::string where there is none.
+  target_compile_options(nestor_simt_flags INTERFACE -g1 -Wno-restrict)
+  target_link_libraries(nestor_simt_flags INTERFACE nestor_flags)
+
+  nestor_sources(simt_sources tests/simt/emulator)
+  add_library(nestor_simt STATIC ${simt_sources})
+  target_link_libraries(nestor_simt
+    PUBLIC nestor_simt_flags PRIVATE Boost::context Threads::Threads ${CMAKE_DL_LIBS})
+
+  # nestor_emulated_kernels(NAME SOURCE...): a library of kernel files.
+  function(nestor_emulated_kernels name)
+    add_library(${name} STATIC ${ARGN})
+    set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX)
+    set_target_properties(${name} PROPERTIES CXX_STANDARD 17)
+    # Kernels read memory as several types, as on a GPU. The pattern shows accumulators that nobody
+    # zeroed. Loads and stores must stay as wide as the source says, for checks and counters.
+    target_compile_options(${name} PRIVATE
+      -fno-strict-aliasing -ftrivial-auto-var-init=pattern -Wno-unknown-pragmas -Wno-psabi)
+    target_link_libraries(${name} PUBLIC nestor_simt)
+    if(NESTOR_SIMT_RACE)
+      target_compile_options(${name} PRIVATE
+        -fsanitize=thread -fno-tree-vectorize -fno-store-merging)
+      # Copies of structs are calls of memcpy, which the compiler does not report.
+      add_custom_command(TARGET ${name} POST_BUILD COMMAND ${CMAKE_OBJCOPY}
+        --redefine-sym memcpy=__tsan_memcpy --redefine-sym memmove=__tsan_memmove
+        --redefine-sym memset=__tsan_memset $<TARGET_FILE:${name}>)
+    endif()
+  endfunction()
+
+  if(kernel_sources)
+    nestor_emulated_kernels(nestor_simt_kernels ${kernel_sources})
+  endif()
+  file(GLOB faulty_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
+    ${CMAKE_SOURCE_DIR}/tests/simt/faults/*.cu)
+  nestor_emulated_kernels(nestor_simt_test_kernels ${test_kernel_sources} ${faulty_sources})
+
+  nestor_sources(simt_test_sources tests/simt)
+  list(FILTER simt_test_sources EXCLUDE REGEX "^tests/simt/(emulator/|support/cuda_device)")
+  add_executable(nestor_simt_tests ${simt_test_sources} tests/support/main.cpp)
+  target_link_libraries(nestor_simt_tests PRIVATE nestor_simt_test_kernels Catch2::Catch2)
+  if(NESTOR_SANITIZE)  # GCC 12 sees uninitialised std::functions in Catch2
+    target_compile_options(nestor_simt_tests PRIVATE -Wno-maybe-uninitialized)
+  endif()
+endif()
