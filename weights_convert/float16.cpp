@@ -21,8 +21,8 @@ std::uint16_t to_float16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
   const float magnitude = std::fabs(value);
-  if (std::isnan(value)) return sign | kQuietNan;
-  if (magnitude >= kBeyond) return sign | kInfinity;
+  if (std::isnan(value)) return static_cast<std::uint16_t>(sign | kQuietNan);
+  if (magnitude >= kBeyond) return static_cast<std::uint16_t>(sign | kInfinity);
   if (magnitude < kSmallestNormal) {
     // A multiple of 2^-24. At this sum the last bit of a float is 2^-24: adding rounds.
     const float rounded = magnitude + 0.5F;

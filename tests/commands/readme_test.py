@@ -2,7 +2,12 @@
 import os
 import subprocess
 
-from support import BIN, ROOT, CommandTest
+from support import BIN, ROOT, CommandTest, read_safetensors
+
+
+def readme():
+    with open(os.path.join(ROOT, "README.md")) as f:
+        return f.read()
 
 
 class Demo(CommandTest):
@@ -10,7 +15,10 @@ class Demo(CommandTest):
         done = subprocess.run(["bash", os.path.join(ROOT, "apps", "demo.sh")], capture_output=True, text=True,
                               cwd=self.folder, env={**os.environ, "NESTOR_BIN": BIN}, timeout=300)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        with open(os.path.join(ROOT, "README.md")) as f:
-            readme = f.read()
-        self.assertIn(f"```\n{done.stdout}```\n", readme)
-        self.assertIn("bash apps/demo.sh ", readme)
+        self.assertIn(f"```\n{done.stdout}```\n", readme())
+        self.assertIn("bash apps/demo.sh ", readme())
+
+    def test_the_accuracy_is_the_models(self):
+        _, metadata = read_safetensors(os.path.join(ROOT, "apps", "demo", "resnest_mini.safetensors"))
+        right, _, total, *_ = metadata["accuracy"].split()
+        self.assertIn(f"Of all {total} digits held out from training {right} are right", readme())
