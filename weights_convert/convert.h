@@ -23,7 +23,8 @@ struct ConversionOptions {
   std::string source_sha256;  // that the input must have; empty: any
   DType storage = DType::kFloat32;  // kFloat16: of tensors with two dimensions or more. Vectors
                                     // (biases, batch norms) are few, and variances may be tiny.
-  std::map<std::string, std::string, std::less<>> notes;  // more metadata: accuracy, licence, ...
+  // More metadata: accuracy, licence, ...
+  std::map<std::string, std::string, std::less<>> notes = {};
 };
 
 struct Conversion {

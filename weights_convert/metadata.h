@@ -16,7 +16,8 @@ struct ModelFacts {
   std::string source_sha256;        // of the file that was given; empty where there was none
   std::vector<std::string> labels;  // of all classes, or none
   bool synthetic = false;           // made-up weights: the classes mean nothing
-  std::map<std::string, std::string, std::less<>> notes;  // whatever else, under any other keys
+  // Whatever else, under any other keys.
+  std::map<std::string, std::string, std::less<>> notes = {};
 };
 
 // The metadata of a model file under the keys of engine/weights/weight_file.h.
