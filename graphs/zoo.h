@@ -37,6 +37,10 @@ struct Network {
   int num_classes = 1000;  // of its published weights
 };
 
+// What networks take, in pixels a side.
+inline constexpr int kSmallestInputSide = 32;
+inline constexpr int kLargestInputSide = 65'535;
+
 // All networks in the order in which they are listed for users.
 std::span<const Network> networks();
 

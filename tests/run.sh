@@ -3,7 +3,7 @@
 #
 #   tests/run.sh                all parts; at most 45 minutes on 2 cores from a clean checkout
 #   tests/run.sh --golden DIR   only the golden comparisons, on a folder of reference data
-#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang, soak);
+#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang);
 #                               what is done is remembered under build/long and not done again
 #
 # Prints each part with its time, and at last "N passed, N failed, N skipped". All output of a part

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/command.h"
+#include "apps/common/distinct_files.h"
 #include "engine/check.h"
 #include "graphs/zoo.h"
 #include "weights_convert/convert.h"
@@ -167,6 +168,10 @@ std::pair<std::string, std::string> parse_note(const std::string& note) {
 
 // What the options leave to the network, and what CLI11 leaves to us.
 void complete(const CLI::App& app, Arguments& arguments) {
+  for (const std::string* input :
+       {&arguments.input, &arguments.labels, &arguments.manifest, &arguments.stats}) {
+    if (!input->empty()) require_distinct("--output", arguments.output, {input, 1});
+  }
   ConversionOptions& conversion = arguments.conversion;
   if (!arguments.labels.empty()) conversion.labels = arguments.labels;
   if (app.count("--num-classes") == 0) {
