@@ -3,7 +3,7 @@
 //
 //   dst[n,p,q,k] = act(bias[k] + sum_{r,s,c} x[n, 2p - 1 + r, 2q - 1 + s, c] * weight[r,s,c,k])
 //
-//   grid    n * p * ceil(q / 4) * (k / 8) threads, in this order, 256 a block
+//   grid    n * p * ceil(q / 4) * (k / 8) threads, in this order, 128 a block
 //   thread  4 neighbouring pixels of a row of dst, 8 channels: for each r it reads 9 pixels of src
 //           and then takes 9 chunks of 8 weights from shared memory, 32 products each
 //
@@ -26,7 +26,7 @@
 namespace nestor {
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kThreads = 128;
 constexpr int kPixels = 4;                 // of a thread
 constexpr int kColumns = 2 * kPixels + 1;  // of src that these need
 constexpr int kTaps = 27;
