@@ -137,7 +137,7 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
   std::size_t bytes = 0;
   for (const WeightFile::Entry& entry : weights.entries()) bytes += entry.data.size();
   const Preprocess& p = info.preprocess;
-  return fmt::format(
+  std::string text = fmt::format(
       "{}\n"
       "  network     {}, {} classes{}\n"
       "  source      {}{}\n"
@@ -150,6 +150,12 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
       info.source, info.synthetic ? ": made-up numbers, answers are meaningless" : "", p.crop_size,
       p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
       weights.entries().size(), static_cast<double>(bytes) / 1e6);
+  for (const auto& [key, value] : weights.metadata()) {  // notes of nestor-convert
+    if (!key.starts_with("nestor.")) {
+      text += fmt::format("  note        {:?}\n", fmt::format("{}: {}", key, value));
+    }
+  }
+  return text;
 }
 
 std::string layers_text(const Graph& graph) { return "\nlayers\n" + to_string(graph); }

@@ -15,6 +15,7 @@ constexpr int kSmallestSide = 32;
 constexpr int kLargestSide = 65'535;
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;  // of a batch; sizes stay in 64 bits
 
+constexpr EvaluationSetting k64{.input_size = 64, .crop_ratio = 1, .timm_crop_ratio = 1};
 constexpr EvaluationSetting k224{};
 constexpr EvaluationSetting k256{.input_size = 256};
 constexpr EvaluationSetting k320{
@@ -39,6 +40,8 @@ constexpr Network kNetworks[] = {
     {"resnet101_v1b", "resnet", k224, build_resnet},
     {"resnet101_v1d", "resnet", k224, build_resnet},
     {"resnet101_v1s", "resnet", k224, build_resnet},
+    // The demo model of apps/demo: handwritten digits.
+    {"resnest_mini", "resnest", k64, build_resnest, /*num_classes=*/10},
 };
 
 }  // namespace
