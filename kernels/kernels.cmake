@@ -87,9 +87,7 @@ if(NESTOR_SIMT)
     endif()
   endfunction()
 
-  if(kernel_sources)
-    nestor_emulated_kernels(nestor_simt_kernels ${kernel_sources})
-  endif()
+  nestor_emulated_kernels(nestor_simt_kernels ${kernel_sources})
   file(GLOB faulty_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
     ${CMAKE_SOURCE_DIR}/tests/simt/faults/*.cu)
   nestor_emulated_kernels(nestor_simt_test_kernels ${test_kernel_sources} ${faulty_sources})
@@ -100,5 +98,27 @@ if(NESTOR_SIMT)
   target_link_libraries(nestor_simt_tests PRIVATE nestor_simt_test_kernels Catch2::Catch2)
   if(NESTOR_SANITIZE)  # GCC 12 sees uninitialised std::functions in Catch2
     target_compile_options(nestor_simt_tests PRIVATE -Wno-maybe-uninitialized)
+  endif()
+
+  # Kernels against the oracles of the engine's ops, in the emulator. Of the engine this needs the
+  # ops' contracts and what they include, not the backends.
+  file(GLOB op_names RELATIVE ${CMAKE_SOURCE_DIR}/engine/ops ${CMAKE_SOURCE_DIR}/engine/ops/*)
+  set(oracle_sources)
+  foreach(op IN LISTS op_names)
+    if(EXISTS ${CMAKE_SOURCE_DIR}/engine/ops/${op}/${op}.cpp)
+      list(APPEND oracle_sources engine/ops/${op}/${op}.cpp)
+    endif()
+  endforeach()
+  add_library(nestor_oracles STATIC ${oracle_sources} engine/ops/registry.cpp
+    engine/graph/graph.cpp engine/graph/builder.cpp engine/tensor.cpp engine/error.cpp)
+  target_link_libraries(nestor_oracles PUBLIC nestor_flags fmt::fmt)
+
+  nestor_sources(kernel_test_sources tests/kernels)
+  add_executable(nestor_kernel_tests ${kernel_test_sources} tests/support/main.cpp
+    tests/support/compare.cpp tests/support/random.cpp)
+  target_link_libraries(nestor_kernel_tests PRIVATE
+    nestor_simt_kernels nestor_simt nestor_oracles Catch2::Catch2)
+  if(NESTOR_SANITIZE)
+    target_compile_options(nestor_kernel_tests PRIVATE -Wno-maybe-uninitialized)
   endif()
 endif()

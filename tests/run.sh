@@ -67,8 +67,9 @@ part "kernel packages" apps/install_packages.sh simt &&
     part "kernel resources" kernels/resources.py $option --fail-on-spills
     part "kernel sources" python3 -m unittest discover -s tests/kernels -p '*_test.py'
     for preset in simt simt-asan simt-race; do
-      part "build $preset" build_only "$preset" nestor_simt_tests -DNESTOR_TESTS=ON &&
-        part "emulated kernels, $preset" catch "build/$preset/bin/nestor_simt_tests"
+      part "build $preset" build_only "$preset" "nestor_simt_tests nestor_kernel_tests" -DNESTOR_TESTS=ON &&
+        part "emulator, $preset" catch "build/$preset/bin/nestor_simt_tests" &&
+        part "emulated kernels, $preset" catch "build/$preset/bin/nestor_kernel_tests"
     done
   }
 
