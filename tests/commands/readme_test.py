@@ -1,8 +1,10 @@
 """What the README shows is what happens."""
 import os
+import re
+import shlex
 import subprocess
 
-from support import BIN, ROOT, CommandTest, read_safetensors
+from support import BIN, ROOT, CommandTest, read_safetensors, run
 
 
 def readme():
@@ -22,3 +24,32 @@ class Demo(CommandTest):
         _, metadata = read_safetensors(os.path.join(ROOT, "apps", "demo", "resnest_mini.safetensors"))
         right, _, total, *_ = metadata["accuracy"].split()
         self.assertIn(f"Of all {total} digits held out from training {right} are right", readme())
+
+
+class Snippets(CommandTest):
+    def blocks(self, language):
+        return re.findall(rf"^```{language}\n(.*?)^```$", readme(), re.M | re.S)
+
+    def test_commands_and_options_exist(self):
+        lines = [line for block in self.blocks("sh") for line in block.splitlines() if line.startswith("nestor-")]
+        self.assertGreaterEqual(len(lines), 4)
+        for line in lines:
+            name, *arguments = shlex.split(line, comments=True)
+            help_text = run(name, "--help").stdout.decode()
+            for argument in arguments:
+                if argument.startswith("--"):
+                    self.assertRegex(help_text, rf"(?m){re.escape(argument)}\b", line)
+
+    def test_the_snippet_compiles(self):
+        snippet, = self.blocks("cpp")
+        source = self.path("snippet.cpp")
+        include, _, body = snippet.partition("\n")
+        with open(source, "w") as f:
+            f.write(f"{include}\nvoid use(const std::string&, float);\nvoid snippet() {{\n{body}}}\n")
+        done = subprocess.run(["g++", "-std=c++20", "-fsyntax-only", "-I", os.path.join(os.path.dirname(BIN), "include"),
+                               source], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_folders_and_scripts_exist(self):
+        for name in re.findall(r"`((?:apps|bench|engine|graphs|kernels|tests|weights_convert)/[A-Za-z0-9_./]*)`", readme()):
+            self.assertTrue(os.path.exists(os.path.join(ROOT, name)), name)
