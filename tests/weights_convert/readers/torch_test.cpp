@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/allocations.h"
 #include "tests/support/weight_files.h"
 #include "weights_convert/readers/registry.h"
 
@@ -33,6 +34,24 @@ std::string message_of(const std::string& file) {
 
 void check_refused(const std::string& pickle) {
   for (const std::string& file : containers(pickle)) message_of(file);
+}
+
+std::string repeated(std::string_view text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// Reads a file that says much in little, within memory in proportion to the file. Time is bounded
+// by the same: what is never made needs no time.
+template <class Read>
+void within_memory(const std::string& file, Read read) {
+  constexpr std::int64_t kMostTimes = 150;  // of all blocks ever, vectors that grow among them
+  const AllocationCounter counter;
+  read();
+  if (counts_allocations()) {
+    CHECK(counter.counts().our_bytes < static_cast<std::int64_t>(file.size()) * kMostTimes);
+  }
 }
 
 std::string values_of(const SourceTensor& source) {
@@ -127,6 +146,33 @@ TEST_CASE("pickles nest to a limit, whatever holds what", "[torch][convert][cpu]
   const std::string pickle =
       start + "}(" + pickled_string("self") + own + pickled_string("w") + kMatrix + "u.";
   CHECK(read_source(as_bytes(torch_archive(pickle, kStorages)), "a.pth").tensors.size() == 1);
+}
+
+TEST_CASE("pickles that copy a long list time and again are refused", "[torch][convert][cpu]") {
+  // One list of 900,000 times the same pair, and an OrderedDict of it 20,000 times.
+  const std::string pickle = "\x80\x02(" + pickled_string("w") + std::string("N\x86q\x01") + "](" +
+                             repeated("h\x01", 900'000) + "e\x85q\x02" +
+                             "ccollections\nOrderedDict\nq\x03" + repeated("h\x03h\x02R", 20'000) +
+                             "t.";
+  for (const std::string& file : containers(pickle)) {
+    within_memory(file,
+                  [&] { CHECK(message_of(file).find("times the bytes") != std::string::npos); });
+  }
+}
+
+TEST_CASE("pickles that make tensors of one tuple time and again are refused",
+          "[torch][convert][cpu]") {
+  std::string dims = "(";
+  for (int i = 0; i < 32; ++i) dims += pickled_int(1);
+  const std::string storage = "(" + pickled_string("storage") + "ctorch\nFloatStorage\n" +
+                              pickled_string("0") + pickled_string("cpu") + pickled_int(6) + "tQ";
+  const std::string pickle = "\x80\x02(ctorch._utils\n_rebuild_tensor\nq\x01(" + storage +
+                             pickled_int(0) + dims + "tq\x03h\x03tq\x02" +
+                             repeated("h\x01h\x02R", 200'000) + "t.";
+  for (const std::string& file : containers(pickle)) {
+    within_memory(file,
+                  [&] { CHECK(message_of(file).find("times the bytes") != std::string::npos); });
+  }
 }
 
 TEST_CASE("PyTorch legacy streams cut short at any byte are refused", "[torch][convert][cpu]") {
