@@ -175,6 +175,15 @@ TEST_CASE("pickles that make tensors of one tuple time and again are refused",
   }
 }
 
+TEST_CASE("a name of 64 KiB is copied once, however many tensors have it",
+          "[torch][convert][cpu]") {
+  const std::string pickle = "\x80\x02}(" + pickled_string(std::string(64 * 1024, 'n')) + "q\x01" +
+                             kMatrix + "q\x02" + repeated("h\x01h\x02", 200'000) + "u.";
+  for (const std::string& file : containers(pickle)) {
+    within_memory(file, [&] { CHECK(message_of(file).find("occurs twice") != std::string::npos); });
+  }
+}
+
 TEST_CASE("PyTorch legacy streams cut short at any byte are refused", "[torch][convert][cpu]") {
   const std::string whole = torch_stream(pickled_dict(Items{{"w", kMatrix}}), kStorages);
   CHECK(read_source(as_bytes(whole), "a.pth").tensors.size() == 1);
