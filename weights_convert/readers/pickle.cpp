@@ -261,8 +261,12 @@ class Machine {
     const PickleValue state = value(pop(1)[0]);
     const PickleValue object = value(top("BUILD"));
     bool metadata = object.kind == Kind::kOrderedDict && state.kind == Kind::kDict;
-    for (std::size_t i = 0; metadata && i < pickle_.items_of(state).size(); i += 2) {
-      metadata = pickle_[pickle_.items_of(state)[i]].text == "_metadata";
+    if (metadata) {
+      const std::vector<PickleId>& items = pickle_.items_of(state);
+      std::size_t& checked = attributes_checked_[state.items];
+      for (; metadata && checked < items.size(); checked += 2) {
+        metadata = pickle_[items[checked]].text == "_metadata";
+      }
     }
     CHECK_AS(kBadModel, metadata, "{}: the pickle sets attributes of {}", file(),
              to_string(object.kind));
@@ -290,6 +294,8 @@ class Machine {
   std::vector<PickleId> stack_;
   std::vector<std::size_t> marks_;  // heights of the stack, ascending
   std::unordered_map<std::uint32_t, PickleId> memo_;
+  // How many items of a dict, by its index into Pickle::items, are known to be metadata.
+  std::unordered_map<std::uint32_t, std::size_t> attributes_checked_;
 };
 
 }  // namespace

@@ -184,6 +184,29 @@ TEST_CASE("a name of 64 KiB is copied once, however many tensors have it",
   }
 }
 
+// Quadratic, this would take minutes: the only bound that the test needs.
+TEST_CASE("attributes that were looked at are not looked at again", "[torch][convert][cpu]") {
+  const std::string pickle =
+      "\x80\x02"
+      "ccollections\nOrderedDict\n)R}q\x01(" +
+      pickled_string("_metadata") + "q\x02N" + repeated("h\x02N", 400'000) + "ub" +
+      repeated(
+          "h\x01"
+          "b",
+          400'000) +
+      "(" + pickled_string("w") + kMatrix + "u.";
+  for (const std::string& file : containers(pickle)) {
+    within_memory(file,
+                  [&] { CHECK(read_source(as_bytes(file), "a.pth").tensors.at(0).name == "w"); });
+  }
+  // Items that came later are looked at.
+  check_refused(
+      "\x80\x02"
+      "ccollections\nOrderedDict\n)R}q\x01"
+      "bh\x01(" +
+      pickled_string("x") + "Nub.");
+}
+
 TEST_CASE("PyTorch legacy streams cut short at any byte are refused", "[torch][convert][cpu]") {
   const std::string whole = torch_stream(pickled_dict(Items{{"w", kMatrix}}), kStorages);
   CHECK(read_source(as_bytes(whole), "a.pth").tensors.size() == 1);
