@@ -20,6 +20,9 @@ constexpr std::string_view kRebuildParameter = "torch._utils _rebuild_parameter"
 constexpr std::string_view kCallables[] = {kOrderedDict, kSize, kRebuildTensor, kRebuildTensorV2,
                                            kRebuildParameter};
 
+// Keys are numbers. Each use of a storage looks for its key.
+constexpr std::size_t kMaxKeyBytes = 256;
+
 struct StorageClass {
   std::string_view name;
   DType dtype;
@@ -144,6 +147,9 @@ PickleValue TorchCalls::persistent(const PickleValue& id) {
   const PickledStorage storage{.dtype = *dtype,
                                .key = argument(given, 2, Kind::kString, what).text,
                                .num_elements = argument(given, 4, Kind::kInteger, what).number};
+  CHECK_AS(kBadModel, storage.key.size() <= kMaxKeyBytes,
+           "{}: a storage's key has {} bytes, expected at most {}", file_, storage.key.size(),
+           kMaxKeyBytes);
   argument(given, 3, Kind::kString, what);  // the device it was on
   CHECK_AS(kBadModel, storage.num_elements >= 0, "{}: storage {:?} has {} elements", file_,
            storage.key, storage.num_elements);

@@ -175,6 +175,18 @@ TEST_CASE("pickles that make tensors of one tuple time and again are refused",
   }
 }
 
+TEST_CASE("storages have short keys, as they are compared for every tensor",
+          "[torch][convert][cpu]") {
+  const std::string key(1000, '0');
+  const std::string pickle =
+      pickled_dict(Items{{"w", pickled_tensor(key, 1, 0, std::vector{1}, std::vector{1})}});
+  const std::vector<Storage> storages = {{key, {1}}};
+  for (const std::string& file :
+       {torch_archive(pickle, storages), torch_stream(pickle, storages)}) {
+    CHECK(message_of(file).find("a storage's key has 1000 bytes") != std::string::npos);
+  }
+}
+
 TEST_CASE("a name of 64 KiB is copied once, however many tensors have it",
           "[torch][convert][cpu]") {
   const std::string pickle = "\x80\x02}(" + pickled_string(std::string(64 * 1024, 'n')) + "q\x01" +
