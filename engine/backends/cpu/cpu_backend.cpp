@@ -1,14 +1,11 @@
 #include "engine/backends/cpu/cpu_backend.h"
 
-#include <fmt/ranges.h>
-
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <ranges>
 
 #include "engine/backends/cpu/context.h"
+#include "engine/backends/variant_list.h"
 #include "engine/check.h"
 #include "engine/plan/memory_planner.h"
 
@@ -20,17 +17,6 @@ bool has_bf16() {
   const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
   const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
   return (effective & wanted) == wanted;
-}
-
-bool allowed(const CpuVariant& variant, const StepRequest& request) {
-  const bool forced_otherwise =
-      !request.forced_variant.empty() && request.forced_variant != variant.name;
-  return !forced_otherwise && std::ranges::count(request.excluded_variants, variant.name) == 0;
-}
-
-std::span<const CpuVariant> variants_of(const Op& op) {
-  const auto row = std::ranges::find(cpu_variants(), &op, &CpuVariants::op);
-  return row == cpu_variants().end() ? std::span<const CpuVariant>() : row->variants;
 }
 
 }  // namespace
@@ -49,19 +35,8 @@ BufferFormat CpuBackend::activation_format(Precision precision) {
 
 StepChoice CpuBackend::choose(const StepRequest& request) {
   const cpu::ThreadScope threads(request.threads);
-  const std::span<const CpuVariant> variants = variants_of(*request.node.op);
-  const std::string_view forced = request.forced_variant;
-  CHECK_AS(kUsage, forced.empty() || std::ranges::count(variants, forced, &CpuVariant::name) == 1,
-           "{}: {} has no variant '{}'; there are: {}", request.node.name, request.node.op->name,
-           forced, fmt::join(variants | std::views::transform(&CpuVariant::name), ", "));
-  for (const CpuVariant& variant : variants) {
-    if (!allowed(variant, request)) continue;
-    StepChoice choice = variant.choose(request, *this);
-    if (choice.kernel == nullptr) continue;
-    if (choice.variant.empty()) choice.variant = variant.name;
-    return choice;
-  }
-  return {};
+  return first_choice(request, variants_of(*request.node.op, cpu_variants()),
+                      [&](const CpuVariant& variant) { return variant.choose(request, *this); });
 }
 
 StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
