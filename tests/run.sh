@@ -49,11 +49,11 @@ part "corpus replay" replay_corpora build/cpu/bin
 part "golden comparisons" "$bin/nestor_golden" "$golden"
 part "commands" env NESTOR_BIN="$bin" python3 -m unittest discover -s tests/commands -p '*_test.py'
 
-part "build asan" build asan -DNESTOR_TESTS=ON &&
+part "build asan" build asan -DNESTOR_TESTS=ON -DNESTOR_BENCH=OFF &&
   part "unit tests, asan" catch build/asan/bin/nestor_tests "$(without "$unavailable" '~[.race]~[slow]~[allocations]~[networks]')" &&
   part "corpus replay, asan" replay_corpora build/asan/bin
 
-part "build tsan" build tsan -DNESTOR_TESTS=ON &&
+part "build tsan" build_only tsan nestor_tests -DNESTOR_TESTS=ON -DNESTOR_BENCH=OFF &&
   part "unit tests, tsan" in_tsan build/tsan/bin/nestor_tests "[tsan]" &&
   part "tsan finds an injected race" fails_with "data race" in_tsan build/tsan/bin/nestor_tests "[.race]"
 
@@ -73,7 +73,7 @@ part "kernel packages" apps/install_packages.sh simt &&
   }
 
 part "fuzzing packages" apps/install_packages.sh fuzz &&
-  part "build fuzz" build fuzz -DNESTOR_TESTS=OFF && {
+  part "build fuzz" build fuzz -DNESTOR_TESTS=OFF -DNESTOR_BENCH=OFF && {
     for target in tests/fuzz/*_fuzz.cpp; do
       target=$(basename "$target" .cpp)
       part "fuzz $target" tests/fuzz/run.sh "$target" --seconds 20
@@ -81,6 +81,8 @@ part "fuzzing packages" apps/install_packages.sh fuzz &&
   }
 
 if $long; then
+  part "killed downloads, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
+    python3 -m unittest discover -s tests/commands -p weights_test.py -k killed
   part "build clang" build clang -DNESTOR_TESTS=ON &&
     part "unit tests, clang" catch build/clang/bin/nestor_tests "$(without "$unavailable" '~[.race]')"
   for target in tests/fuzz/*_fuzz.cpp; do

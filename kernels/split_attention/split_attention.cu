@@ -31,6 +31,8 @@ namespace nestor {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kBlocksAtOnce =
+    3;  // on a multiprocessor at least; without it ptxas wants more, and spills
 constexpr int kLanesPerOutput = 8;  // 8 lanes read 64 weights of a row: 128 bytes of fp16
 constexpr int kOutputsAtOnce = kThreads / kLanesPerOutput;
 static_assert(kMaxSplitAttentionWidth <= 4 * kThreads, "a thread sums one quad of channels");
@@ -253,7 +255,9 @@ __device__ __forceinline__ void weighted_sum(const SplitAttentionArgs& args, con
     const int top = pixel / dst_w * args.pool_stride - 1;
     const int left = pixel % dst_w * args.pool_stride - 1;
     float sum[kChunk] = {};
+#pragma unroll 1  // or registers spill
     for (int y = larger(top, 0); y < smaller(top + 3, args.h); ++y) {
+#pragma unroll 1
       for (int x = larger(left, 0); x < smaller(left + 3, args.w); ++x) {
         add_weighted(src + static_cast<std::int64_t>(y * args.w + x) * src_stride, args.width,
                      gates, sum);
@@ -266,7 +270,7 @@ __device__ __forceinline__ void weighted_sum(const SplitAttentionArgs& args, con
 }
 
 template <class T, int kRadix>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
     split_attention_kernel(const __grid_constant__ SplitAttentionArgs args) {
   Smem& smem = block_smem<Smem>();
   const int stride = args.pool_stride == 0 ? 1 : args.pool_stride;
