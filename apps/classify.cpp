@@ -15,6 +15,8 @@
 #include "apps/common/progress.h"
 #include "apps/common/saved_tensors.h"
 #include "apps/common/session_options.h"
+#include "apps/pretrained/pull.h"
+#include "apps/pretrained/selection.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
 #include "weights_convert/convert.h"
@@ -25,11 +27,14 @@ using namespace nestor;
 
 constexpr int kSomeInputsFailed = 6;
 constexpr std::size_t kMaxDefaultBatch = 16;
+constexpr std::size_t kDecodersAhead = 4;  // threads that decode while a batch runs
 constexpr std::size_t kMaxStandardInputBytes = std::size_t{1} << 30;
 
 struct Options {
   std::string weights;
   std::string network;
+  std::optional<std::string> pretrained;  // which ones, or kAnyWeights
+  PretrainedOptions pretrained_options;
   std::vector<std::string> images;
   std::string labels;
   int top_k = 5;
@@ -46,8 +51,15 @@ struct Options {
 void add_options(CLI::App& app, Options& options) {
   app.add_option("--weights,--saved-params", options.weights,
                  "Weights that nestor-convert wrote (.safetensors)")
-      ->required()
       ->type_name("FILE")
+      ->group("Model");
+  app.add_option_function<std::string>(
+         "--pretrained", [&](const std::string& which) { options.pretrained = which; },
+         "Official weights of --network, from the cache or downloaded into it. WHICH: gluoncv, "
+         "resnest or timm, a tag (in1k), 8 digits of a hash, a name of `nestor-weights list`; "
+         "default: GluonCV's, where there are some")
+      ->type_name("[=WHICH]")
+      ->excludes("--weights")
       ->group("Model");
   app.add_option("--network,--model", options.network,
                  "The network that the weights must be of, e.g. resnest50")
@@ -56,6 +68,8 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--labels", options.labels, "Class names, one a line (default: the model's)")
       ->type_name("FILE")
       ->group("Model");
+  add_list_option(app, options.pretrained_options);
+  add_download_options(app, options.pretrained_options);
 
   app.add_option("images,--input-pic", options.images,
                  "Image files, folders, 'quoted globs', @FILE with a name a line, - for one image "
@@ -241,14 +255,30 @@ class Classification {
   SavedTensors saved_;
 };
 
+// The model that --weights or --pretrained names.
+std::string weights_of(const Options& options) {
+  if (!options.pretrained) {
+    CHECK_AS(kUsage, !options.weights.empty(),
+             "no weights: --weights FILE, or --network NAME --pretrained for the official ones");
+    return options.weights;
+  }
+  const std::vector<OfficialFile> files = pretrained_files(options.pretrained_options);
+  const OfficialFile& file = select_for_network(files, options.network, *options.pretrained);
+  const auto note = [](const std::string& line) {
+    fmt::print(stderr, "nestor-classify: {}\n", line);
+  };
+  return pull_model(file, WeightCache(), options.pretrained_options, note).string();
+}
+
 int classify(const Options& options) {
   std::vector<std::string> names = expand_inputs(options.images);
+  const std::string weights = weights_of(options);
   LoadedModel loaded =
-      load_model(options.weights, {.device = options.device.device, .network = options.network});
+      load_model(weights, {.device = options.device.device, .network = options.network});
   if (!options.labels.empty()) {
     loaded.info.labels = read_labels(options.labels, loaded.info.num_classes);
   }
-  warn_if_synthetic("nestor-classify", options.weights, loaded.info);
+  warn_if_synthetic("nestor-classify", weights, loaded.info);
   const Preprocess preprocess = preprocess_with(options.preprocess, loaded.info);
   Session session(loaded.model, session_options(options.device));
 
@@ -257,10 +287,12 @@ int classify(const Options& options) {
   TextOutput output(options.output);
   ClassificationReport report(options.format, loaded.info, output);
   Classification classification(loaded.info, preprocess, options, session, report, batch_size);
-  ProgressBar progress("classifying", names.size());
-  ImageLoader loader(std::move(names), batch_size + 2, [&](const std::string& name) {
-    return load_image(name, options, preprocess);
-  });
+  // Results that appear on the terminal show the progress themselves.
+  const bool results_visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
+  ProgressBar progress("classifying", results_visible ? 0 : names.size());
+  ImageLoader loader(
+      std::move(names), batch_size + kDecodersAhead, kDecodersAhead,
+      [&](const std::string& name) { return load_image(name, options, preprocess); });
   while (std::optional<LoadedImage> image = loader.next()) {
     classification.add(std::move(*image));
     progress.advance(1);
@@ -280,10 +312,16 @@ int classify(const Options& options) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Classifies images with a ResNeSt or ResNet.\n\n"
+      "  nestor-classify --network resnest50 --pretrained photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors --format json photos/ 'more/*.png'\n",
       "nestor-classify");
   Options options;
   add_options(app, options);
-  return run_command(app, argc, argv, [&] { return classify(options); });
+  const std::vector<std::string_view> given(argv, argv + argc);
+  std::vector<std::string> arguments = join_pretrained_value(given);
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  return run_command(app, static_cast<int>(pointers.size()), pointers.data(),
+                     [&] { return classify(options); });
 }

@@ -87,9 +87,7 @@ if(NESTOR_SIMT)
     endif()
   endfunction()
 
-  if(kernel_sources)
-    nestor_emulated_kernels(nestor_simt_kernels ${kernel_sources})
-  endif()
+  nestor_emulated_kernels(nestor_simt_kernels ${kernel_sources})
   file(GLOB faulty_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
     ${CMAKE_SOURCE_DIR}/tests/simt/faults/*.cu)
   nestor_emulated_kernels(nestor_simt_test_kernels ${test_kernel_sources} ${faulty_sources})
@@ -100,5 +98,15 @@ if(NESTOR_SIMT)
   target_link_libraries(nestor_simt_tests PRIVATE nestor_simt_test_kernels Catch2::Catch2)
   if(NESTOR_SANITIZE)  # GCC 12 sees uninitialised std::functions in Catch2
     target_compile_options(nestor_simt_tests PRIVATE -Wno-maybe-uninitialized)
+  endif()
+
+  # Kernels against the oracles of libnestor's ops, in the emulator.
+  nestor_sources(kernel_test_sources tests/kernels)
+  add_executable(nestor_kernel_tests ${kernel_test_sources} tests/support/main.cpp
+    tests/support/compare.cpp tests/support/random.cpp)
+  target_link_libraries(nestor_kernel_tests PRIVATE
+    nestor_simt_kernels nestor_simt nestor nestor_flags fmt::fmt Catch2::Catch2)
+  if(NESTOR_SANITIZE)
+    target_compile_options(nestor_kernel_tests PRIVATE -Wno-maybe-uninitialized)
   endif()
 endif()

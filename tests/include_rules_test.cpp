@@ -36,6 +36,8 @@ Strings operator+(Strings a, const Strings& b) {
 
 const std::vector<Rule>& rules() {
   static const std::vector<Rule> list{
+      {"kernels/device/simt\\.cuh", {"kernels/.*", "emulator/.*", "cuda_(bf16|fp16|runtime)\\.h"}},
+      {"kernels/runtime/cuda_runtime\\.cu", {"kernels/.*", "cuda_runtime\\.h"}},
       {"kernels/.*", {"kernels/.*"}},
       {"engine/backends/registry\\.cpp", kCore + Strings{"engine/backends/.*"}},
       {"engine/backends/cpu/.*", {"engine/.*", "fmt/.*", "oneapi/dnnl/.*", "omp\\.h"}},
@@ -63,6 +65,9 @@ const std::vector<Rule>& rules() {
        kCore + Strings{"weights_convert/.*", "graphs/.*", "zlib\\.h", "fmt/.*", "nlohmann/.*"}},
       {"apps/library/.*",
        kCore + Strings{"apps/library/.*", "graphs/.*", "fmt/.*", "nlohmann/.*", "nestor/.*"}},
+      // The only code that knows of a network.
+      {"apps/pretrained/.*", kCore + Strings{"apps/(pretrained|common)/.*", "weights_convert/.*",
+                                             "graphs/.*", "CLI/.*", "fmt/.*", "curl/curl\\.h"}},
       {"(apps|bench)/.*",
        kCore + Strings{"apps/.*", "bench/.*", "weights_convert/.*", "graphs/.*", "nestor/.*",
                        "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "stb_image_write\\.h",
@@ -183,5 +188,6 @@ TEST_CASE("includes: the rules find what they forbid", "[style][cpu]") {
   CHECK(violations("weights_convert/readers/npy.cpp", {"apps/common/command.h"}) != "");
   CHECK(violations("apps/classify.cpp", {"engine/backends/cpu/context.h"}) != "");
   CHECK(violations("apps/classify.cpp", {"tests/support/model.h"}) != "");
+  CHECK(violations("apps/classify.cpp", {"curl/curl.h"}) != "");
   CHECK(violations("engine/ops/add/add.cpp", {"engine/ops/add/add.h", "vector"}) == "");
 }

@@ -28,6 +28,8 @@ while (($#)); do
 done
 
 build() { cmake --preset "$1" "${@:2}" && cmake --build --preset "$1"; }
+# build_only PRESET "TARGET..." [OPTION...]
+build_only() { cmake --preset "$1" "${@:3}" && cmake --build --preset "$1" --target $2; }
 bin=build/cpu/bin
 
 part packages apps/install_packages.sh build test || finish
@@ -42,21 +44,36 @@ unavailable=$(tests/support/unavailable_tags.sh)
 catch() { "$1" "${@:2}" --order lex; }
 skip_tagged "$bin/nestor_tests" "$unavailable"
 part "unit tests" catch "$bin/nestor_tests" "$(without "$unavailable" '~[.race]')"
-part "unit tests, AVX2" env ONEDNN_MAX_CPU_ISA=AVX2 "$bin/nestor_tests" "[batch]~[bf16]"
+part "unit tests, AVX2" env ONEDNN_MAX_CPU_ISA=AVX2 "$bin/nestor_tests" "[batch]~[bf16]~[slow],[ops]~[bf16]"
 part "corpus replay" replay_corpora build/cpu/bin
 part "golden comparisons" "$bin/nestor_golden" "$golden"
 part "commands" env NESTOR_BIN="$bin" python3 -m unittest discover -s tests/commands -p '*_test.py'
 
-part "build asan" build asan -DNESTOR_TESTS=ON &&
-  part "unit tests, asan" catch build/asan/bin/nestor_tests "$(without "$unavailable" '~[.race]~[slow]~[noasan]')" &&
+part "build asan" build asan -DNESTOR_TESTS=ON -DNESTOR_BENCH=OFF &&
+  part "unit tests, asan" catch build/asan/bin/nestor_tests "$(without "$unavailable" '~[.race]~[slow]~[allocations]~[networks]')" &&
   part "corpus replay, asan" replay_corpora build/asan/bin
 
-part "build tsan" build tsan -DNESTOR_TESTS=ON &&
+part "build tsan" build_only tsan nestor_tests -DNESTOR_TESTS=ON -DNESTOR_BENCH=OFF &&
   part "unit tests, tsan" in_tsan build/tsan/bin/nestor_tests "[tsan]" &&
   part "tsan finds an injected race" fails_with "data race" in_tsan build/tsan/bin/nestor_tests "[.race]"
 
+# Kernels: by nvcc for the oldest and the newest architecture, and in the emulator's three builds.
+part "kernel packages" apps/install_packages.sh simt &&
+  part "CUDA toolkit" kernels/install_toolkit.sh && {
+    architectures="70-real;90a-real" option=
+    if $long; then architectures="70-real;75-real;80-real;86-real;89-real;90a-real" option=--all; fi
+    part "build cuda" build_only cuda "nestor_cuda nestor_device_tests" \
+      -DNESTOR_TESTS=ON "-DCMAKE_CUDA_ARCHITECTURES=$architectures"
+    part "kernel resources" kernels/resources.py $option --fail-on-spills
+    part "kernel sources" python3 -m unittest discover -s tests/kernels -p '*_test.py'
+    for preset in simt simt-asan simt-race; do
+      part "build $preset" build_only "$preset" nestor_simt_tests -DNESTOR_TESTS=ON &&
+        part "emulated kernels, $preset" catch "build/$preset/bin/nestor_simt_tests"
+    done
+  }
+
 part "fuzzing packages" apps/install_packages.sh fuzz &&
-  part "build fuzz" build fuzz -DNESTOR_TESTS=OFF && {
+  part "build fuzz" build fuzz -DNESTOR_TESTS=OFF -DNESTOR_BENCH=OFF && {
     for target in tests/fuzz/*_fuzz.cpp; do
       target=$(basename "$target" .cpp)
       part "fuzz $target" tests/fuzz/run.sh "$target" --seconds 20
@@ -64,6 +81,8 @@ part "fuzzing packages" apps/install_packages.sh fuzz &&
   }
 
 if $long; then
+  part "killed downloads, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
+    python3 -m unittest discover -s tests/commands -p weights_test.py -k killed
   part "build clang" build clang -DNESTOR_TESTS=ON &&
     part "unit tests, clang" catch build/clang/bin/nestor_tests "$(without "$unavailable" '~[.race]')"
   for target in tests/fuzz/*_fuzz.cpp; do

@@ -1,57 +1,117 @@
 #include "weights_convert/official_files.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "engine/check.h"
+#include "engine/weights/weight_file.h"
 
 namespace nestor {
 
+extern const std::string_view kOfficialFilesJson;
+
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kHashDigits = 8;  // in the names of official files
 
-// spec/pretrained.md. timm distributes four of ResNeSt's own files unchanged.
-constexpr OfficialFile kFiles[] = {
-    {"resnest14", "gluoncv", "7e0b0cae2fd7e9084d1e498b858af1429a6eb1cb"},
-    {"resnest26", "gluoncv", "364590740605b6a2b95f5bb77436d781a817436f"},
-    {"resnest50", "gluoncv", "bcfefe1dd1dd1ef5cfed5563123c1490ea37b42e"},
-    {"resnest101", "gluoncv", "5da943b3230f071525a98639945a6b3b3a45ac95"},
-    {"resnest200", "gluoncv", "0c5d117df664ace220aa6fc2922c094bb079d381"},
-    {"resnest269", "gluoncv", "11ae7f5da2bcdbad05ba7e84f9b74383e717f3e3"},
-    {"resnet101_v1b", "gluoncv", "a455932aa95cb7dcfa05fd040b9b5a5660733c39"},
-    {"resnet101_v1d", "gluoncv", "1b2b825feff86b0354642a4ab59f9b6e35e47338"},
-    {"resnet101_v1d", "gluoncv", "8659a9d6"},
-    {"resnet101_v1s", "gluoncv", "bd93a83c05f709a803b1221aeff0b028e6eebb03"},
-
-    {"resnest50", "resnest", "528c19ca"},
-    {"resnest101", "resnest", "22405ba7"},
-    {"resnest200", "resnest", "75117900"},
-    {"resnest269", "resnest", "0cc87c48"},
-    {"resnest50_fast_1s1x64d", "resnest", "d8fbf808"},
-    {"resnest50_fast_2s1x64d", "resnest", "44938639"},
-    {"resnest50_fast_4s1x64d", "resnest", "f74f3fc3"},
-    {"resnest50_fast_1s2x40d", "resnest", "32830b84"},
-    {"resnest50_fast_2s2x40d", "resnest", "9d126481"},
-    {"resnest50_fast_4s2x40d", "resnest", "41d14ed0"},
-    {"resnest50_fast_1s4x24d", "resnest", "d4a4f76f"},
-
-    {"resnest14", "timm", "9c8fe254"},
-    {"resnest26", "timm", "50eb607c"},
-    {"resnet101_v1b", "timm", "3b017079"},
-    {"resnet101_v1d", "timm", "0f9c8644"},
-    {"resnet101_v1s", "timm", "60fe0cc1"},
-};
+constexpr std::string_view kLetters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 
 bool is_hexadecimal(std::string_view text) {
   return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+// A name that is safe as the name of a file.
+bool is_plain(std::string_view name) {
+  return !name.empty() && name.front() != '.' && name.front() != '-' && name.size() < 200 &&
+         name.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
+std::string text_or_empty(const Json& object, const char* key) {
+  return object.contains(key) ? object.at(key).get<std::string>() : std::string();
+}
+
+// {"host": {"url", "environment"}}, "host:path" -> address
+OfficialAddress parse_address(const Json& hosts, const std::string& text) {
+  const std::size_t colon = text.find(':');
+  CHECK_AS(kBadInput, colon != std::string::npos, "address {:?}, expected host:path", text);
+  const Json& host = hosts.at(text.substr(0, colon));
+  OfficialAddress address{host.at("url").get<std::string>(), text_or_empty(host, "environment"),
+                          text.substr(colon + 1)};
+  CHECK_AS(kBadInput, address.host_url.ends_with('/'), "{:?} does not end with a slash",
+           address.host_url);
+  return address;
+}
+
+OfficialFile parse_file(const Json& hosts, const Json& row) {
+  OfficialFile file;
+  file.name = row.at("name").get<std::string>();
+  const std::size_t slash = file.name.find('/');
+  CHECK_AS(kBadInput, slash != std::string::npos && is_plain(file.name.substr(slash + 1)),
+           "name {:?}, expected source/model", file.name);
+  file.source = file.name.substr(0, slash);
+  CHECK_AS(kBadInput, is_plain(file.source), "name {:?}, expected source/model", file.name);
+  file.network = row.at("network").get<std::string>();
+  file.task = row.at("task").get<std::string>();
+  file.file = row.at("file").get<std::string>();
+  CHECK_AS(kBadInput, is_plain(file.file), "{}: {:?} is not a plain file name", file.name,
+           file.file);
+  file.hash_kind = row.contains("sha1") ? HashKind::kSha1 : HashKind::kSha256;
+  const bool sha1 = file.hash_kind == HashKind::kSha1;
+  file.hash_prefix = row.at(sha1 ? "sha1" : "sha256").get<std::string>();
+  CHECK_AS(kBadInput,
+           is_hexadecimal(file.hash_prefix) && file.hash_prefix.size() >= kHashDigits &&
+               file.hash_prefix.size() <= (sha1 ? 40 : 64),
+           "{}: hash {:?}, expected 8 to {} hexadecimal digits", file.name, file.hash_prefix,
+           sha1 ? 40 : 64);
+  if (row.contains("input_size")) file.input_size = row.at("input_size").get<int>();
+  for (const auto& [measure, value] : row.at("accuracy").items()) {
+    file.accuracy.emplace_back(measure, value.get<double>());
+  }
+  for (const Json& address : row.at("at")) {
+    file.addresses.push_back(parse_address(hosts, address.get<std::string>()));
+  }
+  file.note = text_or_empty(row, "note");
+  return file;
+}
+
+std::vector<OfficialFile> parse(std::string_view text, const std::string& where) {
+  try {
+    const Json document = Json::parse(text);
+    std::vector<OfficialFile> files;
+    for (const Json& row : document.at("files")) {
+      files.push_back(parse_file(document.at("hosts"), row));
+      const bool twice = std::ranges::count(files, files.back().name, &OfficialFile::name) > 1;
+      CHECK_AS(kBadInput, !twice, "{:?} occurs twice", files.back().name);
+    }
+    return files;
+  } catch (const Json::exception& error) {
+    fail(ErrorCode::kBadInput, "{}: not a list of weight files: {}", where, error.what());
+  } catch (const Error& error) {
+    fail(error.code(), "{}: not a list of weight files: {}", where, error.what());
+  }
+}
+
 }  // namespace
 
-std::span<const OfficialFile> official_files() { return kFiles; }
+std::span<const OfficialFile> official_files() {
+  static const std::vector<OfficialFile> files = parse(kOfficialFilesJson, "official_files.json");
+  return files;
+}
+
+std::vector<OfficialFile> read_official_files(const std::filesystem::path& path) {
+  const MappedFile file = MappedFile::open(path);
+  return parse({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()},
+               file.name());
+}
 
 const OfficialFile* find_official_file(std::string_view digest) {
-  const auto* found = std::ranges::find_if(
-      kFiles, [digest](const OfficialFile& file) { return digest.starts_with(file.hash_prefix); });
-  return found == std::end(kFiles) ? nullptr : found;
+  const std::span<const OfficialFile> files = official_files();
+  const auto found = std::ranges::find_if(
+      files, [digest](const OfficialFile& file) { return digest.starts_with(file.hash_prefix); });
+  return found == files.end() ? nullptr : &*found;
 }
 
 std::optional<std::string_view> hash_in_name(std::string_view file_name) {

@@ -1,21 +1,46 @@
 #pragma once
-// The published weight files of our networks, known by their hashes.
+// The published weight files of our networks: official_files.json, compiled in.
 
+#include <filesystem>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace nestor {
 
-struct OfficialFile {
-  std::string_view network;
-  std::string_view source;       // "gluoncv", "resnest", "timm": whose preprocessing goes with it
-  std::string_view hash_prefix;  // SHA-1 of a .params file, SHA-256 of a .pth file
+enum class HashKind { kSha1, kSha256 };
+
+// A place on a host. The original tools let an environment variable name another host.
+struct OfficialAddress {
+  std::string host_url;     // ends with a slash
+  std::string environment;  // empty: none
+  std::string path;
 };
 
+struct OfficialFile {
+  std::string name;     // "timm/resnest50d.in1k": whose, and what they call it
+  std::string source;   // "gluoncv", "resnest", "timm", "cadene": whose preprocessing goes with it
+  std::string network;  // as the zoo calls it, whether or not the zoo has it yet
+  std::string task;     // "classification", "detection", "segmentation"
+  std::string file;     // "resnest50-528c19ca.pth"; a .params file travels inside a zip archive
+  HashKind hash_kind = HashKind::kSha256;
+  std::string hash_prefix;  // 8 hexadecimal digits or more, of the file itself
+  int input_size = 0;
+  std::vector<std::pair<std::string, double>> accuracy;  // {"top-1", 81.04}, ...; empty: unknown
+  std::vector<OfficialAddress> addresses;                // in the order in which they are tried
+  std::string note;
+};
+
+// In the order of preference where several are of one network.
 std::span<const OfficialFile> official_files();
 
-// The published file with that digest, of either kind; null where there is none.
+// A list in the form of official_files.json. Throws kBadInput, naming file and reason.
+std::vector<OfficialFile> read_official_files(const std::filesystem::path& path);
+
+// The first published file with that digest, of either kind; null where there is none.
 const OfficialFile* find_official_file(std::string_view digest);
 
 // The digest that the name of a published file ends with: "bcfefe1d" of

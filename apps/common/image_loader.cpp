@@ -6,11 +6,12 @@
 namespace nestor {
 
 ImageLoader::ImageLoader(std::vector<std::string> names, std::size_t window,
+                         std::size_t num_threads,
                          std::function<LoadedImage(const std::string&)> load)
-    : names_(std::move(names)),
-      window_(std::max<std::size_t>(window, 1)),
-      load_(std::move(load)),
-      thread_([this] { run(); }) {}
+    : names_(std::move(names)), window_(std::max<std::size_t>(window, 1)), load_(std::move(load)) {
+  num_threads = std::clamp<std::size_t>(num_threads, 1, std::max<std::size_t>(names_.size(), 1));
+  for (std::size_t i = 0; i < num_threads; ++i) threads_.emplace_back([this] { run(); });
+}
 
 ImageLoader::~ImageLoader() {
   {
@@ -18,7 +19,7 @@ ImageLoader::~ImageLoader() {
     stop_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 LoadedImage ImageLoader::load_one(const std::string& name) const {
@@ -33,31 +34,34 @@ LoadedImage ImageLoader::load_one(const std::string& name) const {
 }
 
 void ImageLoader::run() {
-  for (const std::string& name : names_) {
+  while (true) {
+    std::size_t idx = 0;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return stop_ || ready_.size() < window_; });
-      if (stop_) return;
+      changed_.wait(lock, [&] {
+        return stop_ || num_begun_ == names_.size() || num_begun_ < num_taken_ + window_;
+      });
+      if (stop_ || num_begun_ == names_.size()) return;
+      idx = num_begun_++;
     }
-    LoadedImage loaded = load_one(name);
+    LoadedImage loaded = load_one(names_[idx]);
     {
       const std::lock_guard lock(mutex_);
-      ready_.push_back(std::move(loaded));
+      ready_.emplace(idx, std::move(loaded));
     }
     changed_.notify_all();
   }
 }
 
 std::optional<LoadedImage> ImageLoader::next() {
-  if (num_taken_ == names_.size()) return std::nullopt;
   LoadedImage taken;
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !ready_.empty(); });
-    taken = std::move(ready_.front());
-    ready_.pop_front();
+    if (num_taken_ == names_.size()) return std::nullopt;
+    changed_.wait(lock, [&] { return ready_.contains(num_taken_); });
+    taken = std::move(ready_.extract(num_taken_).mapped());
+    ++num_taken_;
   }
-  ++num_taken_;
   changed_.notify_all();
   return taken;
 }

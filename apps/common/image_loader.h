@@ -2,9 +2,9 @@
 // Decodes and prepares images ahead of their use, in the order in which they were named.
 
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,12 +23,13 @@ struct LoadedImage {
   std::exception_ptr error;  // set instead of the rest where the image cannot be used
 };
 
-// A thread that decodes while the caller computes. It blocks where it is `window` images ahead, so
-// memory does not grow with the number of images. Destroying the loader ends the thread.
+// Threads that decode while the caller computes. They block where they are `window` images ahead,
+// so memory does not grow with the number of images. Destroying the loader ends them.
 class ImageLoader {
  public:
-  // `load` is called in the loader's thread, once a name; what it throws becomes the image's error.
-  ImageLoader(std::vector<std::string> names, std::size_t window,
+  // `load` is called in the loader's threads, once a name; what it throws becomes the image's
+  // error.
+  ImageLoader(std::vector<std::string> names, std::size_t window, std::size_t num_threads,
               std::function<LoadedImage(const std::string&)> load);
   ~ImageLoader();
   ImageLoader(const ImageLoader&) = delete;
@@ -49,10 +50,11 @@ class ImageLoader {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<LoadedImage> ready_;  // in order, at most `window`
+  std::map<std::size_t, LoadedImage> ready_;  // by the position of the name
+  std::size_t num_begun_ = 0;
   std::size_t num_taken_ = 0;
   bool stop_ = false;
-  std::thread thread_;  // last: it uses all of the above
+  std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
 }  // namespace nestor

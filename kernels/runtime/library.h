@@ -11,14 +11,50 @@
 namespace nestor {
 
 // Counted up with every change of the table, of DeviceRuntime or of a launcher's arguments.
-constexpr std::uint32_t kDeviceLibraryVersion = 1;
+constexpr std::uint32_t kDeviceLibraryVersion = 2;
+
+struct AddArgs;
+struct AttentionSumArgs;
+struct BatchNormArgs;
+struct DenseArgs;
+struct GlobalAveragePoolArgs;
+struct ImagesArgs;
+struct LayoutArgs;
+struct PooledSumsArgs;
+struct PoolingArgs;
+struct RSoftmaxArgs;
+struct RadixSumArgs;
+struct ReluArgs;
+struct SplitAttentionArgs;
+struct StemConvolutionArgs;
+struct TopKArgs;
+
+template <class Args>
+using Launcher = DeviceStatus (*)(const Args& args, Stream stream);
 
 struct DeviceLibrary {
   std::uint32_t version;
   DeviceStatus (*count_devices)(int& count);
   // Null where there is no memory for it. Deleted by the caller, before the library is closed.
   DeviceRuntime* (*make_runtime)(int device);
-  // One pointer a launcher follows here.
+
+  // The launchers, each declared with its arguments in kernels/<op>/<op>.h.
+  Launcher<PooledSumsArgs> pooled_sums;
+  Launcher<SplitAttentionArgs> split_attention;
+  Launcher<PoolingArgs> pooling;
+  Launcher<GlobalAveragePoolArgs> global_average_pool;
+  Launcher<DenseArgs> dense;
+  Launcher<TopKArgs> top_k;
+  Launcher<LayoutArgs> nchw_to_nhwc;
+  Launcher<LayoutArgs> nhwc_to_nchw;
+  Launcher<ImagesArgs> images_to_nhwc;
+  Launcher<AddArgs> add;
+  Launcher<ReluArgs> relu;
+  Launcher<BatchNormArgs> batch_norm;
+  Launcher<RadixSumArgs> radix_sum;
+  Launcher<RSoftmaxArgs> r_softmax;
+  Launcher<AttentionSumArgs> attention_sum;
+  Launcher<StemConvolutionArgs> stem_convolution;
 };
 
 inline constexpr char kDeviceLibraryEntry[] = "nestor_device_library";

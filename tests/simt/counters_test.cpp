@@ -2,8 +2,10 @@
 #include "emulator/counters.h"
 
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <limits>
 
@@ -12,6 +14,7 @@
 #include "emulator/half.h"
 #include "tests/simt/faults/faulty.h"
 #include "tests/simt/kernels/conformance.h"
+#include "tests/simt/kernels/volta_gemm.h"
 #include "tests/simt/support/device.h"
 
 namespace nestor::test {
@@ -124,6 +127,58 @@ TEST_CASE("bank conflicts of a kernel show", "[simt][counters]") {
   CHECK(counters.barrier_waits == 2 * 4 * 2);
   // Rows of 32 bytes without a swizzle: fragment loads of 8 rows meet in half of the banks.
   CHECK(counters.shared_wavefronts > counters.shared_ideal);
+}
+
+TEST_CASE("the main loop of volta_gemm has no bank conflicts", "[simt][counters]") {
+  Options options;
+  options.sm = 70;
+  options.count_accesses = true;
+  auto owned = std::make_unique<simt::EmulatedRuntime>(options);
+  simt::EmulatedRuntime& runtime = *owned;
+  Device device(std::move(owned));
+  const Array<std::uint16_t> a(device, std::vector<std::uint16_t>(128 * 64, 0));
+  const Array<std::uint16_t> b(device, std::vector<std::uint16_t>(128 * 64, 0));
+  const Array<float> c(device, 128 * 128);
+  check(volta_gemm({a.data(), b.data(), c.data(), 128, 128, 64}, device.stream()));
+  device.synchronize();
+  const KernelCounters counters = runtime.counters().at("volta_gemm");
+  CHECK(counters.shared_ideal == 2 * 4 * 4 * (8 + 4 * 8));  // slices, warps, 4 each; STS and LDS
+  CHECK(counters.shared_wavefronts == counters.shared_ideal);
+  CHECK(counters.mma == 2 * 4 * 8 * 16);
+  CHECK(counters.barriers == 3);
+}
+
+// build/simt/bin/nestor_simt_tests "[.speed]": how fast the emulator is, by the processor's time,
+// as machines are shared.
+TEST_CASE("speed of the emulator", "[.speed]") {
+  const auto seconds_of = [](const std::function<void()>& work) {
+    const std::clock_t begin = std::clock();
+    work();
+    return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  };
+  constexpr int kM = 1024, kN = 512, kK = 1024, kBlocks = 20000;
+  auto owned = std::make_unique<simt::EmulatedRuntime>(Options{});
+  simt::EmulatedRuntime& runtime = *owned;
+  Device device(std::move(owned));
+  const Array<std::uint16_t> a(device, std::vector<std::uint16_t>(kM * kK, 0x3c00));
+  const Array<std::uint16_t> b(device, std::vector<std::uint16_t>(kN * kK, 0x3c00));
+  const Array<float> c(device, kM * kN);
+  const double gemm = seconds_of([&] {
+    check(volta_gemm({a.data(), b.data(), c.data(), kM, kN, kK}, device.stream()));
+    device.synchronize();
+  });
+  std::printf("volta_gemm: %.2f GMAC/s\n", 1e-9 * kM * kN * kK / gemm);
+
+  const Array<float> input(device, std::vector<float>(128, 1.0f)), sums(device, 128);
+  const double blocks = seconds_of([&] {
+    for (int i = 0; i < kBlocks; ++i) {
+      check(run_block_sum({input.data(), sums.data()}, device.stream()));
+    }
+    device.synchronize();
+  });
+  const auto switches = runtime.counters().at("block_sum").fiber_switches;
+  std::printf("block_sum of 128 threads: %.1f us a launch, %.0f ns a switch with all its work\n",
+              1e6 * blocks / kBlocks, 1e9 * blocks / static_cast<double>(switches));
 }
 
 TEST_CASE("half conversions are those of the compiler", "[simt][half]") {

@@ -17,7 +17,7 @@ struct Tolerance {
 };
 
 // For one operator whose inputs were rounded to `dtype` before the oracle saw them. float32 is the
-// rounding of a sum of up to 10^4 products; bfloat16 adds one rounding of the result.
+// rounding of a sum of up to 10^4 products; float16 and bfloat16 add one rounding of the result.
 Tolerance tolerance(DType dtype);
 
 // For convolutions by Winograd's transforms, which multiply the rounding of float32.

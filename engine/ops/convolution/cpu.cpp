@@ -83,11 +83,19 @@ StepChoice winograd(const StepRequest& request, CpuBackend& backend) {
   return choice;
 }
 
+// Pooled vectors are float32 whatever the precision, and so is what is computed of them.
+DType storage(const StepRequest& request) {
+  const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
+  const bool pooled = src[2] == 1 && src[3] == 1 && !request.available.empty() &&
+                      request.available[0].dtype == DType::kFloat32;
+  return pooled ? DType::kFloat32 : CpuBackend::activation_format(request.precision).dtype;
+}
+
 StepChoice onednn(const StepRequest& request, CpuBackend& backend, Layout src, Layout dst,
                   bool any_implementation) {
   const Graph& graph = request.graph;
   const Node& node = request.node;
-  const DType dtype = CpuBackend::activation_format(request.precision).dtype;
+  const DType dtype = storage(request);
   return cpu::choose_onednn_convolution({.params = params<ConvolutionParams>(node),
                                          .src = graph.desc(node.inputs[0]).shape,
                                          .weight = graph.desc(node.inputs[1]).shape,

@@ -128,6 +128,26 @@ TEST_CASE("plans in bf16 keep their promises", "[plan][cpu][bf16]") {
   }
 }
 
+TEST_CASE("attention is computed in float32 in bf16 plans too, where a tap splits it",
+          "[plan][cpu][bf16]") {
+  const Network& network = *find_network("resnest14");
+  const std::vector<std::string> taps{"layer1.attention"};
+  const Graph graph = apply_passes(with_taps(build_graph(network, {}, {1, 3, 64, 64}), taps));
+  const std::unique_ptr<Backend> backend = open_backend("cpu");
+  const Plan plan = make_plan(graph, *backend, {.precision = Precision::kBf16}).plan;
+  int checked = 0;
+  for (const Step& step : plan.steps) {
+    if (step.name != "layer1.0.conv2.bn1.relu" && step.name != "layer1.0.conv2.fc1" &&
+        step.name != "layer1.0.conv2.fc2" && step.name != "layer1.0.conv2.attention") {
+      continue;
+    }
+    INFO(step.name);
+    CHECK(plan.buffers[static_cast<std::size_t>(step.outputs[0])].format.dtype == DType::kFloat32);
+    ++checked;
+  }
+  CHECK(checked == 3);
+}
+
 TEST_CASE("the residual is overwritten only where nobody else reads it", "[plan][cpu]") {
   const Network& network = *find_network("resnest14");
   const auto steps_in_place = [](const Plan& plan) {

@@ -17,6 +17,11 @@ constexpr std::size_t kAlignment = 256;  // of cudaMalloc
 constexpr std::size_t kGap = 1024;       // behind each allocation, filled with a pattern
 constexpr unsigned char kGapByte = 0xa5;
 
+// Of an allocation with its gap.
+std::size_t padded(std::size_t num_bytes) {
+  return (num_bytes + kAlignment - 1) / kAlignment * kAlignment + kGap;
+}
+
 bool begins_before(const void* address, const Allocation& allocation) {
   return address < allocation.begin;
 }
@@ -27,6 +32,11 @@ const Allocation* find(const std::vector<Allocation>& allocations, const void* a
   const auto after =
       std::upper_bound(allocations.begin(), allocations.end(), address, begins_before);
   return after == allocations.begin() ? nullptr : &*(after - 1);
+}
+
+bool Allocation::is_in_gap(const void* address) const {
+  const auto offset = static_cast<std::size_t>(static_cast<const unsigned char*>(address) - begin);
+  return offset >= num_bytes && offset < padded(num_bytes);
 }
 
 bool gap_is_untouched(const Allocation& allocation) {
@@ -41,13 +51,12 @@ DeviceMemory& DeviceMemory::get() {
 }
 
 void* DeviceMemory::allocate(std::size_t num_bytes) {
-  const std::size_t padded = (num_bytes + kAlignment - 1) / kAlignment * kAlignment + kGap;
-  auto* begin = static_cast<unsigned char*>(std::aligned_alloc(kAlignment, padded));
+  auto* begin = static_cast<unsigned char*>(std::aligned_alloc(kAlignment, padded(num_bytes)));
   if (begin == nullptr) return nullptr;
   std::memset(begin, 0xff, num_bytes);  // NaN, as half and as float
-  std::memset(begin + num_bytes, kGapByte, padded - num_bytes);
+  std::memset(begin + num_bytes, kGapByte, padded(num_bytes) - num_bytes);
 #if defined(__SANITIZE_ADDRESS__)
-  ASAN_POISON_MEMORY_REGION(begin + num_bytes, padded - num_bytes);
+  ASAN_POISON_MEMORY_REGION(begin + num_bytes, padded(num_bytes) - num_bytes);
 #endif
   Allocation made{begin, num_bytes, nullptr};
   if (kRaceBuild) {
@@ -76,8 +85,7 @@ bool DeviceMemory::release(void* pointer, std::size_t& num_bytes) {
     allocations_ = std::move(changed);
   }
 #if defined(__SANITIZE_ADDRESS__)
-  ASAN_UNPOISON_MEMORY_REGION(found.begin,
-                              (found.num_bytes + kAlignment - 1) / kAlignment * kAlignment + kGap);
+  ASAN_UNPOISON_MEMORY_REGION(found.begin, padded(found.num_bytes));
 #endif
   num_bytes = found.num_bytes;
   std::free(found.cells);

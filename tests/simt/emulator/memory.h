@@ -25,6 +25,8 @@ struct Allocation {
   std::size_t num_bytes = 0;
   GlobalCell* cells = nullptr;
 
+  // Whether the address is behind the end, in the gap before the next allocation.
+  bool is_in_gap(const void* address) const;
   bool contains(const void* address) const {
     return static_cast<std::size_t>(static_cast<const unsigned char*>(address) - begin) < num_bytes;
   }

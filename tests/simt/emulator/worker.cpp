@@ -545,8 +545,7 @@ Worker::Place Worker::locate(const void* address, std::size_t num_bytes, std::si
   }
   if (found == nullptr) {
     found = find(*allocations_, address);
-    // Not too far behind its end, or it is no pointer of ours at all.
-    if (found == nullptr || begin >= found->begin + found->num_bytes + 4096) {
+    if (found == nullptr || (!found->contains(address) && !found->is_in_gap(address))) {
       fail(what + bytes(num_bytes) + " at an address that is neither shared memory nor allocated " +
                "on the device",
            name, site);

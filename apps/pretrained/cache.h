@@ -1,0 +1,54 @@
+#pragma once
+// Where official weights lie on this machine.
+//
+//   files/<file>                     as published, verified; also where to put them by hand
+//   models/<source>-<model>-<hash>.safetensors   converted, with its SHA-256 beside it
+//   work/<file>.part, .lock          unfinished downloads, and who works on what
+//
+// A file in files/ or models/ is complete: it was made in work/ and renamed.
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apps/pretrained/file_lock.h"
+#include "weights_convert/official_files.h"
+
+namespace nestor {
+
+// What to do about a disk that refuses.
+inline constexpr std::string_view kDiskHint =
+    "free some space, or set NESTOR_HOME to a folder on another disk";
+
+class WeightCache {
+ public:
+  // $NESTOR_HOME, else $XDG_CACHE_HOME/nestor, else ~/.cache/nestor. Nothing is made yet. Throws
+  // kUsage where none of the three variables is set.
+  WeightCache();
+
+  const std::filesystem::path& folder() const { return folder_; }
+  std::filesystem::path original(const OfficialFile& file) const;
+  std::filesystem::path model(const OfficialFile& file) const;
+  std::filesystem::path model_digest(const OfficialFile& file) const;
+  std::filesystem::path partial(const OfficialFile& file) const;     // the download
+  std::filesystem::path unfinished(const OfficialFile& file) const;  // the conversion
+
+  bool has_model(const OfficialFile& file) const;
+
+  // The published file wherever it lies, unverified: in files/, or where GluonCV
+  // ($MXNET_HOME/models, ~/.mxnet/models) and torch hub ($TORCH_HOME, $XDG_CACHE_HOME/torch,
+  // ~/.cache/torch) keep theirs, which are only read.
+  std::vector<std::filesystem::path> originals(const OfficialFile& file) const;
+
+  // Makes the folders and keeps other processes from the file; removes what a killed one left, its
+  // download apart. Throws kInternal, saying what to do, where the cache cannot be written.
+  FileLock lock(const OfficialFile& file, const std::function<void()>& waiting) const;
+
+ private:
+  std::filesystem::path folder_;
+  std::vector<std::filesystem::path> other_folders_;
+};
+
+}  // namespace nestor

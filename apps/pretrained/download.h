@@ -1,0 +1,35 @@
+#pragma once
+// Files from the network, by libcurl.
+
+#include <filesystem>
+#include <string>
+
+#include "engine/error.h"
+
+namespace nestor {
+
+// The network's or the server's fault, as opposed to this machine's.
+class TransferError : public Error {
+ public:
+  explicit TransferError(const std::string& message) : Error(ErrorCode::kInternal, message) {}
+};
+
+struct Transfer {
+  std::string url;  // https://, or http:// where the list or the user says so
+  std::filesystem::path file;
+  std::string what;  // for the progress bar
+  int timeout_seconds = 30;
+  int retries = 4;
+};
+
+// Downloads to `file`, going on where an earlier attempt stopped if the server can do that. Returns
+// whether the result is pieced together from several answers: only a hash tells whether they fit.
+//
+// TLS is verified (SSL_CERT_FILE names other certificates than the system's). At most five
+// redirects are followed, from https to https only. Failures that may pass are tried again, after
+// 0.5, 1, 2, ... seconds. Proxies are those of the usual environment variables. Throws
+// TransferError, `file` keeping what has arrived; kInternal where the disk refuses, `file` being
+// removed.
+bool download(const Transfer& transfer);
+
+}  // namespace nestor

@@ -1,0 +1,36 @@
+#pragma once
+// Official weights by name: from the cache, or from the network into it.
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "apps/pretrained/cache.h"
+#include "apps/pretrained/options.h"
+
+namespace nestor {
+
+// Told what happens, a line each.
+using Note = std::function<void(const std::string&)>;
+
+// The published file: where it lies already and has its hash, else downloaded. Throws
+//   kInternal  where the network fails (the message says what can be done without one) or the cache
+//              cannot be written,
+//   kBadModel  where what arrived is not the published file; nothing of it is kept.
+std::filesystem::path pull_original(const OfficialFile& file, const WeightCache& cache,
+                                    const PretrainedOptions& options, const Note& note);
+
+// The same converted for the engine, as its source prepares images. Converted models are kept.
+// Throws kUnsupported where the network is not one of the zoo's.
+std::filesystem::path pull_model(const OfficialFile& file, const WeightCache& cache,
+                                 const PretrainedOptions& options, const Note& note);
+
+// Takes over a file that the user has. Throws kBadInput where it is none of the list's.
+const OfficialFile& import_file(const std::filesystem::path& path,
+                                std::span<const OfficialFile> files, const WeightCache& cache,
+                                const Note& note);
+
+// Where the file is looked for, first to last.
+std::vector<std::string> urls_of(const OfficialFile& file, const std::string& base_url);
+
+}  // namespace nestor

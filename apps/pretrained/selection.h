@@ -1,0 +1,32 @@
+#pragma once
+// Which of the official weights a user means.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weights_convert/official_files.h"
+
+namespace nestor {
+
+// By whatever is unique about it, the list's first where it is not: the name
+// ("timm/resnest50d.in1k"), its part after the slash, the network, the file's name with or without
+// extension, or 8 digits of the hash. Throws kUsage where there is none.
+const OfficialFile& select_by_name(std::span<const OfficialFile> files, std::string_view name);
+
+// Stands for the first weights of a network.
+inline constexpr std::string_view kAnyWeights = "any";
+
+// Of one network (empty: all) the first whose source ("timm"), tag ("in1k"), hash or name `which`
+// is, or kAnyWeights. Throws kUsage, listing what the network has.
+const OfficialFile& select_for_network(std::span<const OfficialFile> files,
+                                       std::string_view network, std::string_view which);
+
+// --pretrained takes a value or none, which no option parser can tell from the photo that follows.
+// Here an argument after it is its value where it can only be one: a source, 8 or more hexadecimal
+// digits, or a plain word that is not the name of a file. It is joined to the option with "=";
+// where there is none, the option becomes "--pretrained=any".
+std::vector<std::string> join_pretrained_value(std::span<const std::string_view> arguments);
+
+}  // namespace nestor

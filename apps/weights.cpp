@@ -1,0 +1,285 @@
+// nestor-weights: the official weights, on this machine and elsewhere.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "apps/common/command.h"
+#include "apps/common/text_output.h"
+#include "apps/pretrained/payload.h"
+#include "apps/pretrained/pull.h"
+#include "apps/pretrained/selection.h"
+#include "engine/check.h"
+#include "engine/digest.h"
+#include "engine/weights/weight_file.h"
+#include "graphs/zoo.h"
+
+namespace {
+
+using namespace nestor;
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::string network;
+  bool json = false, original = false;
+  std::vector<std::string> names;
+  std::string file;
+  PretrainedOptions pretrained;
+};
+
+void note(const std::string& line) { fmt::print(stderr, "nestor-weights: {}\n", line); }
+
+bool is_runnable(const OfficialFile& file) { return find_network(file.network) != nullptr; }
+
+bool is_cached(const OfficialFile& file, const WeightCache& cache) {
+  return cache.has_model(file) || !cache.originals(file).empty();
+}
+
+// Of the file itself where it is here, else of the network's float32 parameters; 0: not known.
+std::uintmax_t size_bytes(const OfficialFile& file, const WeightCache& cache) {
+  const std::vector<fs::path> originals = cache.originals(file);
+  if (!originals.empty()) return fs::file_size(originals.front());
+  const Network* const network = find_network(file.network);
+  if (network == nullptr) return 0;
+  std::uintmax_t count = 0;
+  for (const Parameter& parameter : parameters(*network, {})) {
+    count += static_cast<std::uintmax_t>(parameter.shape.num_elements());
+  }
+  return count * sizeof(float);
+}
+
+Json row_json(const OfficialFile& file, const WeightCache& cache) {
+  Json accuracy = Json::object();
+  for (const auto& [measure, value] : file.accuracy) accuracy[measure] = value;
+  const std::uintmax_t bytes = size_bytes(file, cache);
+  return {{"name", file.name},
+          {"source", file.source},
+          {"network", file.network},
+          {"task", file.task},
+          {"runnable", is_runnable(file)},
+          {"file", file.file},
+          {file.hash_kind == HashKind::kSha1 ? "sha1" : "sha256", file.hash_prefix},
+          {"input_size", file.input_size},
+          {"accuracy", accuracy},
+          {"size_bytes", bytes == 0 ? Json() : Json(bytes)},
+          {"cached", is_cached(file, cache)},
+          {"note", file.note}};
+}
+
+std::string row_text(const OfficialFile& file, const WeightCache& cache) {
+  std::string accuracy;
+  for (const auto& [measure, value] : file.accuracy) {
+    accuracy += fmt::format("{}{} {:.2f}", accuracy.empty() ? "" : ", ", measure, value);
+  }
+  const std::uintmax_t bytes = size_bytes(file, cache);
+  return fmt::format("{:46} {:24} {:5}  {:36} {:>7}  {:6} {}\n", file.name,
+                     is_runnable(file) ? file.network : "(" + file.task + ")", file.input_size,
+                     accuracy,
+                     bytes == 0 ? "-" : fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6),
+                     is_cached(file, cache) ? "cached" : "-", file.note);
+}
+
+int list(const Options& options) {
+  const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
+  const WeightCache cache;
+  Json rows = Json::array();
+  std::string text = fmt::format("{:46} {:24} {:>5}  {:36} {:>7}  {}\n", "name", "network", "input",
+                                 "published accuracy, %", "size", "here");
+  for (const OfficialFile& file : files) {
+    if (!options.network.empty() && file.network != options.network) continue;
+    rows.push_back(row_json(file, cache));
+    text += row_text(file, cache);
+  }
+  CHECK_AS(kUsage, !rows.empty(), "no official weights for {:?}", options.network);
+  TextOutput output("");
+  output.write(options.json ? rows.dump(1) + "\n" : text);
+  output.finish();
+  return 0;
+}
+
+std::vector<const OfficialFile*> selected(const std::vector<OfficialFile>& files,
+                                          const std::vector<std::string>& names) {
+  std::vector<const OfficialFile*> found;
+  for (const std::string& name : names) found.push_back(&select_by_name(files, name));
+  return found;
+}
+
+int pull(const Options& options) {
+  const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
+  const WeightCache cache;
+  for (const OfficialFile* const file : selected(files, options.names)) {
+    const fs::path path = is_runnable(*file) && !options.original
+                              ? pull_model(*file, cache, options.pretrained, note)
+                              : pull_original(*file, cache, options.pretrained, note);
+    fmt::print("{}\n", path.string());
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+int path(const Options& options) {
+  const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
+  const WeightCache cache;
+  for (const OfficialFile* const file : selected(files, options.names)) {
+    const std::vector<fs::path> originals = cache.originals(*file);
+    const bool model = cache.has_model(*file) && !options.original;
+    CHECK_AS(kBadInput, model || !originals.empty(),
+             "{} is not on this machine; `nestor-weights pull {}` fetches it", file->name,
+             file->name);
+    fmt::print("{}\n", (model ? cache.model(*file) : originals.front()).string());
+  }
+  return 0;
+}
+
+// Prints a line, and returns whether the file is as it should be.
+bool verified(const fs::path& path, bool good) {
+  fmt::print("{:8} {}\n", good ? "ok" : "damaged", path.string());
+  return good;
+}
+
+bool model_is_good(const OfficialFile& file, const WeightCache& cache) {
+  const fs::path digest_file = cache.model_digest(file);
+  std::error_code error;
+  if (!fs::is_regular_file(digest_file, error)) return false;
+  const MappedFile stored = MappedFile::open(digest_file);
+  const std::string_view text(reinterpret_cast<const char*>(stored.bytes().data()),
+                              stored.bytes().size());
+  return text == sha256_hex(MappedFile::open(cache.model(file)).bytes()) + "\n";
+}
+
+int verify(const Options& options) {
+  const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
+  const WeightCache cache;
+  std::vector<const OfficialFile*> chosen = selected(files, options.names);
+  for (const OfficialFile* const file : chosen) {
+    CHECK_AS(kBadInput, is_cached(*file, cache), "{} is not on this machine", file->name);
+  }
+  if (options.names.empty()) {
+    for (const OfficialFile& file : files) chosen.push_back(&file);
+  }
+  bool good = true;
+  std::vector<fs::path> seen;  // two names may stand for one file
+  for (const OfficialFile* const file : chosen) {
+    for (const fs::path& original : cache.originals(*file)) {
+      if (std::ranges::find(seen, original) != seen.end()) continue;
+      seen.push_back(original);
+      good &= verified(original, has_digest(MappedFile::open(original).bytes(), *file));
+    }
+    if (cache.has_model(*file)) good &= verified(cache.model(*file), model_is_good(*file, cache));
+  }
+  CHECK_AS(kBadModel, good,
+           "damaged files: `nestor-weights remove NAME` and then `pull NAME` replace them");
+  return 0;
+}
+
+int remove(const Options& options) {
+  const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
+  const WeightCache cache;
+  for (const OfficialFile* const file : selected(files, options.names)) {
+    const FileLock held = cache.lock(*file, [&] { note(file->name + " is in use, waiting"); });
+    int removed = 0;
+    for (const fs::path& path : {cache.original(*file), cache.model(*file),
+                                 cache.model_digest(*file), cache.partial(*file)}) {
+      removed += fs::remove(path) ? 1 : 0;
+    }
+    if (removed == 0) note(file->name + " was not in the cache");
+    for (const fs::path& other : cache.originals(*file)) {
+      note(fmt::format("{} belongs to another program and stays", other.string()));
+    }
+  }
+  return 0;
+}
+
+int import(const Options& options) {
+  const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
+  const WeightCache cache;
+  const OfficialFile& file = import_file(options.file, files, cache, note);
+  note(fmt::format("{} is {}", options.file, file.name));
+  const fs::path path =
+      is_runnable(file) ? pull_model(file, cache, {.offline = true}, note) : cache.original(file);
+  fmt::print("{}\n", path.string());
+  return 0;
+}
+
+using Work = int (*)(const Options&);
+
+CLI::App& add_command(CLI::App& app, Options& options, const char* name, const char* help,
+                      Work work, Work& chosen) {
+  CLI::App& command = *app.add_subcommand(name, help);
+  command.callback([work, &chosen] { chosen = work; });
+  add_list_option(command, options.pretrained);
+  return command;
+}
+
+CLI::Option* add_names(CLI::App& command, Options& options) {
+  return command
+      .add_option("names", options.names,
+                  "A name of the list, a network, a file's name or 8 digits of its hash")
+      ->type_name("NAME");
+}
+
+void add_original(CLI::App& command, Options& options) {
+  command.add_flag("--original", options.original,
+                   "The file as it was published, not the model converted from it");
+}
+
+void add_commands(CLI::App& app, Options& options, Work& chosen) {
+  app.require_subcommand(1);
+  CLI::App& listing = add_command(app, options, "list", "Show all official weights", list, chosen);
+  listing.add_option("--network", options.network, "Only those of this network")->type_name("NAME");
+  listing
+      .add_option_function<std::string>(
+          "--format", [&](const std::string& format) { options.json = format == "json"; },
+          "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->default_str("text");
+
+  CLI::App& pulling =
+      add_command(app, options, "pull", "Download, verify and convert weights; print their paths",
+                  pull, chosen);
+  add_names(pulling, options)->required();
+  add_original(pulling, options);
+  add_download_options(pulling, options.pretrained);
+
+  CLI::App& showing =
+      add_command(app, options, "path",
+                  "Print where the model is, as nestor-classify --weights reads it", path, chosen);
+  add_names(showing, options)->required();
+  add_original(showing, options);
+
+  add_names(add_command(app, options, "verify",
+                        "Compare cached files with their hashes (all, or some)", verify, chosen),
+            options);
+  add_names(add_command(app, options, "remove", "Remove weights from the cache", remove, chosen),
+            options)
+      ->required();
+  add_command(app, options, "import", "Take over a file that you have, recognised by its hash",
+              import, chosen)
+      .add_option("file", options.file, ".params, GluonCV's .zip, .pth or .safetensors")
+      ->required()
+      ->type_name("FILE");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Fetches and keeps the official weights of GluonCV, the ResNeSt repository and timm.\n\n"
+      "  nestor-weights list --network resnest50\n"
+      "  nestor-weights pull resnest50 timm/resnest101e.in1k\n"
+      "  nestor-weights import Downloads/resnest50-528c19ca.pth\n",
+      "nestor-weights");
+  app.footer(
+      "Weights are kept in $NESTOR_HOME, else $XDG_CACHE_HOME/nestor, else ~/.cache/nestor. What\n"
+      "GluonCV ($MXNET_HOME, ~/.mxnet) and torch hub ($TORCH_HOME, ~/.cache/torch) have "
+      "downloaded\n"
+      "is used where it lies. Mirrors: NESTOR_WEIGHTS_URL, MXNET_GLUON_REPO, ENCODING_REPO; "
+      "proxies:\n"
+      "https_proxy, http_proxy, no_proxy; certificates: SSL_CERT_FILE.");
+  Options options;
+  Work work = nullptr;
+  add_commands(app, options, work);
+  return run_command(app, argc, argv, [&] { return work(options); });
+}

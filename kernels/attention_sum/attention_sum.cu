@@ -1,0 +1,49 @@
+// dst[n,pixel,c] = sum_r attention[n, r*W + c] * src[n, pixel, r*W + c], for plans that keep split
+// attention apart (somebody taps a value within it).
+//
+// A thread makes 8 channels of a pixel. float32 in the order of r, one rounding. Memory-bound.
+#include "kernels/attention_sum/attention_sum.h"
+#include "kernels/device/pointwise.cuh"
+
+namespace nestor {
+namespace {
+
+template <class T>
+__global__ void __launch_bounds__(kPointwiseThreads)
+    attention_sum_kernel(const __grid_constant__ AttentionSumArgs args) {
+  const std::int64_t i = pointwise_chunk() * kChunk;
+  const std::int64_t image_elements = static_cast<std::int64_t>(args.pixels) * args.width;
+  if (i < args.n * image_elements) {
+    const std::int64_t stride = static_cast<std::int64_t>(args.radix) * args.width;
+    const std::int64_t c = i % args.width;
+    const T* const src = static_cast<const T*>(args.src) + i / args.width * stride + c;
+    const float* const attention = args.attention + i / image_elements * stride + c;
+    float sum[kChunk] = {};
+    for (int r = 0; r < args.radix; ++r) {
+      float values[kChunk], gates[kChunk];
+      load_chunk(src + r * args.width, values);
+      load_chunk(attention + r * args.width, gates);
+#pragma unroll
+      for (int j = 0; j < kChunk; ++j) sum[j] += gates[j] * values[j];
+    }
+    store_chunk(static_cast<T*>(args.dst) + i, sum);
+  }
+}
+
+}  // namespace
+
+DeviceStatus attention_sum(const AttentionSumArgs& args, Stream stream) {
+  LaunchConfig config{};
+  if (args.radix < 1 || args.width < kChunk || args.width % kChunk != 0 ||
+      !pointwise_config("attention_sum",
+                        static_cast<std::int64_t>(args.n) * args.pixels * (args.width / kChunk),
+                        config)) {
+    return {DeviceCode::kInvalidArgument, "attention_sum: an extent is not possible"};
+  }
+  return with_dtype(args.dtype, [&](auto type) {
+    using T = typename decltype(type)::Type;
+    return launch(attention_sum_kernel<T>, config, stream, args);
+  });
+}
+
+}  // namespace nestor

@@ -1,0 +1,20 @@
+#pragma once
+// Fully connected layer on float32 vectors (engine/ops/dense/dense.h). Asynchronous.
+
+#include "kernels/device/storage.h"
+
+namespace nestor {
+
+struct DenseArgs {
+  DeviceDType dtype = DeviceDType::kFloat16;  // of weight
+  const float* src = nullptr;                 // [n][c]
+  const void* weight = nullptr;               // [k][c]
+  const float* bias = nullptr;                // [k]
+  float* dst = nullptr;                       // [n][k]
+  int n = 0;
+  int c = 0;  // a multiple of 8
+  int k = 0;
+};
+DeviceStatus dense(const DenseArgs& args, Stream stream);
+
+}  // namespace nestor

@@ -1,0 +1,43 @@
+// dst[pixel,c] = sum_r src[pixel, r * width + c], for plans that keep split attention apart.
+//
+// A thread makes 8 channels of a pixel. float32 in the order of r, one rounding. Memory-bound.
+#include "kernels/device/pointwise.cuh"
+#include "kernels/radix_sum/radix_sum.h"
+
+namespace nestor {
+namespace {
+
+template <class T>
+__global__ void __launch_bounds__(kPointwiseThreads)
+    radix_sum_kernel(const __grid_constant__ RadixSumArgs args) {
+  const std::int64_t i = pointwise_chunk() * kChunk;
+  if (i < args.pixels * args.width) {
+    const std::int64_t pixel = i / args.width;
+    const T* const src = static_cast<const T*>(args.src) + pixel * args.radix * args.width +
+                         i % args.width;  // [radix], width apart
+    float sum[kChunk] = {};
+    for (int r = 0; r < args.radix; ++r) {
+      float values[kChunk];
+      load_chunk(src + r * args.width, values);
+#pragma unroll
+      for (int j = 0; j < kChunk; ++j) sum[j] += values[j];
+    }
+    store_chunk(static_cast<T*>(args.dst) + i, sum);
+  }
+}
+
+}  // namespace
+
+DeviceStatus radix_sum(const RadixSumArgs& args, Stream stream) {
+  LaunchConfig config{};
+  if (args.radix < 1 || args.width < kChunk || args.width % kChunk != 0 ||
+      !pointwise_config("radix_sum", args.pixels * (args.width / kChunk), config)) {
+    return {DeviceCode::kInvalidArgument, "radix_sum: an extent is not possible"};
+  }
+  return with_dtype(args.dtype, [&](auto type) {
+    using T = typename decltype(type)::Type;
+    return launch(radix_sum_kernel<T>, config, stream, args);
+  });
+}
+
+}  // namespace nestor

@@ -1,0 +1,62 @@
+#pragma once
+// What tests of kernels share: tensors as an oracle and as a kernel see them, and the schedules of
+// the emulator.
+
+#include <any>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "emulator/emulated_runtime.h"
+#include "engine/graph/graph.h"
+#include "engine/tensor.h"
+#include "kernels/device/storage.h"
+#include "tests/simt/support/device.h"
+#include "tests/support/compare.h"
+
+namespace nestor::test {
+
+// A float32 tensor in plain layout.
+struct Tensor {
+  Shape shape;
+  std::vector<float> values;
+
+  TensorView view() const { return {{DType::kFloat32, shape}, values.data()}; }
+  // Image `idx` alone.
+  Tensor image(std::int64_t idx) const;
+};
+
+// Uniform in [low, high), as `dtype` stores it.
+Tensor random_tensor(const Shape& shape, std::uint64_t seed, DeviceDType dtype, float low = -1,
+                     float high = 1);
+
+// What Op::reference says.
+Tensor oracle(const Op& op, const std::any& params, const std::vector<Tensor>& inputs);
+
+using Memory = std::vector<unsigned char>;
+
+std::size_t element_bytes(DeviceDType dtype);
+Memory stored(const std::vector<float>& values, DeviceDType dtype);
+std::vector<float> loaded(const Memory& memory, DeviceDType dtype);
+// [n, c, h, w] in NHWC with channels padded to a multiple of 8 by zeros, and back.
+Memory to_nhwc(const Tensor& tensor, DeviceDType dtype);
+Tensor from_nhwc(const Memory& memory, const Shape& shape, DeviceDType dtype);
+// Elements that are all NaN, for a kernel to overwrite.
+Memory unwritten(std::size_t num_elements, DeviceDType dtype);
+
+inline std::int64_t padded(std::int64_t channels) { return (channels + 7) / 8 * 8; }
+inline std::size_t padded_elements(const Shape& s) {
+  return static_cast<std::size_t>(s[0] * padded(s[1]) * s[2] * s[3]);
+}
+
+DType dtype_of(DeviceDType dtype);
+constexpr DeviceDType kDTypes[] = {DeviceDType::kFloat32, DeviceDType::kFloat16};
+
+// Runs the test in each schedule of the emulator, as sm_70.
+void for_each_schedule(const std::function<void(Device&)>& test);
+
+// Counters of one run of `launch`, by the name of its only kernel.
+simt::KernelCounters count(const std::function<void(Device&)>& run, const std::string& kernel);
+
+}  // namespace nestor::test

@@ -1,0 +1,106 @@
+"""Rules of kernels/README.md that a reader of the sources can check, and resources.py's own parts."""
+import importlib.util
+import pathlib
+import re
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+spec = importlib.util.spec_from_file_location("resources", ROOT / "kernels" / "resources.py")
+resources = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(resources)
+
+
+def kernel_files():
+    files = [*ROOT.glob("kernels/**/*.cu"), *ROOT.glob("kernels/**/*.cuh")]
+    files = [path for path in files if path.parent.name not in ("device", "runtime")]
+    return files + [*ROOT.glob("tests/simt/kernels/*.cu"), *ROOT.glob("tests/simt/faults/*.cu")]
+
+
+def code_of(path):
+    text = re.sub(r"/\*.*?\*/", " ", path.read_text(), flags=re.S)
+    return re.sub(r"//[^\n]*", "", text)
+
+
+class Sources(unittest.TestCase):
+    FORBIDDEN = {
+        "inline PTX": r"\basm\b",
+        "<<<>>>": r"<<<",
+        "__shared__": r"\b__shared__\b",
+        "questions to the compiler": r"__CUDA_ARCH__|__CUDACC__|NESTOR_SIMT|NESTOR_SM\b",
+        "shuffles and votes with a mask": r"__(shfl|ballot|any|all|match)\w*_sync|__syncwarp|__activemask",
+        "barriers that count": r"__syncthreads_\w+",
+        "threads of a second dimension": r"(threadIdx|blockDim)\.[yz]",
+        "includes from elsewhere": r'#include\s+(<cuda|<mma|<cooperative|"engine/|"emulator/)',
+    }
+
+    def test_kernel_files_keep_the_portability_contract(self):
+        files = kernel_files()
+        self.assertGreater(len(files), 2)
+        for path in files:
+            for what, pattern in self.FORBIDDEN.items():
+                with self.subTest(file=path.name, forbidden=what):
+                    self.assertIsNone(re.search(pattern, code_of(path)))
+
+    def test_launcher_headers_are_plain_cpp(self):
+        for path in [*ROOT.glob("kernels/**/*.h"), *ROOT.glob("tests/simt/kernels/*.h")]:
+            with self.subTest(file=path.name):
+                self.assertIsNone(re.search(r"\.cuh\"|<cuda|__device__|__global__ void [^s]", code_of(path)))
+
+    def test_every_kernel_has_launch_bounds(self):
+        for path in kernel_files():
+            code = code_of(path)
+            with self.subTest(file=path.name):
+                self.assertEqual(
+                    len(re.findall(r"\b__global__\b", code)), len(re.findall(r"__launch_bounds__", code))
+                )
+
+
+class Resources(unittest.TestCase):
+    def test_blocks_that_fit(self):
+        fit = resources.blocks_that_fit
+        self.assertEqual(fit("70", 128, 240, 32768), 2)  # registers
+        self.assertEqual(fit("70", 128, 128, 49152), 2)  # shared memory
+        self.assertEqual(fit("70", 256, 32, 0), 8)  # warps
+        self.assertEqual(fit("70", 32, 16, 0), 32)  # blocks
+        self.assertEqual(fit("80", 128, 64, 81920), 2)
+        self.assertEqual(fit("80", 128, 64, 83000), 1)  # the system keeps 1 KiB of each
+        self.assertEqual(fit("86", 1024, 32, 0), 1)
+
+    def test_ptxas_output(self):
+        text = """ptxas info    : Compiling entry function '_Z1kv' for 'sm_70'
+ptxas info    : Function properties for _Z1kv
+    16 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads
+ptxas info    : Used 40 registers, 512 bytes smem, 384 bytes cmem[0]
+"""
+        self.assertEqual(resources.from_ptxas(text), {"_Z1kv": (40, 20, 512)})
+
+    def test_ptx(self):
+        text = """.visible .entry _Z1kv(
+)
+.maxntid 128, 1, 1
+{
+	// block_smem 4096
+}
+"""
+        self.assertEqual(resources.from_ptx(text), {"_Z1kv": (128, 4096)})
+
+    def test_instruction_mix(self):
+        text = """		Function : _Z1kv
+        /*0000*/                   MOV R1, c[0x0][0x28] ;
+        /*0010*/              @!P0 LDS.U.128 R4, [R2] ;
+        /*0020*/                   HMMA.884.F32.F32.STEP0 R8, R4.reuse.ROW, R4.COL, R8 ;
+        /*0030*/               @P1 LDGSTS.E.BYPASS.128.ZFILL [R2], [R4.64] ;
+        /*0040*/                   EXIT ;
+        /*0050*/                   NOP;
+"""
+        mix = resources.instruction_mix(text)["_Z1kv"]
+        self.assertEqual(mix, {"other": 1, "lds": 1, "tensor": 1, "async": 1, "branch": 1})
+
+    def test_short_names(self):
+        name = "void nestor::(anonymous namespace)::conv_kernel<nestor::Tile<(int)128>>(nestor::Args)"
+        self.assertEqual(resources.short_name(name), "conv_kernel<Tile<128>>")
+
+
+if __name__ == "__main__":
+    unittest.main()
