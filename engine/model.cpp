@@ -33,6 +33,12 @@ Model::Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights
   check_weights(graph_(nominal_input), weights_);
 }
 
+Model::Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
+             std::unique_ptr<Backend> backend)
+    : graph_(std::move(graph)), weights_(std::move(weights)), backend_(std::move(backend)) {
+  check_weights(graph_(nominal_input), weights_);
+}
+
 Model::~Model() = default;
 
 }  // namespace nestor

@@ -26,6 +26,9 @@ class Model {
   // plans alone "cuda:sm_70" and the like.
   Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
         std::string_view device);
+  // The same on a device that is open already.
+  Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
+        std::unique_ptr<Backend> backend);
   ~Model();
 
   Graph graph(const Shape& input) const { return graph_(input); }

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <ranges>
 
+#include "engine/backends/cuda/check.h"
 #include "engine/backends/cuda/conversion.h"
 #include "engine/backends/cuda/cuda_context.h"
 #include "engine/backends/cuda/device_library.h"

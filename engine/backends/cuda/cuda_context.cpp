@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "engine/backends/cuda/check.h"
+
 namespace nestor::cuda {
 
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/backends/cuda/check.h"
 #include "engine/backends/cuda/cuda_context.h"
 #include "engine/backends/cuda/half.h"
 
@@ -16,9 +17,10 @@ void Kernel::run(ExecutionContext& context) {
   check(status, name_.c_str(), __FILE__, __LINE__);
 }
 
-std::shared_ptr<const Memory> Kernel::vector(const Constants& constants, ValueId id,
-                                             std::int64_t padded, bool half) {
+std::shared_ptr<const Memory> Kernel::array(const Constants& constants, ValueId id,
+                                            std::int64_t padded, DeviceDType dtype) {
   const std::int64_t count = constants.desc(id).shape.num_elements();
+  const bool half = dtype == DeviceDType::kFloat16;
   const std::string name =
       fmt::format("{} [{}] {}", constants.name(id), padded, half ? "float16" : "float32");
   const std::size_t bytes = static_cast<std::size_t>(padded) * (half ? 2 : 4);

@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "engine/backends/cuda/check.h"
+#include "kernels/runtime/runtime.h"
 
 namespace nestor::cuda {
 
@@ -46,9 +46,7 @@ class Memory {
 
 class OwnedStream {
  public:
-  explicit OwnedStream(Runtime runtime) : runtime_(std::move(runtime)) {
-    DEVICE_CHECK(runtime_->create_stream(stream_));
-  }
+  explicit OwnedStream(Runtime runtime);
   ~OwnedStream() { static_cast<void>(runtime_->destroy_stream(stream_)); }
   OwnedStream(const OwnedStream&) = delete;
   OwnedStream& operator=(const OwnedStream&) = delete;
@@ -62,9 +60,7 @@ class OwnedStream {
 
 class OwnedEvent {
  public:
-  explicit OwnedEvent(Runtime runtime) : runtime_(std::move(runtime)) {
-    DEVICE_CHECK(runtime_->create_event(event_));
-  }
+  explicit OwnedEvent(Runtime runtime);
   ~OwnedEvent() { static_cast<void>(runtime_->destroy_event(event_)); }
   OwnedEvent(const OwnedEvent&) = delete;
   OwnedEvent& operator=(const OwnedEvent&) = delete;

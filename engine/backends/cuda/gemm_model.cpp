@@ -1,7 +1,5 @@
 #include "engine/backends/cuda/gemm_model.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -11,12 +9,10 @@ namespace nestor::cuda {
 
 namespace {
 
-constexpr int kRegistersPerMultiprocessor = 65536;
 constexpr int kMaxWarpsPerMultiprocessor = 64;
 constexpr double kHiddenShare = 0.2;  // of the shorter of two overlapped times that still shows
 constexpr double kSharedEfficiency = 0.9;
 constexpr double kMostL2Bytes = 64;  // a clock, for a multiprocessor that has L2 for itself
-constexpr int kSplits[] = {1, 2, 3, 4, 6, 8, 12, 16};
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -60,26 +56,21 @@ double occupancy_share(std::int64_t warps) { return warps <= 4 ? 0.72 : 1.0; }
 
 }  // namespace
 
-int GemmTile::resident_blocks(const DeviceSpec& spec, bool half) const {
-  const int by_registers = kRegistersPerMultiprocessor / (registers * threads());
-  const int by_shared = spec.shared_sm / shared_bytes(half);
-  return std::max(0, std::min({by_registers, by_shared, kMaxWarpsPerMultiprocessor / warps}));
+int GemmTile::resident_blocks(const DeviceSpec& spec) const {
+  if (shared_bytes > spec.shared_block) return 0;
+  return std::min({blocks, spec.shared_sm / shared_bytes, kMaxWarpsPerMultiprocessor / warps});
 }
 
 double waves(const DeviceSpec& spec, std::int64_t blocks, int resident) {
   return static_cast<double>(blocks) / (static_cast<double>(spec.multiprocessors) * resident);
 }
 
-GemmChoice gemm_time(const GemmProblem& problem, const GemmTile& tile, int split,
-                     const DeviceSpec& spec) {
-  const int resident = tile.resident_blocks(spec, problem.half);
+GemmTime gemm_time(const GemmProblem& problem, const GemmTile& tile, int split,
+                   const DeviceSpec& spec) {
+  const int resident = tile.resident_blocks(spec);
   CHECK(resident > 0, "a tile of {}x{}x{} does not fit {}", tile.m, tile.n, tile.k, spec.name);
-  GemmChoice choice{.tile = tile,
-                    .split = split,
-                    .m_tiles = ceil_div(problem.m, tile.m),
-                    .n_tiles = ceil_div(problem.n, tile.n)};
-  const std::int64_t blocks = choice.blocks(problem.groups);
-  choice.waves = waves(spec, blocks, resident);
+  const std::int64_t blocks =
+      ceil_div(problem.m, tile.m) * ceil_div(problem.n, tile.n) * problem.groups * split;
   const auto k = static_cast<double>(ceil_div(ceil_div(problem.k, split), tile.k) * tile.k);
   const Demands demands = demands_of(problem, tile, k, spec);
 
@@ -100,42 +91,19 @@ GemmChoice gemm_time(const GemmProblem& problem, const GemmTile& tile, int split
       spec.launch_us + spec.fill_us + further * spec.wave_us * (resident > 1 ? 0.3 : 1.0);
   double handover = 0;
   if (split > 1) {
-    choice.workspace_bytes = 4 * split * problem.m * problem.n * problem.groups;
-    handover = spec.reduce_us + 2e-3 * static_cast<double>(choice.workspace_bytes) / spec.l2_gb_s();
+    const double partial_sums =
+        4.0 * split * static_cast<double>(problem.m * problem.n * problem.groups);
+    handover = spec.reduce_us + 2e-3 * partial_sums / spec.l2_gb_s();
   }
   const double compute = cycles / spec.hz() * 1e6;
   const double memory = memory_seconds(spec, problem.tensor_bytes, problem.weight_bytes) * 1e6;
-  choice.us =
-      overhead + std::max(compute, memory) + kHiddenShare * std::min(compute, memory) + handover;
-  return choice;
-}
-
-GemmChoice choose_gemm(const GemmProblem& problem, std::span<const GemmTile> tiles,
-                       const DeviceSpec& spec) {
-  GemmChoice best;
-  for (const GemmTile& tile : tiles) {
-    const bool fits = tile.shared_bytes(problem.half) <= spec.shared_block &&
-                      tile.resident_blocks(spec, problem.half) > 0;
-    if (!fits) continue;
-    for (const int split : kSplits) {
-      // Each part has at least four slices, or the loop is all fill.
-      if (split > 1 && problem.k / split < 4 * tile.k * tile.sliced) break;
-      const GemmChoice choice = gemm_time(problem, tile, split, spec);
-      if (best.us == 0 || choice.us < best.us) best = choice;
-    }
-  }
-  return best;
+  return {.waves = waves(spec, blocks, resident),
+          .us = overhead + std::max(compute, memory) + kHiddenShare * std::min(compute, memory) +
+                handover};
 }
 
 double streaming_us(const DeviceSpec& spec, std::int64_t tensor_bytes, std::int64_t weight_bytes) {
   return spec.launch_us + spec.fill_us + memory_seconds(spec, tensor_bytes, weight_bytes) * 1e6;
-}
-
-std::string to_string(const GemmChoice& choice) {
-  const GemmTile& tile = choice.tile;
-  return fmt::format("{}x{}x{}{}{}", tile.m, tile.n, tile.k,
-                     tile.sliced > 1 ? fmt::format("/{}", tile.sliced) : "",
-                     choice.split > 1 ? fmt::format(", split {}", choice.split) : "");
 }
 
 }  // namespace nestor::cuda

@@ -9,8 +9,6 @@
 //                         + the hand-over of split-K
 
 #include <cstdint>
-#include <span>
-#include <string>
 
 #include "engine/backends/cuda/device_spec.h"
 
@@ -28,38 +26,30 @@ struct GemmProblem {
   std::int64_t weight_bytes = 0;
 };
 
-// A kernel's tile: one instance in kernels/convolution.
+// A kernel's tile.
 struct GemmTile {
   int m, n, k;         // k: the slice in shared memory
   int warps;           //
   int warp_m, warp_n;  // of dst, a warp
-  int stages;          // slices in shared memory
-  int registers;       // a thread
-  int sliced = 1;      // warps that share an output tile and split the slice's k
+  int sliced;          // warps that share an output tile and split the slice's k
+  int shared_bytes;    // of a block
+  int blocks;          // that the registers allow on a multiprocessor
 
-  int threads() const { return 32 * warps; }
-  int shared_bytes(bool half) const { return stages * (m + n) * k * (half ? 2 : 4) * sliced; }
   // At once on a multiprocessor.
-  int resident_blocks(const DeviceSpec& spec, bool half) const;
+  int resident_blocks(const DeviceSpec& spec) const;
 };
 
-struct GemmChoice {
-  GemmTile tile{};
-  int split = 1;  // blocks that share an output tile and split k
-  std::int64_t m_tiles = 0, n_tiles = 0;
+struct GemmTime {
   double waves = 0;
   double us = 0;
-  std::int64_t workspace_bytes = 0;  // float32 partial results; 0 without split
-
-  std::int64_t blocks(int groups) const { return m_tiles * n_tiles * groups * split; }
 };
 
-GemmChoice gemm_time(const GemmProblem& problem, const GemmTile& tile, int split,
-                     const DeviceSpec& spec);
+// `split`: blocks that share an output tile and split k. The tile must fit the device.
+GemmTime gemm_time(const GemmProblem& problem, const GemmTile& tile, int split,
+                   const DeviceSpec& spec);
 
-// The fastest of the tiles with split-K of 1 to 16.
-GemmChoice choose_gemm(const GemmProblem& problem, std::span<const GemmTile> tiles,
-                       const DeviceSpec& spec);
+// What split-K is tried with: parts of at least four slices.
+inline constexpr int kSplits[] = {1, 2, 3, 4, 6, 8, 12, 16};
 
 // A kernel that reads and writes so much and computes next to nothing.
 double streaming_us(const DeviceSpec& spec, std::int64_t tensor_bytes,
@@ -67,8 +57,5 @@ double streaming_us(const DeviceSpec& spec, std::int64_t tensor_bytes,
 
 // Waves of blocks of which a multiprocessor takes `resident` at once.
 double waves(const DeviceSpec& spec, std::int64_t blocks, int resident);
-
-// "128x64x32, split 2"
-std::string to_string(const GemmChoice& choice);
 
 }  // namespace nestor::cuda

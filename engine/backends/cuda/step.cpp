@@ -1,5 +1,7 @@
 #include "engine/backends/cuda/step.h"
 
+#include "kernels/split_attention/split_attention.h"
+
 namespace nestor::cuda {
 
 namespace {
@@ -46,8 +48,7 @@ std::int64_t constant_bytes(const StepRequest& request, const StepChoice& choice
 }
 
 std::int64_t sums_slots(const Shape& shape, BufferFormat format) {
-  const std::int64_t pixels = shape[2] * shape[3], tile = format.sums_tile;
-  return pixels % tile == 0 ? pixels / tile : (pixels - 2) / tile + 2;
+  return pooled_slots(static_cast<int>(pixels(shape)), format.sums_tile);
 }
 
 std::size_t sums_bytes(const Shape& shape, BufferFormat format) {
@@ -68,8 +69,8 @@ GpuLaunch streaming_launch(std::int64_t items, std::int64_t tensors, std::int64_
 GpuLaunch streaming_launch(const StepRequest& request, const StepChoice& choice,
                            const CudaBackend& backend) {
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
-  const std::int64_t pixels = dst.num_elements() / dst[1];
-  return streaming_launch(pixels * padded8(dst[1]) / 8, tensor_bytes(request, choice, backend),
+  return streaming_launch(dst[0] * pixels(dst) * padded8(dst[1]) / 8,
+                          tensor_bytes(request, choice, backend),
                           constant_bytes(request, choice, backend), backend.spec());
 }
 

@@ -7,6 +7,10 @@
 namespace nestor::cuda {
 
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+// Of one image.
+inline std::int64_t pixels(const Shape& shape) {
+  return shape.rank() == 4 ? shape[2] * shape[3] : 1;
+}
 inline std::int64_t padded8(std::int64_t channels) { return ceil_div(channels, 8) * 8; }
 
 // Constants are named as float32 in plain layout, or as their kernels store them; activations as
