@@ -10,6 +10,9 @@ namespace nestor::simt {
 // Options of the runtimes that the table makes from now on; by default those of the environment.
 void set_device_options(const Options& options);
 
+// The first call of the next runtime fails.
+void fail_next_open(DeviceCode code);
+
 // The one made last; it may be gone.
 EmulatedRuntime* last_runtime();
 

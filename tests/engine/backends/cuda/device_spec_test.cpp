@@ -60,7 +60,7 @@ TEST_CASE("half: rounds to nearest, ties to even", "[cuda_plan][cpu]") {
         Row{65504.0F, 0x7BFF}, Row{65519.0F, 0x7BFF}, Row{65520.0F, 0x7C00}, Row{INFINITY, 0x7C00},
         Row{0x1p-14F, 0x0400}, Row{0x1p-24F, 0x0001}, Row{0x1p-25F, 0x0000},
         Row{0x1.8p-24F, 0x0002}, Row{1.0F + 0x1p-11F, 0x3C00}, Row{1.0F + 0x3p-11F, 0x3C02},
-        Row{0x1.ffcp-15F, 0x03FF}, Row{0x1.fffp-15F, 0x0400}}) {
+        Row{0x1.ff8p-15F, 0x03FF}, Row{0x1.fffp-15F, 0x0400}}) {
     INFO(row.value);
     CHECK(cuda::to_half(row.value) == row.bits);
   }
