@@ -40,7 +40,7 @@ class Session {
 
   struct Output {
     std::string name;
-    TensorView tensor;  // float32, valid until the session's next run
+    TensorView tensor;  // float32; valid, like the name, until the session's next run or plan
   };
 
   // Runs the network on `input`, float32 [n, 3, h, w] in host memory, and waits for the result.
@@ -49,7 +49,8 @@ class Session {
   // these parts in this plan only. Throws kBadInput or kUsage where input or taps do not fit.
   std::span<const Output> run(const TensorView& input, std::span<const std::string> taps = {});
 
-  // The plan that run() would use. Works for devices that are only described, too.
+  // The plan that run() would use, for devices that are only described, too. The reference is valid
+  // until the session's next run or plan.
   const Plan& plan(const Shape& input, std::span<const std::string> taps = {});
 
   // Milliseconds that each step of the plan took, in one run.

@@ -7,7 +7,8 @@
 
 #include "engine/check.h"
 #include "engine/digest.h"
-#include "weights_convert/float32.h"
+#include "engine/weights/float32.h"
+#include "weights_convert/float16.h"
 #include "weights_convert/metadata.h"
 #include "weights_convert/official_files.h"
 #include "weights_convert/readers/tensor_names.h"
@@ -17,6 +18,8 @@
 namespace nestor {
 
 namespace {
+
+constexpr std::size_t kSmallestMatrixRank = 2;
 
 struct Digests {
   std::string input;    // SHA-256 of the file as it was given
@@ -110,11 +113,14 @@ Conversion convert(const std::filesystem::path& input, const std::filesystem::pa
   if (facts.source.empty()) facts.source = source_of(source.content, digests, renamed.style);
   facts.source_sha256 = digests.input;
   facts.synthetic = source.content.metadata.contains(kMetaSynthetic);
+  facts.notes = options.notes;
 
   std::vector<WeightFileWriter::Entry> entries;
   std::unordered_map<std::string_view, const SourceTensor*> by_name;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    entries.push_back({wanted[i].name, DType::kFloat32, wanted[i].shape});
+    const bool matrix = wanted[i].shape.rank() >= kSmallestMatrixRank;
+    entries.push_back(
+        {wanted[i].name, matrix ? options.storage : DType::kFloat32, wanted[i].shape});
     by_name.emplace(wanted[i].name, renamed.sources[matched[i]]);
   }
   Conversion result{.source = facts.source,
@@ -123,10 +129,12 @@ Conversion convert(const std::filesystem::path& input, const std::filesystem::pa
                     .num_tensors = entries.size()};
   WeightFileWriter writer(output, std::move(entries), model_metadata(facts));
   std::vector<std::byte> gathered;
-  std::vector<float> converted;
+  std::vector<float> wide;
+  std::vector<std::uint16_t> narrow;
   for (const WeightFileWriter::Entry& entry : writer.entries()) {
     const SourceTensor& tensor = *by_name.at(entry.name);
-    writer.write(as_float32(tensor.dtype, contiguous(tensor, gathered), converted));
+    const auto values = as_float32(tensor.dtype, contiguous(tensor, gathered), wide);
+    writer.write(entry.dtype == DType::kFloat16 ? as_float16(entry.name, values, narrow) : values);
   }
   writer.finish();
   result.output_bytes = std::filesystem::file_size(output);

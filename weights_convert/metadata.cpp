@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/check.h"
 #include "engine/image/preprocess.h"
 #include "engine/weights/weight_file.h"
 
@@ -16,6 +17,11 @@ std::map<std::string, std::string, std::less<>> model_metadata(const ModelFacts&
   if (!facts.labels.empty()) metadata.emplace(kMetaLabels, nlohmann::json(facts.labels).dump());
   metadata.emplace(kMetaPreprocess, to_json(evaluation_preprocess(*facts.network, facts.source)));
   if (facts.synthetic) metadata.emplace(kMetaSynthetic, "true");
+  for (const auto& [key, value] : facts.notes) {
+    CHECK_AS(kUsage, !key.empty() && !key.starts_with("nestor."),
+             "note {:?}: keys that begin with \"nestor.\" are the model's own", key);
+    metadata.emplace(key, value);
+  }
   return metadata;
 }
 

@@ -121,6 +121,36 @@ TEST_CASE("labels go into the model file, one for each class", "[convert][cpu]")
   }
 }
 
+TEST_CASE("fp16 storage rounds matrices, and leaves vectors alone", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  write_source(source, DType::kFloat32, same);
+  ConversionOptions half = options();
+  half.storage = DType::kFloat16;
+  const Conversion done = convert(source, output, half);
+  CHECK(done.output_bytes < done.input_bytes * 51 / 100);
+  const WeightFile model = WeightFile::open(output);
+  for (const WeightFile::Entry& entry : model.entries()) {
+    INFO(entry.name);
+    CHECK(entry.dtype == (entry.shape.rank() >= 2 ? "F16" : "F32"));
+  }
+  const WeightFile::Entry* weight = model.find("fc.weight");  // 9.0 everywhere
+  CHECK((weight->data[0] == std::byte{0x80} && weight->data[1] == std::byte{0x48}));
+}
+
+TEST_CASE("notes go into the metadata, under keys of their own", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  write_source(source, DType::kFloat32, same);
+  ConversionOptions noted = options();
+  noted.notes = {{"accuracy", "all"}, {"licence", "CC0"}};
+  convert(source, output, noted);
+  CHECK(WeightFile::open(output).metadata().at("accuracy") == "all");
+  CHECK(WeightFile::open(output).metadata().at("licence") == "CC0");
+  noted.notes = {{"nestor.network", "resnest50"}};
+  CHECK(error_of([&] { convert(source, output, noted); }).first == ErrorCode::kUsage);
+}
+
 TEST_CASE("a file that does not fit is refused with all that is wrong, and nothing is written",
           "[convert][cpu]") {
   const TemporaryFolder folder;
