@@ -51,7 +51,8 @@ ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTil
 
 }  // namespace
 
-DeviceStatus convolution(const ConvolutionArgs& args, ConvolutionChoice choice, Stream stream) {
+DeviceStatus convolution(const ConvolutionArgs& args, Stream stream) {
+  const ConvolutionChoice choice = args.choice;
   if (!convolution_supports(args.shape, args.dtype, choice)) {
     return refused("convolution: the tile does not do this problem");
   }

@@ -39,6 +39,7 @@ struct ConvolutionChoice {
 struct ConvolutionArgs {
   DeviceDType dtype = DeviceDType::kFloat16;  // of src, residual and dst
   ConvolutionShape shape;
+  ConvolutionChoice choice;
   const void* src = nullptr;       // [n][h][w][c]
   const void* weight = nullptr;    // by pack_weight() of packed_weight.h, for the tile's engine
   const float* bias = nullptr;     // [k] padded with zeros to a multiple of 8; null: none
@@ -59,7 +60,7 @@ struct ConvolutionArgs {
 };
 
 // Asynchronous, one launch.
-DeviceStatus convolution(const ConvolutionArgs& args, ConvolutionChoice choice, Stream stream);
+DeviceStatus convolution(const ConvolutionArgs& args, Stream stream);
 
 // --- what can be asked for, in plain arithmetic -------------------------------------------------
 

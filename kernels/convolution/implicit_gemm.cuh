@@ -291,8 +291,11 @@ struct WarpTile {
   static constexpr int kSteps = Fragments::kSteps / Tile::kWarpsK;
   static_assert(Fragments::kSteps % Tile::kWarpsK == 0, "warps that split K have equal shares");
 
+  // Where a scheduler has three warps or more, the others hide the loads, and registers are dear.
+  static constexpr int kSets = kSteps > 1 && Tile::kBlocks* Tile::kThreads < 384 ? 2 : 1;
+
   float sums[kFragmentsM][kFragmentsN][Mma::kD];
-  std::uint32_t a[2][kFragmentsM][Mma::kA], b[2][kFragmentsN][Mma::kB];
+  std::uint32_t a[kSets][kFragmentsM][Mma::kA], b[kSets][kFragmentsN][Mma::kB];
   Fragments fragments;
   int warp_m, warp_n, warp_k;
 
@@ -383,9 +386,10 @@ struct StagedSlice {
   }
 };
 
-// Two stages: the next slice waits in registers while this one is multiplied. Fragments of the next
-// step are loaded before the products of this one, also over the barrier. Where a slice has four
-// steps, b passes through the registers before a does, which saves those of one of them:
+// Two stages: the next slice waits in registers while this one is multiplied. With two sets, the
+// fragments of the next step are loaded before the products of this one, also over the barrier.
+// Where a slice has four steps, b passes through the registers before a does, which saves those of
+// one of them:
 //
 //   step   0             1                     2             3
 //          LDG b         STS b, LDG a                        STS a, barrier
@@ -398,6 +402,7 @@ __device__ __forceinline__ void multiply_through_registers(WarpTile<Tile, Fragme
                                                            const TilePosition& tile) {
   static_assert(Tile::kStages == 2, "a stage is read while the other is written");
   constexpr int kSteps = WarpTile<Tile, Fragments>::kSteps, kLast = kSteps - 1;
+  constexpr int kSets = WarpTile<Tile, Fragments>::kSets;
   constexpr int kStepA = kSteps == 4 ? 1 : 0;  // that loads a, and stores b if that is early
   const SliceRange range = slice_range(args);
   StagedSlice<Tile> next(args, tile, range.begin);
@@ -406,27 +411,26 @@ __device__ __forceinline__ void multiply_through_registers(WarpTile<Tile, Fragme
   next.store_b(smem.panel_b(0));
   next.store_a(smem.panel_a(0));
   __syncthreads();  // the first slice is stored before its fragments are loaded
-  warp.load(0, smem, 0, 0);
+  if (kSets == 2) warp.load(0, smem, 0, 0);
   int stage = 0;
 #pragma unroll 1
   for (int slice = range.begin; slice < range.end; ++slice) {
     const bool has_next = slice + 1 < range.end;
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
+      if (kSets == 1) warp.load(0, smem, stage, step);
       if (step == 0) next.load_b(args, has_next);
       if (step == (kStepA > 0 ? kStepA : kLast)) next.store_b(smem.panel_b(stage ^ 1));
       if (step == kStepA) next.load_a(args, has_next);
       if (step == kLast) next.store_a(smem.panel_a(stage ^ 1));
-      if (step < kLast) {
-        warp.load((step + 1) % 2, smem, stage, step + 1);
-      } else {
+      if (kSets == 2 && step < kLast) warp.load((step + 1) % 2, smem, stage, step + 1);
+      if (step == kLast) {
         __syncthreads();  // the next slice is stored, and all fragments of this one are loaded
-        if (kSteps > 1) warp.load(0, smem, stage ^ 1, 0);
+        if (kSets == 2) warp.load(0, smem, stage ^ 1, 0);
       }
-      warp.multiply(step % 2);
+      warp.multiply(step % kSets);
     }
     stage ^= 1;
-    if (kSteps == 1) warp.load(0, smem, stage, 0);
   }
   __syncthreads();  // nobody reads fragments any more, not even of the slice that was not there
 }
@@ -438,7 +442,8 @@ __device__ __forceinline__ void multiply_through_copies(WarpTile<Tile, Fragments
                                                         const ImplicitGemmArgs& args,
                                                         const TilePosition& tile) {
   static_assert(Tile::kStages >= 3, "a stage is free while two are on their way or read");
-  constexpr int kSteps = WarpTile<Tile, Fragments>::kSteps;
+  constexpr int kSteps = WarpTile<Tile, Fragments>::kSteps,
+                kSets = WarpTile<Tile, Fragments>::kSets;
   const SliceRange range = slice_range(args);
   SliceLoader<Tile> loader(args, tile, range.begin);
   const int offset_a = stored_offset_a<Tile>(), offset_b = static_cast<int>(threadIdx.x) * 8;
@@ -468,12 +473,13 @@ __device__ __forceinline__ void multiply_through_copies(WarpTile<Tile, Fragments
   for (int slice = range.begin; slice < range.end; ++slice) {
     async_copy_wait<Tile::kStages - 2>();
     __syncthreads();  // this slice is there for all, and nobody reads the one before any more
-    warp.load(0, smem, stage, 0);
+    if (kSets == 2) warp.load(0, smem, stage, 0);
     copy(free_stage, slice + Tile::kStages - 1 < range.end);
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
-      if (step + 1 < kSteps) warp.load((step + 1) % 2, smem, stage, step + 1);
-      warp.multiply(step % 2);
+      if (kSets == 1) warp.load(0, smem, stage, step);
+      if (kSets == 2 && step + 1 < kSteps) warp.load((step + 1) % 2, smem, stage, step + 1);
+      warp.multiply(step % kSets);
     }
     stage = stage + 1 == Tile::kStages ? 0 : stage + 1;
     free_stage = free_stage + 1 == Tile::kStages ? 0 : free_stage + 1;

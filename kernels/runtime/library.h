@@ -17,7 +17,6 @@ struct AddArgs;
 struct AttentionSumArgs;
 struct BatchNormArgs;
 struct ConvolutionArgs;
-struct ConvolutionChoice;
 struct DenseArgs;
 struct GlobalAveragePoolArgs;
 struct ImagesArgs;
@@ -57,7 +56,7 @@ struct DeviceLibrary {
   Launcher<RSoftmaxArgs> r_softmax;
   Launcher<AttentionSumArgs> attention_sum;
   Launcher<StemConvolutionArgs> stem_convolution;
-  DeviceStatus (*convolution)(const ConvolutionArgs& args, ConvolutionChoice choice, Stream stream);
+  Launcher<ConvolutionArgs> convolution;
 };
 
 inline constexpr char kDeviceLibraryEntry[] = "nestor_device_library";

@@ -110,23 +110,18 @@ Chosen choose_tile(const ConvolutionShape& shape, ConvolutionEngine engine, Devi
 class ConvolutionKernel final : public cuda::Kernel {
  public:
   ConvolutionKernel(CudaBackend& backend, std::string name, const ConvolutionArgs& args,
-                    ConvolutionChoice choice, const ConvolutionParams& params,
-                    std::size_t dst_bytes)
-      : Kernel(backend, std::move(name)),
-        args_(args),
-        choice_(choice),
-        params_(params),
-        dst_bytes_(dst_bytes) {}
+                    const ConvolutionParams& params, std::size_t dst_bytes)
+      : Kernel(backend, std::move(name)), args_(args), params_(params), dst_bytes_(dst_bytes) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
-    const ConvolutionEngine engine = kConvolutionTiles[choice_.tile].engine;
+    const ConvolutionEngine engine = kConvolutionTiles[args_.choice.tile].engine;
     weight_ = packed(constants, inputs[1], engine);
     args_.weight = weight_->get();
     if (params_.has_bias) {
       bias_ = array(constants, inputs[2], cuda::padded8(args_.shape.k));
       args_.bias = static_cast<const float*>(bias_->get());
     }
-    const int num_counters = convolution_num_counters(args_.shape, choice_);
+    const int num_counters = convolution_num_counters(args_.shape, args_.choice);
     if (num_counters == 0) return;
     counters_ = backend().allocate(static_cast<std::size_t>(num_counters) * sizeof(unsigned));
     args_.counters = static_cast<unsigned*>(counters_.get());
@@ -160,11 +155,10 @@ class ConvolutionKernel final : public cuda::Kernel {
       args_.pooled = reinterpret_cast<float*>(output<std::byte>() + dst_bytes_);
     }
     args_.workspace = static_cast<float*>(workspace());
-    return library.convolution(args_, choice_, stream);
+    return library.convolution(args_, stream);
   }
 
   ConvolutionArgs args_;
-  ConvolutionChoice choice_;
   ConvolutionParams params_;
   std::size_t dst_bytes_;  // where the pooled sums begin
   std::shared_ptr<const cuda::Memory> weight_, bias_;
@@ -188,7 +182,7 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend,
   const ConvolutionTile& tile = kConvolutionTiles[tile_choice.tile];
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
   const auto& p = params<ConvolutionParams>(request.node);
-  ConvolutionArgs args{.dtype = dtype, .shape = shape, .relu = p.relu};
+  ConvolutionArgs args{.dtype = dtype, .shape = shape, .choice = tile_choice, .relu = p.relu};
   const std::size_t dst_bytes = backend.buffer_bytes(dst, choice.output);
   const int radix = feeds_radix(request);
   if (radix > 0 && shape.k % (8 * radix) == 0) {
@@ -210,8 +204,8 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend,
       .workspace_traffic_bytes = 2 * static_cast<std::int64_t>(choice.workspace_bytes),
       .modelled_us = time.us,
   };
-  choice.kernel = std::make_unique<ConvolutionKernel>(backend, request.node.name, args, tile_choice,
-                                                      p, dst_bytes);
+  choice.kernel =
+      std::make_unique<ConvolutionKernel>(backend, request.node.name, args, p, dst_bytes);
   return choice;
 }
 
