@@ -25,6 +25,14 @@ using Json = nlohmann::ordered_json;
 constexpr int kProfileRuns = 20;
 constexpr int kMostPixels = 65'535;  // a side, and images in a batch
 
+// Milliseconds per image on a V100 at batch 16, as GluonCV 0.7 published them.
+struct Published {
+  std::string_view network;
+  double ms;
+};
+constexpr Published kPublished[] = {
+    {"resnest50", 1.78}, {"resnest101", 3.43}, {"resnest200", 9.49}, {"resnest269", 19.50}};
+
 struct Options {
   std::string weights;
   std::string network;
@@ -192,6 +200,15 @@ std::vector<double> step_times(Session& session, const Shape& shape) {
   return medians;
 }
 
+// Of a plan for a GPU, next to its own figures.
+void add_published(const std::string& network, std::string& text, Json& plan) {
+  const auto row = std::ranges::find(kPublished, network, &Published::network);
+  if (!plan.contains("modelled_ms_per_image") || row == std::end(kPublished)) return;
+  plan["gluoncv_v100_ms_per_image"] = row->ms;
+  text +=
+      fmt::format("  published    {:.2f} ms per image: GluonCV 0.7 on V100 at batch 16\n", row->ms);
+}
+
 std::string profile_text(const Plan& plan, const std::vector<double>& ms) {
   const double total = std::accumulate(ms.begin(), ms.end(), 0.0);
   std::string text = fmt::format("\nprofile, median of {} runs\n{:>9} {:>6} {:>9} {:>8}  step\n",
@@ -231,6 +248,11 @@ void inspect_model(const Options& options, TextOutput& output) {
     const Plan& plan = session.plan(shape);
     text += "\n" + to_string(plan);
     document["plan"] = Json::parse(to_json(plan));
+    add_published(info.network, text, document["plan"]);
+    if (const std::string& why = loaded.model->why_no_gpu(); !why.empty()) {
+      text += fmt::format("on the CPU: {}\n", why);
+      document["plan"]["why_no_gpu"] = why;
+    }
     if (options.profile) {
       const std::vector<double> ms = step_times(session, shape);
       text += profile_text(plan, ms);
@@ -260,6 +282,8 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Shows what a model file holds, how it will run, or what the engine sees of an image.\n\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16\n"
+      "  nestor-inspect resnest50.safetensors --plan --batch 16 --device cuda:sm_70    (no GPU "
+      "needed)\n"
       "  nestor-inspect --image photo.jpg --preprocess timm --output decoded.png\n",
       "nestor-inspect");
   Options options;

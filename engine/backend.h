@@ -5,6 +5,7 @@
 // and, for CUDA, no GPU; load() and bind() then make the step ready; run() only runs.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,10 +24,56 @@ struct StepPointers {
   void* workspace = nullptr;
 };
 
-// A thread's means to run steps: thread count on the CPU, a stream on a GPU.
+class ExecutionContext;
+
+// One step made ready to run. Belongs to one session.
+class StepKernel {
+ public:
+  virtual ~StepKernel() = default;
+
+  // Fetches and prepacks the step's constants, or finds them packed already. `inputs` are the
+  // values that the node reads.
+  virtual void load(const Constants& constants, std::span<const ValueId> inputs) = 0;
+
+  virtual void bind(const StepPointers& pointers) = 0;
+
+  // Allocates nothing. On a GPU the step is given to the context's stream and not waited for.
+  virtual void run(ExecutionContext& context) = 0;
+};
+
+using StepKernels = std::span<const std::unique_ptr<StepKernel>>;
+
+// From device memory to host memory.
+struct Download {
+  void* dst;
+  const void* src;
+  std::size_t bytes;
+};
+
+// A thread's means to run steps: thread count on the CPU, a stream on a GPU. A run is an upload,
+// the steps and the downloads, within one Scope.
 class ExecutionContext {
  public:
   virtual ~ExecutionContext() = default;
+
+  // What a context keeps of a plan's steps to repeat them faster: a recorded CUDA graph.
+  class Recording {
+   public:
+    virtual ~Recording() = default;
+  };
+
+  // Copies the network's input to where the steps read it; `src` may change afterwards.
+  virtual void upload(void* dst, const void* src, std::size_t bytes) = 0;
+
+  // Runs the steps in their order. `recording` is null at their first run since they were bound;
+  // the caller keeps what the context puts there until they are bound anew.
+  virtual void run(StepKernels steps, std::unique_ptr<Recording>& recording) = 0;
+
+  // Returns when the steps are done and their outputs are in host memory.
+  virtual void download(std::span<const Download> outputs) = 0;
+
+  // Runs the steps one by one and says how many milliseconds each took.
+  virtual std::vector<double> time_steps(StepKernels steps) = 0;
 
   // Around the steps of one run, whether or not it ends with an exception.
   class Scope {
@@ -46,21 +93,6 @@ class ExecutionContext {
   virtual void end() noexcept = 0;
 };
 
-// One step made ready to run. Belongs to one session.
-class StepKernel {
- public:
-  virtual ~StepKernel() = default;
-
-  // Fetches and prepacks the step's constants, or finds them packed already. `inputs` are the
-  // values that the node reads.
-  virtual void load(const Constants& constants, std::span<const ValueId> inputs) = 0;
-
-  virtual void bind(const StepPointers& pointers) = 0;
-
-  // Allocates nothing.
-  virtual void run(ExecutionContext& context) = 0;
-};
-
 struct StepRequest {
   const Graph& graph;
   const Node& node;
@@ -78,6 +110,16 @@ struct StepChoice {
   int inplace_input = -1;  // the output is written over this input; -1: into a buffer of its own
   std::size_t workspace_bytes = 0;
   std::unique_ptr<StepKernel> kernel;
+  std::optional<GpuLaunch> gpu = std::nullopt;
+};
+
+// What a device does at best, by its data sheet: floors of plans are measured against it.
+struct DevicePeaks {
+  std::string device;
+  int multiprocessors = 0;
+  double flops_per_us = 0;  // in the plan's precision
+  double bytes_per_us = 0;  // of device memory
+  int element_bytes = 0;    // of activations and weights
 };
 
 // One model's weights on one device. Shared by all sessions of the model: every function may be
@@ -90,6 +132,15 @@ class Backend {
 
   // Throws kUnsupported where the device cannot compute in that precision.
   virtual void require(Precision precision) const = 0;
+
+  // Of sessions that ask for none.
+  virtual Precision default_precision() const { return Precision::kFp32; }
+
+  // False: the device is only described, so that plans can be made for it.
+  virtual bool can_run() const { return true; }
+
+  // Nothing where plans have no floors.
+  virtual std::optional<DevicePeaks> peaks(Precision) const { return std::nullopt; }
 
   // The first variant of the node's op that can do it; no kernel where there is none. Throws
   // kUsage, listing what there is, where forced_variant is unknown to the op.
@@ -108,10 +159,15 @@ class Backend {
 
   // Device memory, aligned to kArenaAlignment and zeroed.
   virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
+
+  // Host memory for downloads; null where the host reads device memory itself.
+  virtual std::shared_ptr<void> allocate_host(std::size_t) { return nullptr; }
 };
 
-// Opens a device by name: "cpu". Throws kUnsupported, saying what there is.
-std::unique_ptr<Backend> open_backend(std::string_view device);
+// Opens a device by name: "cpu", "cuda", "cuda:1"; "cuda:sm_70" for plans alone. Throws
+// kUnsupported, saying why it is not there. "auto" is the first GPU, else the CPU; `why_not`, where
+// given, then says why it is not a GPU.
+std::unique_ptr<Backend> open_backend(std::string_view device, std::string* why_not = nullptr);
 
 // "2.6.3": of the oneDNN that the CPU device runs on.
 std::string onednn_version();

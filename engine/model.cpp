@@ -27,7 +27,15 @@ void check_weights(const Graph& graph, const WeightStore& weights) {
 
 Model::Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
              std::string_view device)
-    : graph_(std::move(graph)), weights_(std::move(weights)), backend_(open_backend(device)) {
+    : graph_(std::move(graph)),
+      weights_(std::move(weights)),
+      backend_(open_backend(device, &why_no_gpu_)) {
+  check_weights(graph_(nominal_input), weights_);
+}
+
+Model::Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
+             std::unique_ptr<Backend> backend)
+    : graph_(std::move(graph)), weights_(std::move(weights)), backend_(std::move(backend)) {
   check_weights(graph_(nominal_input), weights_);
 }
 

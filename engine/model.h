@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "engine/graph/graph.h"
@@ -21,18 +22,26 @@ using GraphFunction = std::function<Graph(const Shape& input)>;
 class Model {
  public:
   // Checks that the file has every weight of the network for `nominal_input`; throws kBadModel
-  // listing those that are missing or misshapen. `device`: "cpu" or "auto".
+  // listing those that are missing or misshapen. `device`: "auto", "cpu", "cuda", "cuda:1"; for
+  // plans alone "cuda:sm_70" and the like.
   Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
         std::string_view device);
+  // The same on a device that is open already.
+  Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
+        std::unique_ptr<Backend> backend);
   ~Model();
 
   Graph graph(const Shape& input) const { return graph_(input); }
   const WeightStore& weights() const { return weights_; }
   Backend& backend() const { return *backend_; }
 
+  // Why "auto" did not find a GPU; empty where it did or was not asked.
+  const std::string& why_no_gpu() const { return why_no_gpu_; }
+
  private:
   GraphFunction graph_;
   WeightStore weights_;
+  std::string why_no_gpu_;
   std::unique_ptr<Backend> backend_;
 };
 

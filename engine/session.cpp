@@ -1,9 +1,8 @@
 #include "engine/session.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cstring>
 #include <list>
+#include <numeric>
 #include <thread>
 
 #include "engine/backend.h"
@@ -23,6 +22,9 @@ struct LoadedPlan {
   std::byte* arena = nullptr;  // that the kernels are bound to
   // Of each step, into that arena. Kept, so that moving to a larger arena allocates nothing either.
   std::vector<StepPointers> pointers;
+  std::unique_ptr<ExecutionContext::Recording> recording;  // of the kernels as they are bound now
+  std::shared_ptr<void> host;                              // of the outputs, if not in the arena
+  std::vector<Download> downloads;                         // from the arena to there
 
   const Shape& input() const { return planned.plan.buffers[input_idx()].shape; }
   std::size_t input_idx() const { return static_cast<std::size_t>(planned.plan.input); }
@@ -66,25 +68,44 @@ struct Session::State {
     const PlanKey key{.batch = input[0],
                       .height = input[2],
                       .width = input[3],
-                      .precision = options.precision,
+                      .precision = *options.precision,
                       .device = std::string(backend.name()),
                       .threads = options.threads,
                       .taps = {taps.begin(), taps.end()},
                       .excluded_variants = options.excluded_variants};
     LoadedPlan loaded{.planned = make_plan(graph, backend, key), .outputs = {}};
-    const Constants constants(graph, model->weights());
-    for (std::size_t i = 0; i < loaded.planned.kernels.size(); ++i) {
-      loaded.planned.kernels[i]->load(constants, loaded.planned.values[i]);
-    }
-    for (const PlanOutput& output : loaded.planned.plan.outputs) {
-      const Buffer& buffer = loaded.planned.plan.buffers[static_cast<std::size_t>(output.buffer)];
-      loaded.outputs.push_back({output.name, {{DType::kFloat32, buffer.shape}, nullptr}});
+    if (backend.can_run()) {
+      const Constants constants(graph, model->weights());
+      for (std::size_t i = 0; i < loaded.planned.kernels.size(); ++i) {
+        loaded.planned.kernels[i]->load(constants, loaded.planned.values[i]);
+      }
+      make_outputs(loaded);
     }
     for (const Step& step : loaded.planned.plan.steps) {
       loaded.pointers.push_back({std::vector<void*>(step.inputs.size()),
                                  std::vector<void*>(step.outputs.size()), nullptr});
     }
     return loaded;
+  }
+
+  // Where the user finds the outputs: in host memory, or, without that, wherever the arena is.
+  void make_outputs(LoadedPlan& loaded) const {
+    const Plan& plan = loaded.planned.plan;
+    std::size_t host_bytes = 0;
+    for (const PlanOutput& output : plan.outputs) {
+      const Buffer& buffer = plan.buffers[static_cast<std::size_t>(output.buffer)];
+      loaded.outputs.push_back({output.name, {{DType::kFloat32, buffer.shape}, nullptr}});
+      host_bytes += buffer.bytes;
+    }
+    loaded.host = model->backend().allocate_host(host_bytes);
+    if (loaded.host == nullptr) return;
+    auto* next = static_cast<std::byte*>(loaded.host.get());
+    for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
+      const Buffer& buffer = plan.buffers[static_cast<std::size_t>(plan.outputs[i].buffer)];
+      loaded.outputs[i].tensor.data = next;
+      loaded.downloads.push_back({next, nullptr, buffer.bytes});
+      next += buffer.bytes;
+    }
   }
 
   // Points the plan's kernels at the arena, which is made larger where the plan needs it.
@@ -98,6 +119,8 @@ struct Session::State {
     }
     auto* const base = static_cast<std::byte*>(arena.get());
     if (loaded.arena == base) return;
+    loaded.arena = nullptr;
+    loaded.recording.reset();
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
       const Step& step = plan.steps[i];
       StepPointers& pointers = loaded.pointers[i];
@@ -109,7 +132,12 @@ struct Session::State {
       loaded.planned.kernels[i]->bind(pointers);
     }
     for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
-      loaded.outputs[i].tensor.data = at(base, plan, plan.outputs[i].buffer);
+      const std::byte* const src = at(base, plan, plan.outputs[i].buffer);
+      if (loaded.host != nullptr) {
+        loaded.downloads[i].src = src;
+      } else {
+        loaded.outputs[i].tensor.data = src;
+      }
     }
     loaded.arena = base;
   }
@@ -124,8 +152,8 @@ struct Session::State {
     const std::optional<std::size_t> bad = first_not_finite({input.as<float>(), num_elements});
     CHECK_AS(kBadInput, !bad, "the input is {} at its element {}, expected finite numbers",
              input.as<float>()[*bad], *bad);
-    std::memcpy(at(loaded.arena, loaded.planned.plan, loaded.planned.plan.input), input.data,
-                input.bytes());
+    context->upload(at(loaded.arena, loaded.planned.plan, loaded.planned.plan.input), input.data,
+                    input.bytes());
     return loaded;
   }
 };
@@ -138,7 +166,8 @@ Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
   if (options.threads == 0) {
     options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
-  model->backend().require(options.precision);
+  if (!options.precision) options.precision = model->backend().default_precision();
+  model->backend().require(*options.precision);
   state_->context = model->backend().make_context(options.threads);
   state_->model = std::move(model);
   state_->options = options;
@@ -152,7 +181,8 @@ std::span<const Session::Output> Session::run(const TensorView& input,
   ExecutionContext& context = *state_->context;
   const ExecutionContext::Scope scope(context);
   LoadedPlan& loaded = state_->prepare(input, taps);
-  for (const auto& kernel : loaded.planned.kernels) kernel->run(context);
+  context.run(loaded.planned.kernels, loaded.recording);
+  context.download(loaded.downloads);
   return loaded.outputs;
 }
 
@@ -161,21 +191,11 @@ const Plan& Session::plan(const Shape& input, std::span<const std::string> taps)
 }
 
 Session::Profile Session::profile(const TensorView& input) {
-  using Clock = std::chrono::steady_clock;
-  const auto since = [](Clock::time_point start) {
-    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-  };
   ExecutionContext& context = *state_->context;
   const ExecutionContext::Scope scope(context);
   LoadedPlan& loaded = state_->prepare(input, {});
-  Profile profile;
-  const Clock::time_point start = Clock::now();
-  for (const auto& kernel : loaded.planned.kernels) {
-    const Clock::time_point step_start = Clock::now();
-    kernel->run(context);
-    profile.step_ms.push_back(since(step_start));
-  }
-  profile.total_ms = since(start);
+  Profile profile{.step_ms = context.time_steps(loaded.planned.kernels)};
+  profile.total_ms = std::accumulate(profile.step_ms.begin(), profile.step_ms.end(), 0.0);
   return profile;
 }
 

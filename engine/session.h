@@ -3,6 +3,7 @@
 // A public header: standard library only.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@ namespace nestor {
 inline constexpr int kMaxThreads = 1024;
 
 struct SessionOptions {
-  Precision precision = Precision::kFp32;
+  std::optional<Precision> precision = std::nullopt;  // default: fp16 on GPUs, fp32 on CPUs
   int threads = 0;  // of the CPU device; 0: as many as the process may use
   // Names of variants that plans must not use: to compare variants within whole networks.
   std::vector<std::string> excluded_variants = {};
@@ -26,7 +27,8 @@ struct SessionOptions {
 //
 // Not thread-safe: one session a thread. Shares ownership of the model. After any error except
 // kDeviceLost it works on. A plan is made at the first run of an input shape; later runs of that
-// shape allocate nothing. The most recently used kMaxPlans plans are kept.
+// shape allocate nothing (on a GPU: once the arena has grown as large as the largest of the plans
+// needs). The most recently used kMaxPlans plans are kept.
 class Session {
  public:
   static constexpr std::size_t kMaxPlans = 16;
@@ -47,7 +49,8 @@ class Session {
   // these parts in this plan only. Throws kBadInput or kUsage where input or taps do not fit.
   std::span<const Output> run(const TensorView& input, std::span<const std::string> taps = {});
 
-  // The plan that run() would use. The reference is valid until the session's next run or plan.
+  // The plan that run() would use, for devices that are only described, too. The reference is valid
+  // until the session's next run or plan.
   const Plan& plan(const Shape& input, std::span<const std::string> taps = {});
 
   // Milliseconds that each step of the plan took, in one run.

@@ -65,6 +65,7 @@ class Shape {
 enum class Layout : std::uint8_t {
   kPlain,    // C order of the logical shape; for four dimensions NCHW
   kNhwc,     // channels innermost
+  kNhwc8,    // channels innermost, each pixel padded with zeros to a multiple of 8: CUDA's layout
   kNchw8c,   // blocks of 8 channels innermost, the last block padded with zeros
   kNchw16c,  // blocks of 16 channels innermost, the last block padded with zeros
 };

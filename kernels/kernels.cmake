@@ -121,4 +121,25 @@ if(NESTOR_SIMT)
   if(NESTOR_SANITIZE)
     target_compile_options(nestor_kernel_tests PRIVATE -Wno-maybe-uninitialized)
   endif()
+
+  # The device `simt` of the commands in this build folder: the door of libnestor_cuda.so, with the
+  # emulator behind it.
+  add_library(nestor_simt_device SHARED
+    kernels/runtime/library.cpp tests/simt/support/device_library.cpp)
+  set_target_properties(nestor_simt_device PROPERTIES OUTPUT_NAME nestor_simt)
+  target_link_libraries(nestor_simt_device PRIVATE nestor_simt_kernels nestor_simt)
+
+  # The engine on emulated devices.
+  nestor_sources(executor_test_sources tests/executor)
+  nestor_sources(executor_support_sources tests/support)
+  list(FILTER executor_support_sources INCLUDE REGEX
+    "/(main|compare|interpreter|model|random|weights)\\.cpp$")
+  add_executable(nestor_executor_tests ${executor_test_sources} ${executor_support_sources}
+    kernels/runtime/library.cpp tests/simt/support/device_library.cpp)
+  target_link_libraries(nestor_executor_tests PRIVATE
+    nestor_simt_kernels nestor_simt nestor nestor_flags fmt::fmt nlohmann_json::nlohmann_json
+    Catch2::Catch2)
+  if(NESTOR_SANITIZE)
+    target_compile_options(nestor_executor_tests PRIVATE -Wno-maybe-uninitialized)
+  endif()
 endif()

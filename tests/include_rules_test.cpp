@@ -46,7 +46,8 @@ const std::vector<Rule>& rules() {
       {"engine/ops/([a-z_]+)/(\\1|problem)\\.(h|cpp)", kCore + Strings{"fmt/.*"}},
       {"engine/ops/registry\\.(h|cpp)", kCore},
       {"engine/ops/([a-z_]+)/cuda\\.cpp",
-       kCore + Strings{"fmt/.*", "kernels/([a-z_]+)/\\1\\.h", "engine/backends/cuda/vendor\\.h"}},
+       // A binding may use several kernels. What kernels/ has in plain headers (.h) needs no CUDA.
+       kCore + Strings{"fmt/.*", "kernels/([a-z_]+)/[a-z_]+\\.h", "engine/backends/cuda/.*"}},
       // All other files of an op bind it to the CPU.
       {"engine/ops/[a-z_]+/.*", {"engine/.*", "fmt/.*", "oneapi/dnnl/.*", "omp\\.h"}},
       {"engine/image/.*", kCore + Strings{"fmt/.*", "jpeglib\\.h", "turbojpeg\\.h", "jerror\\.h",

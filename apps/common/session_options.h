@@ -11,7 +11,7 @@ namespace nestor {
 
 struct DeviceOptions {
   std::string device = "auto";
-  std::string precision = "fp32";
+  std::string precision;  // empty: the device's own
   int threads = 0;
 };
 

@@ -2,13 +2,37 @@
 
 #include "engine/backend.h"
 #include "engine/backends/cpu/cpu_backend.h"
+#include "engine/backends/cuda/cuda_backend.h"
 #include "engine/check.h"
 
 namespace nestor {
 
-std::unique_ptr<Backend> open_backend(std::string_view device) {
-  if (device == "cpu" || device == "auto") return std::make_unique<CpuBackend>();
-  fail(ErrorCode::kUnsupported, "no device is called '{}'; this build has: auto, cpu", device);
+namespace {
+
+std::unique_ptr<Backend> open_best(std::string* why_not) {
+  try {
+    return open_cuda_backend("cuda");
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    if (why_not != nullptr) *why_not = error.what();
+    return std::make_unique<CpuBackend>();
+  }
+}
+
+// "cuda:0" is of the kind "cuda".
+bool is_kind(std::string_view device, std::string_view kind) {
+  return device == kind || device.starts_with(std::string(kind) + ":");
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> open_backend(std::string_view device, std::string* why_not) {
+  if (device == "auto") return open_best(why_not);
+  if (device == "cpu") return std::make_unique<CpuBackend>();
+  if (is_kind(device, "cuda") || is_kind(device, "simt")) return open_cuda_backend(device);
+  fail(ErrorCode::kUnsupported,
+       "no device is called '{}'; there are: auto, cpu, cuda, cuda:N, and for plans cuda:sm_NN",
+       device);
 }
 
 }  // namespace nestor

@@ -28,7 +28,8 @@ Precision parse_precision(std::string_view text) {
 }
 
 std::string to_string(const BufferFormat& format) {
-  return fmt::format("{} {}", to_string(format.dtype), to_string(format.layout));
+  return fmt::format("{} {}{}", to_string(format.dtype), to_string(format.layout),
+                     format.sums_tile > 0 ? " +sums" : "");
 }
 
 namespace {
@@ -43,22 +44,72 @@ std::int64_t total(const Plan& plan, std::int64_t Step::*member) {
 
 }  // namespace
 
-std::string to_string(const Plan& plan) {
-  std::string text = fmt::format("plan for batch {} of {} x {}, {} on {}, {} threads\n",
-                                 plan.key.batch, plan.key.height, plan.key.width,
-                                 to_string(plan.key.precision), plan.key.device, plan.key.threads);
-  const auto out = std::back_inserter(text);
-  fmt::format_to(out, "{:>4} {:34} {:20} {:28} {:26} {:>9} {:>8}  {}\n", "step", "name", "operator",
-                 "parameters", "variant", "MMAC", "MB", "output");
+namespace {
+
+std::string cpu_table(const Plan& plan) {
+  std::string text = fmt::format("{:>4} {:34} {:20} {:28} {:26} {:>9} {:>8}  {}\n", "step", "name",
+                                 "operator", "parameters", "variant", "MMAC", "MB", "output");
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
     const Buffer& dst = plan.buffers[static_cast<std::size_t>(step.outputs[0])];
-    fmt::format_to(out, "{:4} {:34} {:20} {:28} {:26} {:9.2f} {:8.2f}  #{} {} {}\n", i, step.name,
-                   step.op, step.parameters, step.variant,
-                   static_cast<double>(step.multiply_adds) / kMega,
-                   static_cast<double>(step.bytes) / kMega, step.outputs[0], dst.shape.to_string(),
-                   to_string(dst.format));
+    fmt::format_to(
+        std::back_inserter(text), "{:4} {:34} {:20} {:28} {:26} {:9.2f} {:8.2f}  #{} {} {}\n", i,
+        step.name, step.op, step.parameters, step.variant,
+        static_cast<double>(step.multiply_adds) / kMega, static_cast<double>(step.bytes) / kMega,
+        step.outputs[0], dst.shape.to_string(), to_string(dst.format));
   }
+  return text;
+}
+
+// Microseconds are for the whole batch; "floor" is the step's own.
+std::string gpu_table(const Plan& plan) {
+  std::string text = fmt::format(
+      "{:>4} {:26} {:26} {:20} {:18} {:>15} {:>5} {:>7} {:>6} {:>9} {:>8} {:>8} {:>8}  {}\n",
+      "step", "name", "parameters", "variant", "tile", "grid", "block", "shared", "waves", "MFLOP",
+      "MB", "floor us", "model us", "output");
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = plan.steps[i];
+    const GpuLaunch launch = step.gpu.value_or(GpuLaunch{});
+    const Buffer& dst = plan.buffers[static_cast<std::size_t>(step.outputs[0])];
+    const std::string& what = step.parameters.empty() ? step.op : step.parameters;
+    fmt::format_to(std::back_inserter(text),
+                   "{:4} {:26} {:26} {:20} {:18} {:>15} {:5} {:7} {:6.2f} {:9.2f} {:8.2f} {:8.2f} "
+                   "{:8.2f}  #{} {} {}\n",
+                   i, step.name, what, step.variant, launch.tile,
+                   fmt::format("{}", fmt::join(launch.grid, "x")), launch.block,
+                   launch.shared_bytes, launch.waves,
+                   2 * static_cast<double>(step.multiply_adds) / kMega,
+                   static_cast<double>(step.bytes) / kMega, launch.floor_us, launch.modelled_us,
+                   step.outputs[0], dst.shape.to_string(), to_string(dst.format));
+  }
+  return text;
+}
+
+std::string gpu_totals(const Plan& plan) {
+  const GpuTotals& gpu = *plan.gpu;
+  const auto images = static_cast<double>(plan.key.batch);
+  const auto bytes = static_cast<double>(total(plan, &Step::bytes));
+  return fmt::format(
+      "on {}, {} multiprocessors; nothing was measured, times are a model's\n"
+      "  launches     {}\n"
+      "  modelled     {:.3f} ms per image\n"
+      "  floor        {:.3f} ms per image of these steps, {:.3f} ms fully fused\n"
+      "  bytes        {:.2f} MB per image, {:.2f} MB fully fused ({:.3f}x)\n",
+      gpu.device, gpu.multiprocessors, gpu.launches, gpu.modelled_us / images * 1e-3,
+      gpu.steps_floor_us / images * 1e-3, gpu.floor_us / images * 1e-3, bytes / images / kMega,
+      static_cast<double>(gpu.floor_bytes) / images / kMega,
+      bytes / static_cast<double>(gpu.floor_bytes));
+}
+
+}  // namespace
+
+std::string to_string(const Plan& plan) {
+  const std::string threads = plan.gpu ? "" : fmt::format(", {} threads", plan.key.threads);
+  std::string text =
+      fmt::format("plan for batch {} of {} x {}, {} on {}{}\n", plan.key.batch, plan.key.height,
+                  plan.key.width, to_string(plan.key.precision), plan.key.device, threads);
+  text += plan.gpu ? gpu_table(plan) : cpu_table(plan);
+  const auto out = std::back_inserter(text);
   fmt::format_to(out, "{} steps, {:.3f} GMAC, {:.1f} MB moved\n", plan.steps.size(),
                  static_cast<double>(total(plan, &Step::multiply_adds)) / 1e9,
                  static_cast<double>(total(plan, &Step::bytes)) / kMega);
@@ -67,8 +118,34 @@ std::string to_string(const Plan& plan) {
       static_cast<double>(plan.arena_bytes) / kMega,
       static_cast<double>(plan.lower_bound_bytes) / kMega,
       static_cast<double>(plan.arena_bytes) / static_cast<double>(plan.lower_bound_bytes));
+  if (plan.gpu) text += gpu_totals(plan);
   return text;
 }
+
+namespace {
+
+void add_launch(nlohmann::json& step, const GpuLaunch& launch) {
+  step["grid"] = launch.grid;
+  step["block"] = launch.block;
+  step["shared_bytes"] = launch.shared_bytes;
+  step["launches"] = launch.launches;
+  step["waves"] = launch.waves;
+  step["tile"] = launch.tile;
+  step["floor_us"] = launch.floor_us;
+  step["modelled_us"] = launch.modelled_us;
+}
+
+void add_totals(nlohmann::json& document, const GpuTotals& gpu, double images) {
+  document["gpu"] = gpu.device;
+  document["multiprocessors"] = gpu.multiprocessors;
+  document["launches"] = gpu.launches;
+  document["floor_bytes"] = gpu.floor_bytes;
+  document["floor_ms_per_image"] = gpu.floor_us / images * 1e-3;
+  document["steps_floor_ms_per_image"] = gpu.steps_floor_us / images * 1e-3;
+  document["modelled_ms_per_image"] = gpu.modelled_us / images * 1e-3;
+}
+
+}  // namespace
 
 std::string to_json(const Plan& plan) {
   using nlohmann::json;
@@ -84,6 +161,7 @@ std::string to_json(const Plan& plan) {
                      {"workspace_offset", step.workspace_offset},
                      {"flops", 2 * step.multiply_adds},
                      {"bytes", step.bytes}});
+    if (step.gpu) add_launch(steps.back(), *step.gpu);
   }
   json buffers = json::array();
   for (const Buffer& buffer : plan.buffers) {
@@ -101,20 +179,21 @@ std::string to_json(const Plan& plan) {
   for (const PlanOutput& output : plan.outputs) {
     outputs.push_back({{"name", output.name}, {"buffer", output.buffer}});
   }
-  const json document = {{"batch", plan.key.batch},
-                         {"height", plan.key.height},
-                         {"width", plan.key.width},
-                         {"precision", to_string(plan.key.precision)},
-                         {"device", plan.key.device},
-                         {"threads", plan.key.threads},
-                         {"steps", steps},
-                         {"buffers", buffers},
-                         {"input", plan.input},
-                         {"outputs", outputs},
-                         {"total_flops", 2 * total(plan, &Step::multiply_adds)},
-                         {"total_bytes", total(plan, &Step::bytes)},
-                         {"arena_bytes", plan.arena_bytes},
-                         {"lower_bound_bytes", plan.lower_bound_bytes}};
+  json document = {{"batch", plan.key.batch},
+                   {"height", plan.key.height},
+                   {"width", plan.key.width},
+                   {"precision", to_string(plan.key.precision)},
+                   {"device", plan.key.device},
+                   {"threads", plan.key.threads},
+                   {"steps", steps},
+                   {"buffers", buffers},
+                   {"input", plan.input},
+                   {"outputs", outputs},
+                   {"total_flops", 2 * total(plan, &Step::multiply_adds)},
+                   {"total_bytes", total(plan, &Step::bytes)},
+                   {"arena_bytes", plan.arena_bytes},
+                   {"lower_bound_bytes", plan.lower_bound_bytes}};
+  if (plan.gpu) add_totals(document, *plan.gpu, static_cast<double>(plan.key.batch));
   return document.dump(1);
 }
 

@@ -3,9 +3,11 @@
 // for people, written as JSON for programs; running it decides nothing any more.
 // A public header: standard library only.
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +46,10 @@ struct PlanKey {
 struct BufferFormat {
   DType dtype = DType::kFloat32;
   Layout layout = Layout::kPlain;
+  // Behind the elements lie float32 sums over pixels that a CUDA step left for split attention
+  // (kernels/split_attention/split_attention.h), cut at tiles of that many pixels; 0: none.
+  std::int32_t sums_tile = 0;
+  std::int32_t sums_parts = 0;  // groups of channels that were summed apart
 
   bool operator==(const BufferFormat&) const = default;
 };
@@ -60,6 +66,19 @@ struct Buffer {
   int last_step = 0;       // ... to the end of this one
 };
 
+// How a step runs on a GPU, and what the planner's model says of it.
+struct GpuLaunch {
+  std::array<std::int64_t, 3> grid{};  // blocks
+  int block = 0;                       // threads
+  int shared_bytes = 0;                // of one block
+  int launches = 1;  // kernels of the step; the numbers here are of the one that takes the time
+  double waves = 0;  // of blocks on the device's multiprocessors
+  std::string tile;  // "128x128x32, split 2"; empty for kernels without tiles
+  std::int64_t workspace_traffic_bytes = 0;  // written and read again by the step
+  double modelled_us = 0;
+  double floor_us = 0;  // inputs read and outputs written once, arithmetic at the peak
+};
+
 struct Step {
   std::string name;  // of the graph's node
   std::string op;
@@ -70,7 +89,21 @@ struct Step {
   std::size_t workspace_bytes = 0;
   std::size_t workspace_offset = 0;
   std::int64_t multiply_adds = 0;
-  std::int64_t bytes = 0;  // inputs, constants and outputs, each once
+  // Inputs, constants and outputs, each once, and the traffic of the workspace where it is known.
+  std::int64_t bytes = 0;
+  std::optional<GpuLaunch> gpu = std::nullopt;
+};
+
+// Sums of a plan for a GPU, in bytes and microseconds for the whole batch.
+struct GpuTotals {
+  std::string device;  // whose numbers these are: "V100-SXM2"
+  int multiprocessors = 0;
+  int launches = 0;
+  double modelled_us = 0;
+  double steps_floor_us = 0;
+  // Of the fully fused network, whatever this plan fuses (engine/plan/fused_floor.h).
+  std::int64_t floor_bytes = 0;
+  double floor_us = 0;
 };
 
 struct PlanOutput {
@@ -86,6 +119,7 @@ struct Plan {
   std::vector<PlanOutput> outputs;
   std::size_t arena_bytes = 0;
   std::size_t lower_bound_bytes = 0;  // the most that is live at once: no arena can be smaller
+  std::optional<GpuTotals> gpu;
 };
 
 // A table for people: one line a step, totals below.

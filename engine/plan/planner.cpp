@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "engine/check.h"
+#include "engine/plan/fused_floor.h"
 #include "engine/plan/memory_planner.h"
 
 namespace nestor {
@@ -21,6 +22,7 @@ class Planner {
   Planner(const Graph& graph, Backend& backend, const PlanKey& key)
       : graph_(graph),
         backend_(backend),
+        peaks_(backend.peaks(key.precision)),
         homes_(graph.values.size()),
         remaining_(use_counts(graph)) {
     result_.plan.key = key;
@@ -40,6 +42,7 @@ class Planner {
       result_.plan.outputs.push_back({output.name, in_format(output.value, kHostFormat)});
     }
     place_buffers();
+    add_up_gpu();
     return std::move(result_);
   }
 
@@ -71,6 +74,15 @@ class Planner {
     for (const int idx : step.outputs) buffer(idx).last_step = num_steps();
     step.variant = std::move(choice.variant);
     step.workspace_bytes = choice.workspace_bytes;
+    if (choice.gpu) {
+      step.gpu = std::move(choice.gpu);
+      step.bytes += step.gpu->workspace_traffic_bytes;
+      if (peaks_) {
+        step.gpu->floor_us =
+            std::max(2.0 * static_cast<double>(step.multiply_adds) / peaks_->flops_per_us,
+                     static_cast<double>(step.bytes) / peaks_->bytes_per_us);
+      }
+    }
     result_.plan.steps.push_back(std::move(step));
     result_.kernels.push_back(std::move(choice.kernel));
     result_.values.push_back(std::move(values));
@@ -187,8 +199,25 @@ class Planner {
     plan.lower_bound_bytes = memory.lower_bound_bytes;
   }
 
+  void add_up_gpu() {
+    if (!peaks_) return;
+    const FusedFloor fused = fused_floor(graph_, *peaks_);
+    GpuTotals totals{.device = peaks_->device,
+                     .multiprocessors = peaks_->multiprocessors,
+                     .floor_bytes = fused.bytes,
+                     .floor_us = fused.us};
+    for (const Step& step : result_.plan.steps) {
+      if (!step.gpu) continue;
+      totals.launches += step.gpu->launches;
+      totals.modelled_us += step.gpu->modelled_us;
+      totals.steps_floor_us += step.gpu->floor_us;
+    }
+    result_.plan.gpu = std::move(totals);
+  }
+
   const Graph& graph_;
   Backend& backend_;
+  std::optional<DevicePeaks> peaks_;  // of GPUs
   PlannedSteps result_;
   std::vector<Homes> homes_;
   std::vector<int> remaining_;  // uses of each value that are still to come

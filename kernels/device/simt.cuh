@@ -49,6 +49,22 @@ struct CallSite {
 
 namespace nestor {
 
+// Whether this compilation is for one of the architectures kOldest to kNewest. A kernel for some of
+// them has for all others an empty body that traps, which costs neither time to compile nor space:
+//
+//   if constexpr (compiles_for<80, 90>()) { ... } else { wrong_architecture(); }
+//
+// The emulator has one build for all, and refuses single instructions.
+template <int kOldest, int kNewest>
+__device__ constexpr bool compiles_for() {
+#if NESTOR_SIMT
+  return true;
+#else
+  return NESTOR_SM >= kOldest && NESTOR_SM <= kNewest;
+#endif
+}
+__device__ __forceinline__ void wrong_architecture() { __trap(); }
+
 // An array in shared memory. The emulator checks each index, and keeps a gap behind the array, so
 // that running over its end is noticed also through pointers.
 template <class T, int kSize>

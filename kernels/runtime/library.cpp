@@ -3,6 +3,7 @@
 #include "kernels/add/add.h"
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/batch_norm/batch_norm.h"
+#include "kernels/convolution/convolution.h"
 #include "kernels/dense/dense.h"
 #include "kernels/global_average_pool/global_average_pool.h"
 #include "kernels/layout/layout.h"
@@ -36,6 +37,7 @@ nestor_device_library(std::uint32_t version) {
       nestor::r_softmax,
       nestor::attention_sum,
       nestor::stem_convolution,
+      nestor::convolution,
   };
   return version == nestor::kDeviceLibraryVersion ? &library : nullptr;
 }

@@ -11,11 +11,12 @@
 namespace nestor {
 
 // Counted up with every change of the table, of DeviceRuntime or of a launcher's arguments.
-constexpr std::uint32_t kDeviceLibraryVersion = 2;
+constexpr std::uint32_t kDeviceLibraryVersion = 3;
 
 struct AddArgs;
 struct AttentionSumArgs;
 struct BatchNormArgs;
+struct ConvolutionArgs;
 struct DenseArgs;
 struct GlobalAveragePoolArgs;
 struct ImagesArgs;
@@ -55,6 +56,7 @@ struct DeviceLibrary {
   Launcher<RSoftmaxArgs> r_softmax;
   Launcher<AttentionSumArgs> attention_sum;
   Launcher<StemConvolutionArgs> stem_convolution;
+  Launcher<ConvolutionArgs> convolution;
 };
 
 inline constexpr char kDeviceLibraryEntry[] = "nestor_device_library";

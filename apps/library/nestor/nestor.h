@@ -38,7 +38,7 @@ struct ModelInfo {
 };
 
 struct LoadOptions {
-  std::string device = "auto";  // "auto", "cpu"
+  std::string device = "auto";  // "auto", "cpu", "cuda", "cuda:1"
   std::string network;          // where given, the file must be of this network
 };
 

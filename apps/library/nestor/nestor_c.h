@@ -50,7 +50,8 @@ const char* nestor_status_name(nestor_status status);
 /* The message of the last call of this thread that failed; valid until its next failing call. */
 const char* nestor_last_error(void);
 
-/* Loads a weight file that nestor-convert wrote. device: "auto", "cpu"; NULL is "auto". */
+/* Loads a weight file that nestor-convert wrote. device: "auto", "cpu", "cuda", "cuda:1"; NULL is
+   "auto". */
 nestor_status nestor_model_load(const char* weights, const char* device, nestor_model** model);
 
 /* Sessions of the model go on working. NULL is allowed. */
@@ -68,7 +69,8 @@ const char* nestor_model_label(const nestor_model* model, int32_t class_id);
 /* Pixels a side of the images that nestor_classify_* gives to the network. */
 int32_t nestor_model_input_size(const nestor_model* model);
 
-/* precision: "fp32", "bf16"; NULL is "fp32". threads: 0 for as many as the process may use. */
+/* precision: "fp32", "fp16" (GPUs), "bf16" (CPUs); NULL is "fp16" on a GPU, "fp32" on a CPU.
+   threads: 0 for as many as the process may use. */
 nestor_status nestor_session_create(const nestor_model* model, const char* precision,
                                     int32_t threads, nestor_session** session);
 void nestor_session_free(nestor_session* session);

@@ -3,6 +3,8 @@
 
 #include <omp.h>
 
+#include <chrono>
+#include <cstring>
 #include <optional>
 #include <type_traits>
 
@@ -17,6 +19,25 @@ class CpuContext : public ExecutionContext {
 
   int threads() const { return threads_; }
   const dnnl::stream& stream() const { return stream_; }
+
+  void upload(void* dst, const void* src, std::size_t bytes) override {
+    std::memcpy(dst, src, bytes);
+  }
+  void run(StepKernels steps, std::unique_ptr<Recording>&) override {
+    for (const auto& step : steps) step->run(*this);
+  }
+  void download(std::span<const Download>) override {}  // the host reads the arena
+  std::vector<double> time_steps(StepKernels steps) override {
+    using Clock = std::chrono::steady_clock;
+    std::vector<double> milliseconds;
+    for (const auto& step : steps) {
+      const Clock::time_point start = Clock::now();
+      step->run(*this);
+      milliseconds.push_back(
+          std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    }
+    return milliseconds;
+  }
 
  private:
   void begin() noexcept override { scope_.emplace(threads_); }

@@ -1,15 +1,12 @@
 #include "engine/backends/cpu/cpu_backend.h"
 
-#include <fmt/ranges.h>
-
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <ranges>
 
 #include "engine/backends/cpu/context.h"
 #include "engine/backends/cpu/memory_available.h"
+#include "engine/backends/variant_list.h"
 #include "engine/check.h"
 #include "engine/plan/memory_planner.h"
 
@@ -21,17 +18,6 @@ bool has_bf16() {
   const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
   const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
   return (effective & wanted) == wanted;
-}
-
-bool allowed(const CpuVariant& variant, const StepRequest& request) {
-  const bool forced_otherwise =
-      !request.forced_variant.empty() && request.forced_variant != variant.name;
-  return !forced_otherwise && std::ranges::count(request.excluded_variants, variant.name) == 0;
-}
-
-std::span<const CpuVariant> variants_of(const Op& op) {
-  const auto row = std::ranges::find(cpu_variants(), &op, &CpuVariants::op);
-  return row == cpu_variants().end() ? std::span<const CpuVariant>() : row->variants;
 }
 
 // A step as the session sees it: with errors that name it.
@@ -89,21 +75,15 @@ BufferFormat CpuBackend::activation_format(Precision precision) {
 
 StepChoice CpuBackend::choose(const StepRequest& request) {
   const cpu::ThreadScope threads(request.threads);
-  const std::span<const CpuVariant> variants = variants_of(*request.node.op);
-  const std::string_view forced = request.forced_variant;
-  CHECK_AS(kUsage, forced.empty() || std::ranges::count(variants, forced, &CpuVariant::name) == 1,
-           "{}: {} has no variant '{}'; there are: {}", request.node.name, request.node.op->name,
-           forced, fmt::join(variants | std::views::transform(&CpuVariant::name), ", "));
-  for (const CpuVariant& variant : variants) {
-    if (!allowed(variant, request)) continue;
-    StepChoice choice =
-        cpu::with_errors(request.node.name, [&] { return variant.choose(request, *this); });
-    if (choice.kernel == nullptr) continue;
-    choice.kernel = std::make_unique<NamedKernel>(request.node.name, std::move(choice.kernel));
-    if (choice.variant.empty()) choice.variant = variant.name;
-    return choice;
+  const std::string& name = request.node.name;
+  const auto choose = [&](const CpuVariant& variant) {
+    return cpu::with_errors(name, [&] { return variant.choose(request, *this); });
+  };
+  StepChoice choice = first_choice(request, variants_of(*request.node.op, cpu_variants()), choose);
+  if (choice.kernel != nullptr) {
+    choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
   }
-  return {};
+  return choice;
 }
 
 StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,

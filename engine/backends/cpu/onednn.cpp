@@ -62,7 +62,8 @@ dnnl::memory::desc descriptor(const Shape& shape, BufferFormat format) {
   Tag tag = Tag::nchw;
   switch (format.layout) {
     case Layout::kPlain: tag = Tag::nchw; break;
-    case Layout::kNhwc: tag = Tag::nhwc; break;
+    case Layout::kNhwc:
+    case Layout::kNhwc8: tag = Tag::nhwc; break;  // kNhwc8 is never asked for
     case Layout::kNchw8c: tag = Tag::nChw8c; break;
     case Layout::kNchw16c: tag = Tag::nChw16c; break;
   }

@@ -95,13 +95,18 @@ std::string invalid(const Launch& launch, int sm) {
   return {};
 }
 
+std::atomic<std::int64_t> leaked_objects = 0;
+
 }  // namespace
+
+std::int64_t EmulatedRuntime::num_leaked_objects() { return leaked_objects; }
 
 EmulatedRuntime::EmulatedRuntime(Options options) : options_(options) {
   shared_limit(options.sm);  // throws for an architecture that there is not
 }
 
 EmulatedRuntime::~EmulatedRuntime() {
+  leaked_objects += num_live_objects();
   for (DeviceGraph graph : graphs_) delete graph;
   for (Event event : events_) delete event;
   for (Stream stream : streams_) delete stream;

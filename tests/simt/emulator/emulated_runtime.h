@@ -68,6 +68,8 @@ class EmulatedRuntime final : public DeviceRuntime {
   void reset_counters();
   // Allocations, streams, events and graphs that were made and not given back.
   std::int64_t num_live_objects() const;
+  // Of all runtimes that are gone: objects that were still there at their ends.
+  static std::int64_t num_leaked_objects();
   std::string last_report() const;  // of a kernel that did something wrong; "" if none did
 
   // Its work and captures; public for the handles that point to it.

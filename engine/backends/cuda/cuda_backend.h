@@ -1,0 +1,85 @@
+#pragma once
+// The CUDA device: kernels of our own, reached through the table of libnestor_cuda.so.
+//
+// Choosing needs a DeviceSpec and nothing else, so plans for any GPU can be made anywhere. Tensors
+// are NHWC, channels padded with zeros to a multiple of 8 (Layout::kNhwc8), float16 or float32.
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "engine/backend.h"
+#include "engine/backends/cuda/device_memory.h"
+#include "engine/backends/cuda/device_spec.h"
+#include "kernels/runtime/library.h"
+
+namespace nestor {
+
+class CudaBackend : public Backend {
+ public:
+  // Only described, not there: for plans.
+  explicit CudaBackend(const DeviceSpec& spec);
+  // The device `device` of a library that lives as long as the backend. `name`: "cuda:0".
+  CudaBackend(const DeviceLibrary& library, std::string name, int device);
+
+  std::string_view name() const override { return name_; }
+  void require(Precision precision) const override;
+  Precision default_precision() const override { return Precision::kFp16; }
+  bool can_run() const override { return library_ != nullptr; }
+  std::optional<DevicePeaks> peaks(Precision precision) const override;
+  StepChoice choose(const StepRequest& request) override;
+  StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
+                               int threads) override;
+  bool same_bytes(const Shape& shape, BufferFormat a, BufferFormat b) const override;
+  std::size_t buffer_bytes(const Shape& shape, BufferFormat format) const override;
+  std::unique_ptr<ExecutionContext> make_context(int threads) override;
+  std::shared_ptr<void> allocate(std::size_t bytes) override;
+  std::shared_ptr<void> allocate_host(std::size_t bytes) override;
+
+  const DeviceSpec& spec() const { return spec_; }
+
+  // Throw kUnsupported where the device is only described.
+  const DeviceLibrary& library() const;
+  const cuda::Runtime& runtime() const;
+
+  // The format in which activations lie in that precision.
+  static BufferFormat activation_format(Precision precision);
+
+  // Constant bytes on the device under a name that says what they are ("layer1.0.conv1.weight
+  // nhwc8 float16"), by `fill` where nobody has made them yet. They are zero before `fill`.
+  using Fill = std::function<void(std::byte* bytes)>;
+  std::shared_ptr<const cuda::Memory> constant(const std::string& name, std::size_t bytes,
+                                               const Fill& fill);
+
+ private:
+  void upload(void* dst, const void* src, std::size_t bytes) const;
+
+  std::string name_;
+  DeviceSpec spec_;
+  std::string device_name_;
+  const DeviceLibrary* library_ = nullptr;
+  cuda::Runtime runtime_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const cuda::Memory>> constants_;
+};
+
+// One way to run an op on a GPU.
+struct CudaVariant {
+  std::string_view name;
+  // No kernel where the variant cannot do it on backend.spec(). The choice says its launch (grid,
+  // shared memory, modelled time).
+  StepChoice (*choose)(const StepRequest& request, CudaBackend& backend);
+};
+
+// The variants of one op, the preferred first: one row of variants.cpp.
+struct CudaVariants {
+  const Op* op;
+  std::span<const CudaVariant> variants;
+};
+std::span<const CudaVariants> cuda_variants();
+
+// Opens "cuda", "cuda:1", "cuda:sm_70" and, in builds that have the emulator, "simt".
+std::unique_ptr<Backend> open_cuda_backend(std::string_view device);
+
+}  // namespace nestor

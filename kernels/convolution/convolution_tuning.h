@@ -1,0 +1,69 @@
+#pragma once
+// The tiles that convolutions are compiled for. Plain data: kernels take their sizes from these
+// rows, and whoever chooses reads the same.
+//
+// Nothing here was timed on a GPU yet. Sizes follow the model of the project's tile plan: on sm_70
+// only warps of 64x64 have shared-memory bandwidth to spare (50 % of it at full tensor rate, 64x32
+// 75 %, 32x32 100 %), so small tiles of few rows come from warps that split K.
+
+#include <cstdint>
+
+namespace nestor {
+
+enum class ConvolutionEngine : std::int32_t {
+  kVolta,   // sm_70: m8n8k4, two stages and registers
+  kTuring,  // sm_75: m16n8k8, two stages and registers
+  kAmpere,  // sm_80 and newer: m16n8k16, cp.async
+  kFma,     // any: fp32 multiply-adds; float32 and float16 storage, any number of channels
+};
+
+struct ConvolutionTile {
+  const char* name;
+  ConvolutionEngine engine;
+  int m, n;            // output pixels x output channels of a block
+  int warp_m, warp_n;  // of a warp
+  int warps_k;         // warps that share a warp tile and split K
+  int stages;          // slices of K in shared memory
+  int blocks;          // that a multiprocessor shall hold: bounds the registers
+  int slab_rows;       // rows that the epilogue takes through shared memory at a time
+
+  constexpr int num_warps() const { return m / warp_m * (n / warp_n) * warps_k; }
+  constexpr int num_threads() const { return 32 * num_warps(); }
+  constexpr int slice() const { return engine == ConvolutionEngine::kFma ? 16 : 32; }
+  constexpr int stage_bytes() const {
+    return (m + n) * slice() * (engine == ConvolutionEngine::kFma ? 4 : 2);
+  }
+  constexpr int slab_bytes() const { return warps_k * slab_rows * n * 4; }
+  constexpr int memory_bytes() const {
+    return stages * stage_bytes() > slab_bytes() ? stages * stage_bytes() : slab_bytes();
+  }
+};
+
+inline constexpr ConvolutionTile kConvolutionTiles[] = {
+    // clang-format off
+    // name                        engine                       m    n   warp    k  stages blocks slab
+    {"convolution_sm70_128x128",   ConvolutionEngine::kVolta,  128, 128, 64, 64, 1, 2, 2, 32},
+    {"convolution_sm70_256x128",   ConvolutionEngine::kVolta,  256, 128, 64, 64, 1, 2, 1, 32},
+    {"convolution_sm70_128x256",   ConvolutionEngine::kVolta,  128, 256, 64, 64, 1, 2, 1, 32},
+    {"convolution_sm70_128x64",    ConvolutionEngine::kVolta,  128,  64, 64, 32, 1, 2, 3, 32},
+    {"convolution_sm70_64x128",    ConvolutionEngine::kVolta,   64, 128, 32, 64, 1, 2, 3, 32},
+    {"convolution_sm70_64x64",     ConvolutionEngine::kVolta,   64,  64, 32, 32, 1, 2, 4, 32},
+    {"convolution_sm70_128x32",    ConvolutionEngine::kVolta,  128,  32, 32, 32, 1, 2, 4, 32},
+    {"convolution_sm70_128x64_k2", ConvolutionEngine::kVolta,  128,  64, 64, 64, 2, 2, 2, 32},
+    {"convolution_sm70_64x64_k4",  ConvolutionEngine::kVolta,   64,  64, 64, 64, 4, 2, 2, 16},
+    {"convolution_sm75_128x128",   ConvolutionEngine::kTuring, 128, 128, 64, 64, 1, 2, 2, 32},
+    {"convolution_sm75_128x64",    ConvolutionEngine::kTuring, 128,  64, 64, 32, 1, 2, 2, 32},
+    {"convolution_sm75_64x64",     ConvolutionEngine::kTuring,  64,  64, 32, 32, 1, 2, 4, 32},
+    {"convolution_sm80_128x128",   ConvolutionEngine::kAmpere, 128, 128, 64, 64, 1, 3, 2, 32},
+    {"convolution_sm80_128x64",    ConvolutionEngine::kAmpere, 128,  64, 64, 32, 1, 4, 2, 32},
+    {"convolution_sm80_64x128",    ConvolutionEngine::kAmpere,  64, 128, 32, 64, 1, 4, 2, 32},
+    {"convolution_sm80_64x64",     ConvolutionEngine::kAmpere,  64,  64, 32, 32, 1, 4, 3, 32},
+    {"convolution_sm80_128x32",    ConvolutionEngine::kAmpere, 128,  32, 32, 32, 1, 4, 3, 32},
+    {"convolution_sm80_64x64_k2",  ConvolutionEngine::kAmpere,  64,  64, 64, 32, 2, 4, 2, 32},
+    {"convolution_fma_64x64",      ConvolutionEngine::kFma,     64,  64, 32, 16, 1, 2, 2, 32},
+    // clang-format on
+};
+inline constexpr int kNumConvolutionTiles =
+    static_cast<int>(sizeof(kConvolutionTiles) / sizeof(kConvolutionTiles[0]));
+
+}  // namespace nestor

@@ -1,0 +1,179 @@
+// Plans for GPUs that are not there.
+
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "engine/backend.h"
+#include "engine/error.h"
+#include "engine/graph/passes/pass.h"
+#include "engine/plan/fused_floor.h"
+#include "engine/plan/planner.h"
+#include "engine/session.h"
+#include "graphs/zoo.h"
+#include "tests/support/model.h"
+#include "tests/support/weights.h"
+
+namespace nestor {
+
+namespace {
+
+Plan plan_for(const Network& network, std::string_view device, std::int64_t batch,
+              Precision precision = Precision::kFp16, const std::vector<std::string>& taps = {}) {
+  const int side = network.evaluation.input_size;
+  const Graph graph = build_graph(network, {}, {batch, 3, side, side});
+  const auto backend = open_backend(device);
+  const PlanKey key{.batch = batch,
+                    .height = side,
+                    .width = side,
+                    .precision = precision,
+                    .device = std::string(device),
+                    .taps = taps,
+                    .excluded_variants = {}};
+  return make_plan(apply_passes(with_taps(graph, taps)), *backend, key).plan;
+}
+
+std::int64_t total_bytes(const Plan& plan) {
+  std::int64_t sum = 0;
+  for (const Step& step : plan.steps) sum += step.bytes;
+  return sum;
+}
+
+// Launches of each bottleneck block ("layer1.0"), of those with a shortcut convolution too.
+struct Block {
+  int launches = 0;
+  bool has_shortcut = false, has_shortcut_pool = false;
+};
+std::map<std::string, Block> blocks_of(const Plan& plan) {
+  std::map<std::string, Block> blocks;
+  for (const Step& step : plan.steps) {
+    if (!step.name.starts_with("layer")) continue;
+    Block& block = blocks[step.name.substr(0, step.name.find('.', step.name.find('.') + 1))];
+    block.launches += step.gpu->launches;
+    const bool shortcut = step.name.find("downsample") != std::string::npos;
+    block.has_shortcut |= shortcut && step.op == "convolution";
+    block.has_shortcut_pool |= shortcut && step.op == "pooling";
+  }
+  return blocks;
+}
+
+}  // namespace
+
+TEST_CASE("cuda plans: every ResNeSt on every architecture, in both precisions",
+          "[cuda_plan][cpu]") {
+  for (const Network& network : networks()) {
+    if (network.family != "resnest") continue;
+    for (const char* const device : {"cuda:sm_70", "cuda:sm_75", "cuda:sm_80", "cuda:sm_90a"}) {
+      for (const std::int64_t batch : {1, 16}) {
+        for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+          INFO(network.name << " on " << device << ", batch " << batch);
+          const Plan plan = plan_for(network, device, batch, precision);
+          REQUIRE(plan.gpu);
+          for (const Step& step : plan.steps) {
+            INFO(step.name << " " << step.op << " " << step.variant);
+            REQUIRE(step.gpu);
+            CHECK(step.gpu->grid[0] * step.gpu->grid[1] * step.gpu->grid[2] > 0);
+            CHECK(step.gpu->block % 32 == 0);
+            CHECK(step.gpu->block <= 1024);
+            CHECK(step.gpu->waves > 0);
+            CHECK(step.gpu->floor_us > 0);
+            CHECK(step.gpu->modelled_us > 0);
+          }
+          CHECK(plan.gpu->modelled_us > plan.gpu->floor_us);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("cuda plans: taps have steps of their own", "[cuda_plan][cpu]") {
+  const std::vector<std::string> taps{"stem", "layer1.attention", "layer4", "layer4.attention"};
+  for (const char* const name : {"resnest50", "resnest50_fast_2s2x40d"}) {
+    const Plan plan = plan_for(*find_network(name), "cuda:sm_70", 1, Precision::kFp16, taps);
+    CHECK(plan.outputs.size() == 5);
+  }
+}
+
+// `python3 roofline.py --network N` (batch 16, V100, fp16, fusion "full"), per image.
+TEST_CASE("cuda plans: the fully fused floor is the roofline's", "[cuda_plan][cpu]") {
+  struct Row {
+    const char* network;
+    double floor_us, megabytes;
+  };
+  for (const Row& row : {Row{"resnest50", 118.68, 73.22}, Row{"resnest101", 266.66, 147.28},
+                         Row{"resnest200", 729.19, 424.86}, Row{"resnest269", 1555.72, 882.10}}) {
+    INFO(row.network);
+    const Plan plan = plan_for(*find_network(row.network), "cuda:sm_70", 16);
+    CHECK(plan.gpu->floor_us / 16 == Approx(row.floor_us).epsilon(0.01));
+    CHECK(static_cast<double>(plan.gpu->floor_bytes) / 16e6 == Approx(row.megabytes).epsilon(0.01));
+    CHECK(static_cast<double>(total_bytes(plan)) >= static_cast<double>(plan.gpu->floor_bytes));
+    CHECK(plan.gpu->modelled_us >= plan.gpu->steps_floor_us);
+  }
+}
+
+TEST_CASE("cuda plans: launches of a block", "[cuda_plan][cpu]") {
+  for (const char* const name : {"resnest50", "resnest101", "resnest200", "resnest269"}) {
+    for (const auto& [block, found] : blocks_of(plan_for(*find_network(name), "cuda:sm_70", 16))) {
+      INFO(name << " " << block);
+      CHECK(found.launches == 4 + (found.has_shortcut ? 1 : 0) + (found.has_shortcut_pool ? 1 : 0));
+    }
+  }
+}
+
+TEST_CASE("cuda plans: convolutions leave split attention its sums", "[cuda_plan][cpu]") {
+  const Plan plan = plan_for(*find_network("resnest50"), "cuda:sm_80", 16);
+  int with_sums = 0;
+  for (const Step& step : plan.steps) {
+    if (step.op != "split_attention") continue;
+    ++with_sums;
+    const BufferFormat& format = plan.buffers[static_cast<std::size_t>(step.inputs[0])].format;
+    CHECK(format.sums_tile > 0);
+    CHECK(format.sums_parts == 2);
+    CHECK(step.gpu->launches == 1);
+  }
+  CHECK(with_sums == 16);
+}
+
+TEST_CASE("cuda plans: a session plans without a GPU and refuses to run", "[cuda_plan][cpu]") {
+  const GraphFunction graph = test::graph_of_network("resnest14");
+  const Shape shape{1, 3, 64, 64};
+  const auto model =
+      std::make_shared<const Model>(graph, shape, test::weight_file(graph(shape), 1), "cuda:sm_70");
+  Session session(model, {});
+  const Plan& plan = session.plan(shape);
+  CHECK(plan.key.precision == Precision::kFp16);
+  const auto json = nlohmann::json::parse(to_json(plan));
+  for (const char* const field :
+       {"steps", "total_bytes", "floor_bytes", "modelled_ms_per_image", "arena_bytes"}) {
+    CHECK(json.contains(field));
+  }
+  for (const char* const field : {"variant", "grid", "block", "shared_bytes", "waves", "bytes",
+                                  "flops", "floor_us", "modelled_us"}) {
+    CHECK(json["steps"][0].contains(field));
+  }
+  const test::Images images(shape);
+  try {
+    session.run(images.view());
+    FAIL("ran on a device that is not there");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::kUnsupported);
+    CHECK(std::string(error.what()).find("plans only") != std::string::npos);
+  }
+}
+
+TEST_CASE("cuda devices: names that do not exist are refused with a reason", "[cuda_plan][cpu]") {
+  const auto refusal = [](const char* device) -> std::string {
+    try {
+      open_backend(device);
+    } catch (const Error& error) {
+      return error.code() == ErrorCode::kUnsupported ? error.what() : "another error";
+    }
+    return "opened";
+  };
+  CHECK(refusal("cuda:sm_60").find("sm_70") != std::string::npos);
+  CHECK(refusal("cuda:x").find("cuda:N") != std::string::npos);
+  CHECK(refusal("gpu").find("cuda") != std::string::npos);
+}
+
+}  // namespace nestor

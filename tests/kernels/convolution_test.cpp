@@ -1,0 +1,429 @@
+// Convolutions on the emulator, every tile against the oracle.
+#include "kernels/convolution/convolution.h"
+
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <optional>
+
+#include "emulator/build.h"
+#include "engine/ops/convolution/problem.h"
+#include "kernels/convolution/packed_weight.h"
+#include "kernels/split_attention/split_attention.h"
+#include "tests/kernels/kernel_test.h"
+#include "tests/support/random.h"
+
+namespace nestor::test {
+namespace {
+
+int tile_named(std::string_view name) {
+  for (int i = 0; i < kNumConvolutionTiles; ++i) {
+    if (kConvolutionTiles[i].name == name) return i;
+  }
+  throw std::invalid_argument(fmt::format("no tile {}", name));
+}
+
+// The architecture that an engine's tiles are emulated as.
+int sm_of(ConvolutionEngine engine) {
+  switch (engine) {
+    case ConvolutionEngine::kVolta: return 70;
+    case ConvolutionEngine::kTuring: return 75;
+    case ConvolutionEngine::kAmpere: return 80;
+    case ConvolutionEngine::kFma: return 70;
+  }
+  return 0;
+}
+
+// A problem with its data and what the oracle says.
+struct Case {
+  Case(const char* text, DeviceDType dtype_, int radix_ = 0)
+      : title(text), problem(ConvolutionProblem::parse(text)), dtype(dtype_), radix(radix_) {
+    const ConvolutionParams& p = problem.params;
+    const std::uint64_t seed = seed_of(text);
+    src = random_tensor(problem.src, seed, dtype);
+    weight = random_tensor(problem.weight, seed + 1, dtype);
+    const std::int64_t k = problem.weight[0];
+    bias = random_tensor({k}, seed + 2, DeviceDType::kFloat32);
+    residual = random_tensor(problem.dst, seed + 3, dtype, -4, 4);
+    std::vector<Tensor> inputs{src, weight};
+    if (p.has_bias) inputs.push_back(bias);
+    if (p.has_residual) inputs.push_back(residual);
+    expected = oracle(convolution_op(), p, inputs);
+    shape = {static_cast<int>(problem.src[0]),
+             static_cast<int>(problem.src[2]),
+             static_cast<int>(problem.src[3]),
+             static_cast<int>(problem.src[1]),
+             static_cast<int>(k),
+             static_cast<int>(problem.weight[2]),
+             static_cast<int>(problem.weight[3]),
+             p.stride,
+             p.pad,
+             p.dilation,
+             p.groups};
+  }
+
+  std::string title;
+  ConvolutionProblem problem;
+  DeviceDType dtype;
+  int radix;  // of the pooled sums; 0: none
+  ConvolutionShape shape;
+  Tensor src, weight, bias, residual, expected;
+};
+
+Memory packed(const Case& test, ConvolutionEngine engine) {
+  Memory memory(packed_weight_bytes(test.shape, engine));
+  if (engine == ConvolutionEngine::kFma) {
+    pack_weight(
+        test.shape, engine, test.weight.values.data(), [](float x) { return x; },
+        reinterpret_cast<float*>(memory.data()));
+  } else {
+    const auto half = [](float x) {
+      const auto value = static_cast<_Float16>(x);
+      std::uint16_t bits = 0;
+      std::memcpy(&bits, &value, sizeof bits);
+      return bits;
+    };
+    pack_weight(test.shape, engine, test.weight.values.data(), half,
+                reinterpret_cast<std::uint16_t*>(memory.data()));
+  }
+  return memory;
+}
+
+struct Result {
+  Memory dst;
+  std::vector<float> pooled;
+};
+
+Result run(Device& device, const Case& test, ConvolutionChoice choice) {
+  const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
+  const ConvolutionParams& p = test.problem.params;
+  const int k = padded_channels(test.shape.k), pixels = test.shape.p() * test.shape.q();
+  std::vector<float> padded_bias = test.bias.values;
+  padded_bias.resize(static_cast<std::size_t>(k), 0.0F);
+  const Array<unsigned char> src(device, to_nhwc(test.src, test.dtype));
+  const Array<unsigned char> weight(device, packed(test, tile.engine));
+  const Array<float> bias(device, padded_bias);
+  const Array<unsigned char> residual(device, to_nhwc(test.residual, test.dtype));
+  const Array<unsigned char> dst(device, unwritten(padded_elements(test.problem.dst), test.dtype));
+  const Array<float> workspace(device,
+                               convolution_workspace_bytes(test.shape, choice) / sizeof(float) + 1);
+  const int num_counters = convolution_num_counters(test.shape, choice);
+  const Array<unsigned> counters(
+      device, std::vector<unsigned>(static_cast<std::size_t>(num_counters) + 1, 0));
+  const int slots = pooled_slots(pixels, tile.m);
+  const Array<float> pooled(
+      device, std::vector<float>(static_cast<std::size_t>(test.shape.n * slots * k), 0.0F));
+  ConvolutionArgs args;
+  args.dtype = test.dtype;
+  args.shape = test.shape;
+  args.choice = choice;
+  args.src = src.data();
+  args.weight = weight.data();
+  args.bias = p.has_bias ? bias.data() : nullptr;
+  args.residual = p.has_residual ? residual.data() : nullptr;
+  args.dst = dst.data();
+  args.relu = p.relu;
+  if (test.radix > 0) {
+    args.pooled = pooled.data();
+    args.pooled_parts = test.radix;
+    args.pooled_slots = slots;
+  }
+  args.workspace = workspace.data();
+  args.counters = counters.data();
+  check(convolution(args, device.stream()));
+  Result result{dst.values(), pooled.values()};
+  CHECK(counters.values() == std::vector<unsigned>(static_cast<std::size_t>(num_counters) + 1, 0));
+  return result;
+}
+
+// Sums of the stored elements over the pixels, in double, beside what the slots add up to.
+std::string wrong_pooled_sum(const Case& test, const Result& result, int tile_m) {
+  const Tensor dst = from_nhwc(result.dst, test.problem.dst, test.dtype);
+  const int pixels = test.shape.p() * test.shape.q(), width = test.shape.k / test.radix;
+  const int slots = pooled_slots(pixels, tile_m);
+  for (int n = 0; n < test.shape.n; ++n) {
+    const int count = pooled_tiles(n, pixels, tile_m).count;
+    for (int k = 0; k < test.shape.k; ++k) {
+      double expected = 0, found = 0, magnitude = 0;
+      for (int i = 0; i < pixels; ++i) {
+        const float value =
+            dst.values[static_cast<std::size_t>((n * test.shape.k + k) * pixels + i)];
+        expected += value;
+        magnitude += std::abs(value);
+      }
+      for (int slot = 0; slot < count; ++slot) {
+        const int place = ((n * test.radix + k / width) * slots + slot) * width + k % width;
+        found += result.pooled[static_cast<std::size_t>(place)];
+      }
+      if (!(std::abs(found - expected) <= 0x1p-18 * magnitude)) {
+        return fmt::format("image {}, channel {}: {} instead of {}", n, k, found, expected);
+      }
+    }
+  }
+  return "";
+}
+
+enum class Schedules { kOne, kAll };
+
+// The tile against the oracle; the same bits in all schedules.
+void check_tile(const Case& test, ConvolutionChoice choice, Schedules which = Schedules::kOne) {
+  const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
+  simt::Options base;
+  base.sm = sm_of(tile.engine);
+  const std::vector<simt::Options> all = simt::schedules(base);
+  static std::size_t turn = 0;
+  std::optional<Result> first;
+  for (std::size_t i = 0; i < (which == Schedules::kAll ? all.size() : 1); ++i) {
+    const simt::Options& options = all[which == Schedules::kAll ? i : turn++ % all.size()];
+    const std::string title =
+        fmt::format("{} on {} / {} {}", test.title, tile.name, choice.splits, to_string(options));
+    INFO(title);
+    Device device(std::make_unique<simt::EmulatedRuntime>(options));
+    Result result = run(device, test, choice);
+    if (first.has_value()) {
+      CHECK(result.dst == first->dst);
+      CHECK(result.pooled == first->pooled);
+      continue;
+    }
+    const Tensor got = from_nhwc(result.dst, test.problem.dst, test.dtype);
+    CHECK(mismatch(got.values, test.expected.values, test.problem.dst,
+                   tolerance(dtype_of(test.dtype)), title) == "");
+    CHECK(to_nhwc(got, test.dtype) == result.dst);  // padding is zero
+    if (test.radix > 0) CHECK(wrong_pooled_sum(test, result, tile.m) == "");
+    first = std::move(result);
+  }
+}
+
+std::vector<int> tiles_for(const Case& test, int splits = 1) {
+  std::vector<int> tiles;
+  for (int i = 0; i < kNumConvolutionTiles; ++i) {
+    if (convolution_supports(test.shape, test.dtype, {i, splits})) tiles.push_back(i);
+  }
+  return tiles;
+}
+
+void check_all_tiles(const char* text, DeviceDType dtype, int radix = 0) {
+  const Case test(text, dtype, radix);
+  const std::vector<int> tiles = tiles_for(test);
+  CHECK(!tiles.empty());
+  for (const int tile : tiles) check_tile(test, {tile, 1});
+}
+
+}  // namespace
+
+TEST_CASE("convolution tiles at their edges", "[simt][kernels][convolution]") {
+  for (int i = 0; i < kNumConvolutionTiles; ++i) {
+    const ConvolutionTile& tile = kConvolutionTiles[i];
+    CHECK(tile_named(tile.name) == i);
+    const DeviceDType dtype =
+        tile.engine == ConvolutionEngine::kFma ? DeviceDType::kFloat32 : DeviceDType::kFloat16;
+    for (const int rows : {1, tile.m - 1, tile.m, tile.m + 1, 131}) {
+      const Case test(fmt::format("n1_c40_h1_w{}_k{}_r1_s1_bias_relu", rows, tile.n).c_str(),
+                      dtype);
+      check_tile(test, {i, 1});
+    }
+    for (const int columns : {1, 8, tile.n - 8, tile.n - 1, tile.n + 1, tile.n + 8, 67}) {
+      const Case test(fmt::format("n1_c32_h3_w3_k{}_r1_s1_bias_residual", columns).c_str(), dtype);
+      if (convolution_supports(test.shape, dtype, {i, 1})) check_tile(test, {i, 1});
+    }
+    for (const int channels : {1, 3, 8, 31, 32, 33, 64, 96, 103}) {
+      const int k = tile.n > 128 ? tile.n : 16;
+      const Case test(fmt::format("n1_c{}_h4_w3_k{}_r1_s1", channels, k).c_str(), dtype);
+      check_tile(test, {i, 1});
+    }
+  }
+}
+
+TEST_CASE("convolutions of all kinds", "[simt][kernels][convolution]") {
+  constexpr const char* kProblems[] = {
+      "n2_c64_h5_w7_k64_r3_s3_bias_relu",
+      "n3_c64_h6_w5_k64_r3_s3_g2_bias_relu",
+      "n1_c128_h4_w5_k128_r3_s3_g4",
+      "n1_c256_h3_w3_k128_r3_s3_g2_residual",
+      "n2_c64_h7_w8_k32_r3_s3_st2_bias",
+      "n1_c32_h7_w7_k64_r3_s3_st2_p0",
+      "n1_c32_h9_w9_k64_r3_s3_d2_bias_relu",
+      "n1_c64_h11_w9_k64_r3_s3_d4_g2_bias_relu",
+      "n3_c64_h5_w5_k64_r1_s1_st2_bias",
+      "n2_c8_h9_w9_k32_r3_s3_st2_bias_relu",
+      "n1_c24_h6_w6_k40_r5_s5",
+      "n1_c16_h5_w6_k24_r1_s3_p0_bias_residual_relu",
+      "n2_c3_h8_w8_k20_r3_s3_bias_relu",
+  };
+  for (const char* text : kProblems) check_all_tiles(text, DeviceDType::kFloat16);
+  for (const char* text : kProblems) check_all_tiles(text, DeviceDType::kFloat32);
+}
+
+TEST_CASE("convolutions that tensor cores do not take", "[simt][kernels][convolution]") {
+  constexpr const char* kProblems[] = {
+      "n2_c20_h5_w5_k20_r3_s3_g2_bias_relu",
+      "n1_c12_h6_w5_k36_r3_s3_g4_bias_residual",
+      "n1_c30_h4_w4_k140_r1_s1_g2_bias",
+      "n1_c10_h4_w4_k30_r3_s3_g10",
+  };
+  for (const char* text : kProblems) {
+    check_all_tiles(text, DeviceDType::kFloat16);
+    check_all_tiles(text, DeviceDType::kFloat32);
+  }
+}
+
+// Stage by stage, with few pixels.
+TEST_CASE("convolutions of ResNeSt-50", "[simt][kernels][convolution]") {
+  struct Layer {
+    const char* text;
+    int radix;
+  };
+  constexpr Layer kLayers[] = {
+      {"n1_c32_h9_w9_k32_r3_s3_bias_relu", 0},
+      {"n1_c32_h9_w9_k64_r3_s3_bias_relu", 0},
+      {"n1_c64_h9_w8_k64_r1_s1_bias_relu", 0},
+      {"n1_c256_h9_w8_k64_r1_s1_bias_relu", 0},
+      {"n2_c64_h8_w9_k128_r3_s3_g2_bias_relu", 2},
+      {"n1_c64_h9_w8_k256_r1_s1_bias", 0},
+      {"n1_c64_h8_w9_k256_r1_s1_bias_residual_relu", 0},
+      {"n1_c256_h5_w5_k128_r1_s1_bias_relu", 0},
+      {"n2_c128_h7_w5_k256_r3_s3_g2_bias_relu", 2},
+      {"n1_c256_h5_w5_k512_r1_s1_bias", 0},
+      {"n1_c128_h5_w5_k512_r1_s1_bias_residual_relu", 0},
+      {"n1_c512_h5_w5_k256_r1_s1_bias_relu", 0},
+      {"n2_c256_h4_w4_k512_r3_s3_g2_bias_relu", 2},
+      {"n1_c512_h4_w4_k1024_r1_s1_bias", 0},
+      {"n1_c256_h4_w4_k1024_r1_s1_bias_residual_relu", 0},
+      {"n1_c1024_h4_w4_k512_r1_s1_bias_relu", 0},
+      {"n1_c512_h3_w3_k1024_r3_s3_g2_bias_relu", 2},
+      {"n1_c1024_h2_w3_k2048_r1_s1_bias", 0},
+      {"n1_c512_h2_w3_k2048_r1_s1_bias_residual_relu", 0},
+  };
+  for (const Layer& layer : kLayers) {
+    const Case test(layer.text, DeviceDType::kFloat16, layer.radix);
+    for (const int tile : tiles_for(test)) check_tile(test, {tile, 1});
+    const Case strict(layer.text, DeviceDType::kFloat32, layer.radix);
+    for (const int tile : tiles_for(strict)) check_tile(strict, {tile, 1});
+  }
+}
+
+TEST_CASE("a convolution split in K adds its parts in order", "[simt][kernels][convolution]") {
+  const Case test("n3_c128_h5_w7_k128_r3_s3_g2_bias_residual_relu", DeviceDType::kFloat16, 2);
+  const Case strict("n3_c128_h5_w7_k128_r3_s3_g2_bias_residual_relu", DeviceDType::kFloat32, 2);
+  for (const int splits : {2, 3, 8}) {
+    for (const int tile : tiles_for(test, splits))
+      check_tile(test, {tile, splits}, Schedules::kAll);
+    for (const int tile : tiles_for(strict, splits)) {
+      check_tile(strict, {tile, splits}, Schedules::kAll);
+    }
+  }
+}
+
+TEST_CASE("convolutions give the same bits in all schedules", "[simt][kernels][convolution]") {
+  const Case test("n2_c64_h9_w9_k128_r3_s3_g2_bias_residual_relu", DeviceDType::kFloat16, 2);
+  for (const int tile : tiles_for(test)) check_tile(test, {tile, 1}, Schedules::kAll);
+  const Case strict("n2_c64_h9_w9_k128_r3_s3_g2_bias_residual_relu", DeviceDType::kFloat32, 2);
+  for (const int tile : tiles_for(strict)) check_tile(strict, {tile, 1}, Schedules::kAll);
+}
+
+TEST_CASE("pooled sums are cut where images end", "[simt][kernels][convolution]") {
+  constexpr const char* kProblems[] = {
+      "n3_c32_h1_w1_k64_r1_s1_relu",        "n5_c32_h7_w7_k128_r1_s1_bias_relu",
+      "n2_c32_h8_w8_k128_r1_s1_bias_relu",  "n3_c32_h8_w16_k64_r1_s1_bias",
+      "n2_c32_h11_w13_k64_r1_s1_bias_relu", "n4_c64_h16_w20_k64_r1_s1_bias_relu",
+  };
+  for (const char* text : kProblems) {
+    for (const int radix : {1, 2, 4}) check_all_tiles(text, DeviceDType::kFloat16, radix);
+    check_all_tiles(text, DeviceDType::kFloat32, 2);
+  }
+}
+
+TEST_CASE("convolutions have no bank conflicts", "[simt][kernels][convolution]") {
+  const Case test("n1_c64_h12_w12_k128_r3_s3_g2_bias_residual_relu", DeviceDType::kFloat16, 2);
+  for (const int splits : {1, 2}) {
+    for (const int tile : tiles_for(test, splits)) {
+      if (kConvolutionTiles[tile].engine == ConvolutionEngine::kFma) continue;
+      simt::Options options;
+      options.sm = sm_of(kConvolutionTiles[tile].engine);
+      options.count_accesses = true;
+      auto owned = std::make_unique<simt::EmulatedRuntime>(options);
+      simt::EmulatedRuntime& runtime = *owned;
+      Device device(std::move(owned));
+      run(device, test, {tile, splits});
+      const simt::KernelCounters counters = runtime.counters().at(kConvolutionTiles[tile].name);
+      INFO(kConvolutionTiles[tile].name << " / " << splits);
+      CHECK(counters.shared_ideal > 0);
+      if (!simt::kRaceBuild) CHECK(counters.shared_wavefronts == counters.shared_ideal);
+    }
+  }
+}
+
+TEST_CASE("only the tile of 256 channels asks for packed rows in multiples of its own",
+          "[simt][kernels][convolution]") {
+  for (const int k : {1, 64, 120, 136, 250, 384, 1000}) {
+    for (int i = 0; i < kNumConvolutionTiles; ++i) {
+      const ConvolutionShape shape{.n = 1, .h = 4, .w = 4, .c = 64, .k = k};
+      const bool fma = kConvolutionTiles[i].engine == ConvolutionEngine::kFma;
+      INFO(kConvolutionTiles[i].name << ", " << k);
+      CHECK(convolution_supports(shape, fma ? DeviceDType::kFloat32 : DeviceDType::kFloat16,
+                                 {i, 1}) ==
+            (kConvolutionTiles[i].n <= 128 || (k + 127) / 128 % 2 == 0));
+    }
+  }
+}
+
+TEST_CASE("convolution refuses what it cannot do", "[simt][kernels][convolution]") {
+  const ConvolutionShape shape{.n = 1, .h = 4, .w = 4, .c = 64, .k = 64};
+  const int volta = tile_named("convolution_sm70_128x128"),
+            fma = tile_named("convolution_fma_64x64");
+  const auto supports = [&](ConvolutionShape changed, int tile, int splits = 1) {
+    return convolution_supports(changed, DeviceDType::kFloat16, {tile, splits});
+  };
+  CHECK(supports(shape, volta));
+  CHECK(!supports(shape, -1));
+  CHECK(!supports(shape, kNumConvolutionTiles));
+  CHECK(!supports(shape, volta, 3));  // of two slices
+  CHECK(!convolution_supports(shape, DeviceDType::kFloat32, {volta, 1}));
+  CHECK(convolution_supports(shape, DeviceDType::kFloat32, {fma, 1}));
+  ConvolutionShape changed = shape;
+  changed.groups = 16;
+  CHECK(!supports(changed, volta));  // groups of 4 channels
+  CHECK(supports(changed, fma));
+  changed = shape;
+  changed.r = changed.s = 7;
+  CHECK(!supports(changed, fma));  // 49 taps
+  changed = shape;
+  changed.n = 1 << 22;
+  CHECK(!supports(changed, volta));  // 2^32 elements
+  changed = shape;
+  changed.r = 5;
+  CHECK(!supports(changed, volta));  // more than the src has
+  CHECK(engine_runs_on(ConvolutionEngine::kVolta, 70));
+  CHECK(!engine_runs_on(ConvolutionEngine::kVolta, 75));
+  CHECK(engine_runs_on(ConvolutionEngine::kAmpere, 90));
+  Device device(std::make_unique<simt::EmulatedRuntime>(simt::Options{}));
+  ConvolutionArgs args;
+  args.shape = shape;
+  args.choice = {volta, 5};
+  CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+  args.choice = {volta, 2};  // without a workspace
+  CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+}
+
+// build/simt/bin/nestor_kernel_tests "[.speed]"
+TEST_CASE("speed of emulated convolutions", "[.speed]") {
+  const Case test("n1_c128_h28_w28_k256_r3_s3_g2_bias_relu", DeviceDType::kFloat16, 2);
+  for (int tile = 0; tile < kNumConvolutionTiles; ++tile) {
+    if (!convolution_supports(test.shape, DeviceDType::kFloat16, {tile, 1})) continue;
+    simt::Options options;
+    options.sm = sm_of(kConvolutionTiles[tile].engine);
+    Device device(std::make_unique<simt::EmulatedRuntime>(options));
+    const std::clock_t begin = std::clock();
+    run(device, test, {tile, 1});
+    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    const double macs = 28.0 * 28 * 256 * 64 * 9;
+    std::printf("%-28s %6.2f s %6.2f GMAC/s\n", kConvolutionTiles[tile].name, seconds,
+                1e-9 * macs / seconds);
+  }
+}
+
+}  // namespace nestor::test
