@@ -9,6 +9,7 @@
 
 #include "apps/common/classification_report.h"
 #include "apps/common/command.h"
+#include "apps/common/distinct_files.h"
 #include "apps/common/image_loader.h"
 #include "apps/common/inputs.h"
 #include "apps/common/preprocess_options.h"
@@ -17,6 +18,7 @@
 #include "apps/common/session_options.h"
 #include "apps/pretrained/pull.h"
 #include "apps/pretrained/selection.h"
+#include "engine/atomic_file.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
 #include "weights_convert/convert.h"
@@ -27,6 +29,8 @@ using namespace nestor;
 
 constexpr int kSomeInputsFailed = 6;
 constexpr std::size_t kMaxDefaultBatch = 16;
+constexpr int kMostImages = 65'536;  // in a batch
+constexpr int kMostClasses = 1'000'000;
 constexpr std::size_t kDecodersAhead = 4;  // threads that decode while a batch runs
 constexpr std::size_t kMaxStandardInputBytes = std::size_t{1} << 30;
 
@@ -86,12 +90,12 @@ void add_options(CLI::App& app, Options& options) {
   add_device_options(app, options.device);
   app.add_option("--batch-size", options.batch_size,
                  "Images that run at once (default: all, at most 16)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, kMostImages))
       ->group("Running");
 
   app.add_option("--top-k", options.top_k, "Classes to report")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, kMostClasses))
       ->group("Results");
   const std::map<std::string, ReportFormat> formats{{"text", ReportFormat::kText},
                                                     {"json", ReportFormat::kJson},
@@ -146,8 +150,15 @@ LoadedImage load_image(const std::string& name, const Options& options,
   loaded.width = decoded.image.width;
   loaded.height = decoded.image.height;
   loaded.warnings = std::move(decoded.warnings);
-  loaded.image =
-      options.no_resize ? std::move(decoded.image) : resize_and_crop(decoded.image, preprocess);
+  if (!options.no_resize) {
+    loaded.image = resize_and_crop(decoded.image, preprocess, name);
+    return loaded;
+  }
+  const auto [shorter, longer] = std::minmax(loaded.width, loaded.height);
+  CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
+           "{}: {} x {} pixels, the network takes {} to {} a side (--no-resize)", name,
+           loaded.width, loaded.height, kSmallestInputSide, kLargestInputSide);
+  loaded.image = std::move(decoded.image);
   return loaded;
 }
 
@@ -177,7 +188,7 @@ class Classification {
                         .width = loaded.width,
                         .height = loaded.height,
                         .predictions = {},
-                        .error = {}};
+                        .error = std::nullopt};
     if (loaded.error) {
       row.error = message_of(loaded.error);
     } else if (!batch_.empty() || num_good_ > 0) {
@@ -186,7 +197,7 @@ class Classification {
     for (const std::string& warning : loaded.warnings) {
       fmt::print(stderr, "nestor-classify: warning: {}\n", warning);
     }
-    if (row.error.empty()) {
+    if (!row.error) {
       height_ = loaded.image.height;
       width_ = loaded.image.width;
       batch_.push_back(std::move(loaded.image));
@@ -205,7 +216,7 @@ class Classification {
     }
     std::size_t next = 0;
     for (ClassifiedImage& row : rows_) {
-      if (row.error.empty()) row.predictions = predictions(outputs, next++);
+      if (!row.error) row.predictions = predictions(outputs, next++);
       report_.add(row);
     }
     batch_.clear();
@@ -216,8 +227,8 @@ class Classification {
   const SavedTensors& saved() const { return saved_; }
 
  private:
-  std::string size_error(const LoadedImage& loaded) const {
-    if (loaded.image.width == width_ && loaded.image.height == height_) return {};
+  std::optional<std::string> size_error(const LoadedImage& loaded) const {
+    if (loaded.image.width == width_ && loaded.image.height == height_) return std::nullopt;
     return fmt::format("{}: {} x {} pixels, expected {} x {} as in the first image (--no-resize)",
                        loaded.name, loaded.image.width, loaded.image.height, width_, height_);
   }
@@ -270,9 +281,23 @@ std::string weights_of(const Options& options) {
   return pull_model(file, WeightCache(), options.pretrained_options, note).string();
 }
 
+// What would cost all results if it showed only at the end.
+void check_outputs(const Options& options, const std::string& weights,
+                   std::vector<std::string> inputs) {
+  inputs.push_back(weights);
+  if (!options.labels.empty()) inputs.push_back(options.labels);
+  require_distinct("--save-outputs", options.save_outputs, inputs);
+  if (!options.save_outputs.empty()) {
+    const AtomicFile can_be_written(options.save_outputs);
+    inputs.push_back(options.save_outputs);
+  }
+  require_distinct("--output", options.output, inputs);
+}
+
 int classify(const Options& options) {
   std::vector<std::string> names = expand_inputs(options.images);
   const std::string weights = weights_of(options);
+  check_outputs(options, weights, names);
   LoadedModel loaded =
       load_model(weights, {.device = options.device.device, .network = options.network});
   if (!options.labels.empty()) {
@@ -298,11 +323,11 @@ int classify(const Options& options) {
     progress.advance(1);
   }
   classification.run();
+  report.finish();
   const std::size_t num_good = classification.num_good();
   if (!options.save_outputs.empty() && num_good > 0) {
     classification.saved().write(options.save_outputs);
   }
-  report.finish();
   if (num_good == loader.size()) return 0;
   return num_good > 0 ? kSomeInputsFailed : exit_code(ErrorCode::kBadInput);
 }

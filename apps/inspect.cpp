@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "apps/common/command.h"
+#include "apps/common/distinct_files.h"
 #include "apps/common/png.h"
 #include "apps/common/preprocess_options.h"
 #include "apps/common/session_options.h"
@@ -22,6 +23,7 @@ using namespace nestor;
 using Json = nlohmann::ordered_json;
 
 constexpr int kProfileRuns = 20;
+constexpr int kMostPixels = 65'535;  // a side, and images in a batch
 
 struct Options {
   std::string weights;
@@ -50,13 +52,13 @@ void add_options(CLI::App& app, Options& options) {
       ->group("Plan");
   app.add_option("--batch", options.batch, "Images in a batch")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, kMostPixels))
       ->group("Plan");
   app.add_option("--height", options.height, "Input height (default: the network's)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, kMostPixels))
       ->group("Plan");
   app.add_option("--width", options.width, "Input width (default: the height)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, kMostPixels))
       ->group("Plan");
   add_device_options(app, options.device);
 
@@ -87,6 +89,7 @@ void inspect_image(const Options& options, TextOutput& output) {
   const PreprocessContract contract = options.preprocess.contract.empty()
                                           ? PreprocessContract::kGluoncv
                                           : parse_preprocess_contract(options.preprocess.contract);
+  require_distinct("--output", options.output, {&options.image, 1});
   const MappedFile file = MappedFile::open(options.image);
   const DecodedImage decoded =
       decode_image(file.bytes(), file.name(), decode_options(options.preprocess, contract));
@@ -137,7 +140,7 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
   std::size_t bytes = 0;
   for (const WeightFile::Entry& entry : weights.entries()) bytes += entry.data.size();
   const Preprocess& p = info.preprocess;
-  return fmt::format(
+  std::string text = fmt::format(
       "{}\n"
       "  network     {}, {} classes{}\n"
       "  source      {}{}\n"
@@ -150,6 +153,12 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
       info.source, info.synthetic ? ": made-up numbers, answers are meaningless" : "", p.crop_size,
       p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
       weights.entries().size(), static_cast<double>(bytes) / 1e6);
+  for (const auto& [key, value] : weights.metadata()) {  // notes of nestor-convert
+    if (!key.starts_with("nestor.")) {
+      text += fmt::format("  note        {:?}\n", fmt::format("{}: {}", key, value));
+    }
+  }
+  return text;
 }
 
 std::string layers_text(const Graph& graph) { return "\nlayers\n" + to_string(graph); }

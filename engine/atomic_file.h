@@ -8,10 +8,12 @@
 
 namespace nestor {
 
-// Bytes go to a temporary file in the same folder; commit() makes them durable and gives them their
-// name (fsync, rename). Destroyed before that, it leaves nothing behind. A symbolic link is
-// followed. Throws kInternal, naming the file, where the system refuses, kUsage where the name
-// belongs to something that is not a regular file.
+// Bytes go to a file without a name in the same folder, so that nothing is left behind whatever
+// becomes of the process; where the file system cannot do that, to one with a temporary name.
+// commit() makes them durable and gives them their name. A symbolic link is followed, also one to
+// nowhere. What is no regular file but can be written to (/dev/stdout, a named pipe) is written to
+// directly. Throws kInternal, naming the file, where the system refuses, kUsage where the name
+// belongs to a folder.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path);
@@ -25,7 +27,18 @@ class AtomicFile {
   void commit();
 
  private:
-  std::filesystem::path path_, temporary_;
+  enum class Kind { kDirect, kNameless, kNamed };
+
+  bool open_direct();
+  bool open_nameless();
+  void open_named();
+  void name_it();
+  [[noreturn]] void refuse(std::string_view what, int error) const;
+
+  std::filesystem::path path_;       // as given, for messages
+  std::filesystem::path target_;     // what it stands for when links are followed
+  std::filesystem::path temporary_;  // empty while there is no file of that name
+  Kind kind_ = Kind::kNameless;
   int descriptor_ = -1;
 };
 

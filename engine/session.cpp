@@ -8,6 +8,7 @@
 
 #include "engine/backend.h"
 #include "engine/check.h"
+#include "engine/finite.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/plan/planner.h"
 
@@ -119,6 +120,10 @@ struct Session::State {
     CHECK_AS(kBadInput, input.data != nullptr, "the input {} has no data", to_string(input.desc));
     LoadedPlan& loaded = find_or_make(input.desc.shape, taps);
     bind(loaded);
+    const auto num_elements = static_cast<std::size_t>(input.desc.shape.num_elements());
+    const std::optional<std::size_t> bad = first_not_finite({input.as<float>(), num_elements});
+    CHECK_AS(kBadInput, !bad, "the input is {} at its element {}, expected finite numbers",
+             input.as<float>()[*bad], *bad);
     std::memcpy(at(loaded.arena, loaded.planned.plan, loaded.planned.plan.input), input.data,
                 input.bytes());
     return loaded;

@@ -38,7 +38,7 @@ class Session {
 
   struct Output {
     std::string name;
-    TensorView tensor;  // float32, valid until the session's next run
+    TensorView tensor;  // float32; valid, like the name, until the session's next run or plan
   };
 
   // Runs the network on `input`, float32 [n, 3, h, w] in host memory, and waits for the result.
@@ -47,7 +47,7 @@ class Session {
   // these parts in this plan only. Throws kBadInput or kUsage where input or taps do not fit.
   std::span<const Output> run(const TensorView& input, std::span<const std::string> taps = {});
 
-  // The plan that run() would use.
+  // The plan that run() would use. The reference is valid until the session's next run or plan.
   const Plan& plan(const Shape& input, std::span<const std::string> taps = {});
 
   // Milliseconds that each step of the plan took, in one run.

@@ -61,6 +61,7 @@ constexpr Named kConfigs[] = {
      {.radix = 4, .cardinality = 2, .bottleneck_width = 40, .avd_first = true}},
     {"resnest50_fast_1s4x24d",
      {.radix = 1, .cardinality = 4, .bottleneck_width = 24, .avd_first = true}},
+    {"resnest_mini", {.layers = {1, 1, 1, 1}, .stem_width = 8, .planes = 16}},
 };
 
 struct Block {
@@ -137,7 +138,7 @@ ResNestStages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNest
       const bool first = i == 0;
       const bool avd = first && (shape.stride > 1 || shape.first_dilation != shape.dilation);
       x = bottleneck(builder, x, config,
-                     {.planes = std::int64_t{64} << idx,
+                     {.planes = std::int64_t{config.planes} << idx,
                       .stride = first ? shape.stride : 1,
                       .dilation = first ? shape.first_dilation : shape.dilation,
                       .avd = avd});

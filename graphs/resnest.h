@@ -11,9 +11,10 @@ struct ResNestConfig {
   int stem_width = 32;
   int radix = 2;
   int cardinality = 1;
-  int bottleneck_width = 64;
-  bool avd_first =
-      false;  // the AVD pool before the split-attention convolution ("fast") or after it
+  int bottleneck_width = 64;  // channels inside the blocks for every 64 planes and group
+  // The AVD pool before the split-attention convolution ("fast") or after it.
+  bool avd_first = false;
+  int planes = 64;  // output channels of the first stage's blocks / 4; doubled from stage to stage
 };
 
 // Null where the name is not a ResNeSt. Names: resnest50, resnest50_fast_2s1x64d, ...

@@ -11,10 +11,9 @@ namespace nestor {
 
 namespace {
 
-constexpr int kSmallestSide = 32;
-constexpr int kLargestSide = 65'535;
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;  // of a batch; sizes stay in 64 bits
 
+constexpr EvaluationSetting k64{.input_size = 64, .crop_ratio = 1, .timm_crop_ratio = 1};
 constexpr EvaluationSetting k224{};
 constexpr EvaluationSetting k256{.input_size = 256};
 constexpr EvaluationSetting k320{
@@ -39,6 +38,8 @@ constexpr Network kNetworks[] = {
     {"resnet101_v1b", "resnet", k224, build_resnet},
     {"resnet101_v1d", "resnet", k224, build_resnet},
     {"resnet101_v1s", "resnet", k224, build_resnet},
+    // The demo model of apps/demo: handwritten digits.
+    {"resnest_mini", "resnest", k64, build_resnest, /*num_classes=*/10},
 };
 
 }  // namespace
@@ -68,12 +69,12 @@ Graph build_graph(const Network& network, const NetworkOptions& options, const S
   CHECK_AS(kBadInput, input.rank() == 4 && input[0] > 0 && input[1] == 3,
            "{}: the input is {}, expected [batch, 3, height, width]", network.name,
            input.to_string());
-  CHECK_AS(kBadInput, input[2] >= kSmallestSide && input[3] >= kSmallestSide,
+  CHECK_AS(kBadInput, input[2] >= kSmallestInputSide && input[3] >= kSmallestInputSide,
            "{}: the input is {} x {} pixels, the smallest side is {}", network.name, input[3],
-           input[2], kSmallestSide);
-  CHECK_AS(kBadInput, input[2] <= kLargestSide && input[3] <= kLargestSide,
+           input[2], kSmallestInputSide);
+  CHECK_AS(kBadInput, input[2] <= kLargestInputSide && input[3] <= kLargestInputSide,
            "{}: the input is {} x {} pixels, the largest side is {}", network.name, input[3],
-           input[2], kLargestSide);
+           input[2], kLargestInputSide);
   CHECK_AS(kBadInput, input[0] <= kMostPixels / (input[2] * input[3]),
            "{}: a batch of {} images of {} x {} pixels has more than {} pixels", network.name,
            input[0], input[3], input[2], kMostPixels);

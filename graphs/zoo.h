@@ -34,7 +34,12 @@ struct Network {
   // Adds the network to the builder, from its input (value 0, normalised float32 [n, 3, h, w]) to
   // its outputs ("logits" for classifiers).
   void (*build)(GraphBuilder& builder, const Network& network, const NetworkOptions& options);
+  int num_classes = 1000;  // of its published weights
 };
+
+// What networks take, in pixels a side.
+inline constexpr int kSmallestInputSide = 32;
+inline constexpr int kLargestInputSide = 65'535;
 
 // All networks in the order in which they are listed for users.
 std::span<const Network> networks();

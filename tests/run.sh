@@ -3,7 +3,7 @@
 #
 #   tests/run.sh                all parts; at most 45 minutes on 2 cores from a clean checkout
 #   tests/run.sh --golden DIR   only the golden comparisons, on a folder of reference data
-#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang, soak);
+#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang);
 #                               what is done is remembered under build/long and not done again
 #
 # Prints each part with its time, and at last "N passed, N failed, N skipped". All output of a part
@@ -67,8 +67,9 @@ part "kernel packages" apps/install_packages.sh simt &&
     part "kernel resources" kernels/resources.py $option --fail-on-spills
     part "kernel sources" python3 -m unittest discover -s tests/kernels -p '*_test.py'
     for preset in simt simt-asan simt-race; do
-      part "build $preset" build_only "$preset" nestor_simt_tests -DNESTOR_TESTS=ON &&
-        part "emulated kernels, $preset" catch "build/$preset/bin/nestor_simt_tests"
+      part "build $preset" build_only "$preset" "nestor_simt_tests nestor_kernel_tests" -DNESTOR_TESTS=ON &&
+        part "emulator, $preset" catch "build/$preset/bin/nestor_simt_tests" &&
+        part "emulated kernels, $preset" catch "build/$preset/bin/nestor_kernel_tests"
     done
   }
 

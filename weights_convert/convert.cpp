@@ -7,7 +7,8 @@
 
 #include "engine/check.h"
 #include "engine/digest.h"
-#include "weights_convert/float32.h"
+#include "engine/weights/float32.h"
+#include "weights_convert/float16.h"
 #include "weights_convert/metadata.h"
 #include "weights_convert/official_files.h"
 #include "weights_convert/readers/tensor_names.h"
@@ -17,6 +18,8 @@
 namespace nestor {
 
 namespace {
+
+constexpr std::size_t kSmallestMatrixRank = 2;
 
 struct Digests {
   std::string input;    // SHA-256 of the file as it was given
@@ -57,8 +60,7 @@ std::string source_of(const SourceFile& content, const Digests& digests, NamingS
   if (const OfficialFile* file = find_official_file(digests.payload)) {
     return std::string(file->source);
   }
-  const auto own = content.metadata.find(kMetaSource);
-  if (own != content.metadata.end()) return own->second;
+  if (std::optional<std::string> own = known_source(content.metadata)) return *own;
   return style == NamingStyle::kTorch ? "timm" : "gluoncv";
 }
 
@@ -109,12 +111,16 @@ Conversion convert(const std::filesystem::path& input, const std::filesystem::pa
       fmt::format("{} with {} classes", facts.network->name, facts.options.num_classes));
   if (facts.source.empty()) facts.source = source_of(source.content, digests, renamed.style);
   facts.source_sha256 = digests.input;
-  facts.synthetic = source.content.metadata.contains(kMetaSynthetic);
+  facts.synthetic = says_synthetic(source.content.metadata);
+  facts.notes = options.notes;
+  carry_over(source.content.metadata, facts);
 
   std::vector<WeightFileWriter::Entry> entries;
   std::unordered_map<std::string_view, const SourceTensor*> by_name;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    entries.push_back({wanted[i].name, DType::kFloat32, wanted[i].shape});
+    const bool matrix = wanted[i].shape.rank() >= kSmallestMatrixRank;
+    entries.push_back(
+        {wanted[i].name, matrix ? options.storage : DType::kFloat32, wanted[i].shape});
     by_name.emplace(wanted[i].name, renamed.sources[matched[i]]);
   }
   Conversion result{.source = facts.source,
@@ -123,10 +129,12 @@ Conversion convert(const std::filesystem::path& input, const std::filesystem::pa
                     .num_tensors = entries.size()};
   WeightFileWriter writer(output, std::move(entries), model_metadata(facts));
   std::vector<std::byte> gathered;
-  std::vector<float> converted;
+  std::vector<float> wide;
+  std::vector<std::uint16_t> narrow;
   for (const WeightFileWriter::Entry& entry : writer.entries()) {
     const SourceTensor& tensor = *by_name.at(entry.name);
-    writer.write(as_float32(tensor.dtype, contiguous(tensor, gathered), converted));
+    const auto values = as_float32(tensor.dtype, contiguous(tensor, gathered), wide);
+    writer.write(entry.dtype == DType::kFloat16 ? as_float16(entry.name, values, narrow) : values);
   }
   writer.finish();
   result.output_bytes = std::filesystem::file_size(output);

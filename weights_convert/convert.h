@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "graphs/zoo.h"
 #include "weights_convert/readers/registry.h"
@@ -16,8 +18,13 @@ struct ConversionOptions {
   std::string network;                          // a name of the zoo
   NetworkOptions network_options;               // the number of classes
   std::optional<std::filesystem::path> labels;  // text file, one class a line
-  std::string source;         // "gluoncv", "timm" or "resnest"; empty: told by hash and names
+  std::string source;         // "gluoncv", "timm", "resnest" or "nestor", for weights trained by
+                              // this project; empty: told by hash and names
   std::string source_sha256;  // that the input must have; empty: any
+  DType storage = DType::kFloat32;  // kFloat16: of tensors with two dimensions or more. Vectors
+                                    // (biases, batch norms) are few, and variances may be tiny.
+  // More metadata: accuracy, licence, ...
+  std::map<std::string, std::string, std::less<>> notes = {};
 };
 
 struct Conversion {
@@ -27,14 +34,17 @@ struct Conversion {
   std::size_t num_tensors = 0;
 };
 
+// A model file of Nestor's own keeps its labels, preprocessing and notes where `options` do not
+// give others (metadata.h).
+//
 // Reads `input`, whose format is told by its content, checks that it holds exactly the network's
-// tensors, and writes them as float32 under canonical names. `output` appears when it is complete;
+// tensors, and writes them under canonical names. `output` appears when it is complete;
 // no more than one tensor is in memory beside the mapped input. Throws
 //   kUsage     for an unknown network, or an output that is not a regular file,
 //   kBadInput  for files that cannot be opened, and labels that are not one for each class,
 //   kBadModel  for an input that is not sound, does not fit the network (every missing, unexpected
-//              and misshapen tensor is listed), or does not have the hash that its name or
-//              `source_sha256` promises.
+//              and misshapen tensor is listed), does not have the hash that its name or
+//              `source_sha256` promises, or holds a value that `storage` cannot.
 Conversion convert(const std::filesystem::path& input, const std::filesystem::path& output,
                    const ConversionOptions& options);
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/command.h"
+#include "apps/common/distinct_files.h"
 #include "engine/check.h"
 #include "graphs/zoo.h"
 #include "weights_convert/convert.h"
@@ -22,12 +23,14 @@ struct Arguments {
   std::string inspect, format = "text";
   std::string input, output, manifest, stats, labels;
   std::uint64_t seed = 0;
+  std::string storage = "fp32";
+  std::vector<std::string> notes;  // KEY=TEXT
   ConversionOptions conversion;
 };
 
 std::int64_t num_parameters(const Network& network) {
   std::int64_t count = 0;
-  for (const Parameter& parameter : parameters(network, {})) {
+  for (const Parameter& parameter : parameters(network, {network.num_classes})) {
     const bool statistic =
         parameter.name.ends_with("running_mean") || parameter.name.ends_with("running_var");
     if (!statistic) count += parameter.shape.num_elements();
@@ -81,17 +84,17 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--network", arguments.conversion.network, "Network of the weights, see --list")
       ->type_name("NAME")
       ->group("Conversion");
-  app.add_option("--input", arguments.input,
-                 "Weight file: .params, GluonCV .zip, .pth, .safetensors")
-      ->type_name("FILE")
-      ->group("Conversion");
+  CLI::Option* const input =
+      app.add_option("--input", arguments.input,
+                     "Weight file: .params, GluonCV .zip, .pth, .safetensors")
+          ->type_name("FILE")
+          ->group("Conversion");
   app.add_option("--output", arguments.output, "Model file to write (safetensors)")
       ->type_name("FILE")
       ->group("Conversion");
   app.add_option("--num-classes", arguments.conversion.network_options.num_classes,
-                 "Classes of the network's last layer")
+                 "Classes of the network's last layer (default: the network's, mostly 1000)")
       ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str()
       ->type_name("N")
       ->group("Conversion");
   app.add_option("--labels", arguments.labels, "Text file with one class name a line")
@@ -99,7 +102,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
       ->group("Conversion");
   app.add_option("--source", arguments.conversion.source,
                  "Whose weights they are (default: told by hash and names)")
-      ->check(CLI::IsMember({"gluoncv", "timm", "resnest"}))
+      ->check(CLI::IsMember({"gluoncv", "timm", "resnest", "nestor"}))
       ->type_name("NAME")
       ->group("Conversion");
   app.add_option("--source-sha256", arguments.conversion.source_sha256,
@@ -113,6 +116,19 @@ void add_options(CLI::App& app, Arguments& arguments) {
           },
           "HEX"))
       ->type_name("HEX")
+      ->group("Conversion");
+  app.add_option("--storage", arguments.storage,
+                 "fp32, or fp16: half the size, as matrices are rounded; computing stays as it is")
+      ->check(CLI::IsMember({"fp32", "fp16"}))
+      ->capture_default_str()
+      ->needs(input)
+      ->type_name("TYPE")
+      ->group("Conversion");
+  app.add_option("--note", arguments.notes,
+                 "More to say about the model in its metadata; may be repeated")
+      ->allow_extra_args(false)
+      ->needs(input)
+      ->type_name("KEY=TEXT")
       ->group("Conversion");
   app.add_option("--synthetic", arguments.manifest, "Manifest (JSON) of made-up weights to write")
       ->type_name("FILE")
@@ -143,6 +159,31 @@ void require(const CLI::App& app, std::initializer_list<const char*> options, co
   }
 }
 
+std::pair<std::string, std::string> parse_note(const std::string& note) {
+  const std::size_t equals = note.find('=');
+  CHECK_AS(kUsage, equals != 0 && equals != std::string::npos, "--note {:?}: expected KEY=TEXT",
+           note);
+  return {note.substr(0, equals), note.substr(equals + 1)};
+}
+
+// What the options leave to the network, and what CLI11 leaves to us.
+void complete(const CLI::App& app, Arguments& arguments) {
+  for (const std::string* input :
+       {&arguments.input, &arguments.labels, &arguments.manifest, &arguments.stats}) {
+    if (!input->empty()) require_distinct("--output", arguments.output, {input, 1});
+  }
+  ConversionOptions& conversion = arguments.conversion;
+  if (!arguments.labels.empty()) conversion.labels = arguments.labels;
+  if (app.count("--num-classes") == 0) {
+    conversion.network_options.num_classes = require_network(conversion.network).num_classes;
+  }
+  conversion.storage = arguments.storage == "fp16" ? DType::kFloat16 : DType::kFloat32;
+  for (const std::string& note : arguments.notes) {
+    CHECK_AS(kUsage, conversion.notes.insert(parse_note(note)).second, "--note {:?}: given twice",
+             note);
+  }
+}
+
 int run(const CLI::App& app, Arguments& arguments) {
   const bool manifest = app.count("--synthetic") > 0, seed = app.count("--synthetic-seed") > 0;
   const bool inspected = app.count("--inspect") > 0, input = app.count("--input") > 0;
@@ -157,7 +198,7 @@ int run(const CLI::App& app, Arguments& arguments) {
     return 0;
   }
   require(app, {"--network", "--output"}, "conversion");
-  if (!arguments.labels.empty()) arguments.conversion.labels = arguments.labels;
+  complete(app, arguments);
   convert_and_report(arguments, [&] {
     if (seed) return convert_random(arguments.seed, arguments.output, arguments.conversion);
     if (input) return convert(arguments.input, arguments.output, arguments.conversion);

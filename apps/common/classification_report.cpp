@@ -17,8 +17,8 @@ std::string dump(const Json& json) {
 
 Json to_json_row(const ClassifiedImage& image) {
   Json row = {{"image", image.image}};
-  if (!image.error.empty()) {
-    row["error"] = image.error;
+  if (image.error) {
+    row["error"] = *image.error;
     return row;
   }
   row["width"] = image.width;
@@ -32,7 +32,7 @@ Json to_json_row(const ClassifiedImage& image) {
 }
 
 std::string text_block(const ClassifiedImage& image) {
-  if (!image.error.empty()) return fmt::format("{}\n  error: {}\n", image.image, image.error);
+  if (image.error) return fmt::format("{}\n  error: {}\n", image.image, *image.error);
   std::string text = fmt::format("{}  ({} x {})\n", image.image, image.width, image.height);
   for (const Prediction& p : image.predictions) {
     fmt::format_to(std::back_inserter(text), "  {:.4f}  {:4}  {}\n", p.probability, p.class_id,
@@ -50,7 +50,7 @@ std::string csv_field(const std::string& text) {
 
 std::string csv_rows(const ClassifiedImage& image) {
   const std::string name = csv_field(image.image);
-  if (!image.error.empty()) return fmt::format("{},,,,,,,{}\n", name, csv_field(image.error));
+  if (image.error) return fmt::format("{},,,,,,,{}\n", name, csv_field(*image.error));
   std::string text;
   for (std::size_t i = 0; i < image.predictions.size(); ++i) {
     const Prediction& p = image.predictions[i];

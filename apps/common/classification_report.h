@@ -1,6 +1,7 @@
 #pragma once
 // The results of nestor-classify in its four formats.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ struct ClassifiedImage {
   std::string image;  // as the user named it
   int width = 0, height = 0;
   std::vector<Prediction> predictions;
-  std::string error;  // where not empty, there is nothing else
+  std::optional<std::string> error;  // where there is one, there is nothing else
 };
 
 enum class ReportFormat { kText, kJson, kJsonl, kCsv };

@@ -1,7 +1,10 @@
 #include "apps/common/image_loader.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
+
+#include "engine/check.h"
 
 namespace nestor {
 
@@ -10,7 +13,14 @@ ImageLoader::ImageLoader(std::vector<std::string> names, std::size_t window,
                          std::function<LoadedImage(const std::string&)> load)
     : names_(std::move(names)), window_(std::max<std::size_t>(window, 1)), load_(std::move(load)) {
   num_threads = std::clamp<std::size_t>(num_threads, 1, std::max<std::size_t>(names_.size(), 1));
-  for (std::size_t i = 0; i < num_threads; ++i) threads_.emplace_back([this] { run(); });
+  for (std::size_t i = 0; i < num_threads; ++i) {
+    try {
+      threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error& error) {
+      if (!threads_.empty()) return;  // those that could be started do all the work
+      fail(ErrorCode::kOutOfMemory, "cannot start a thread that decodes: {}", error.what());
+    }
+  }
 }
 
 ImageLoader::~ImageLoader() {

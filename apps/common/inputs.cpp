@@ -18,6 +18,12 @@ namespace fs = std::filesystem;
 constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".png", ".bmp", ".tga", ".pnm",
                                             ".ppm", ".pgm",  ".gif", ".jpe", ".jfif"};
 
+// What cannot be told is taken for a file, whose own result says what is wrong.
+bool is_folder(const std::string& name) {
+  std::error_code unknown;
+  return fs::is_directory(name, unknown);
+}
+
 bool has_image_name(const fs::path& path) {
   std::string extension = path.extension().string();
   std::ranges::transform(extension, extension.begin(),
@@ -29,7 +35,9 @@ std::vector<std::string> files_in_folder(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (it->is_regular_file() && has_image_name(it->path())) files.push_back(it->path().string());
+    std::error_code unknown;
+    if (it->is_regular_file(unknown) && has_image_name(it->path()))
+      files.push_back(it->path().string());
   }
   CHECK_AS(kBadInput, !error, "{}: cannot list the folder: {}", folder, error.message());
   CHECK_AS(kBadInput, !files.empty(), "{}: no image files in this folder", folder);
@@ -38,7 +46,8 @@ std::vector<std::string> files_in_folder(const std::string& folder) {
 }
 
 bool is_glob(const std::string& argument) {
-  return argument.find_first_of("*?[") != std::string::npos && !fs::exists(argument);
+  std::error_code unknown;
+  return argument.find_first_of("*?[") != std::string::npos && !fs::exists(argument, unknown);
 }
 
 std::vector<std::string> matches(const std::string& pattern) {
@@ -51,11 +60,12 @@ std::vector<std::string> matches(const std::string& pattern) {
 
 std::vector<std::string> lines_of(const std::string& file) {
   std::ifstream stream(file);
-  CHECK_AS(kBadInput, stream.is_open() && !fs::is_directory(file), "{}: cannot open the list",
-           file);
+  CHECK_AS(kBadInput, stream.is_open() && !is_folder(file), "{}: cannot open the list", file);
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line);) {
     if (line.ends_with('\r')) line.pop_back();
+    CHECK_AS(kBadInput, line.find('\0') == std::string::npos,
+             "{}: not a list of names: it has a NUL", file);
     if (!line.empty()) lines.push_back(line);
   }
   CHECK_AS(kBadInput, !lines.empty(), "{}: the list is empty", file);
@@ -73,7 +83,7 @@ std::vector<std::string> expand_inputs(const std::vector<std::string>& arguments
   for (const std::string& argument : arguments) {
     if (argument.starts_with('@')) {
       append(inputs, lines_of(argument.substr(1)));
-    } else if (fs::is_directory(argument)) {
+    } else if (is_folder(argument)) {
       append(inputs, files_in_folder(argument));
     } else if (is_glob(argument)) {
       append(inputs, matches(argument));

@@ -1,6 +1,7 @@
 #include "apps/common/preprocess_options.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/check.h"
 
@@ -9,7 +10,8 @@ namespace nestor {
 namespace {
 
 constexpr const char* kGroup = "Images";
-constexpr int kLargestCrop = 65'535;
+constexpr int kSmallestCrop = 32;  // of the networks
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 40;
 
 void override_channels(const std::vector<float>& given, std::string_view flag,
                        std::array<float, 3>& values) {
@@ -28,11 +30,11 @@ void add_decode_options(CLI::App& app, PreprocessOptions& options) {
       ->group(kGroup);
   app.add_option("--max-pixels", options.max_pixels, "Refuse images with more pixels")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(std::int64_t{1}, kMostPixels))
       ->group(kGroup);
   app.add_option("--max-side", options.max_side, "Refuse images with a longer side")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(std::int64_t{1}, kMostPixels))
       ->group(kGroup);
   app.add_flag("--lenient", options.lenient, "Use what can be read of truncated images")
       ->group(kGroup);
@@ -76,12 +78,16 @@ Preprocess preprocess_with(const PreprocessOptions& options, const ModelInfo& in
   }
   override_channels(options.mean, "--mean", preprocess.mean);
   override_channels(options.std, "--std", preprocess.std);
-  CHECK_AS(kUsage, preprocess.crop_size >= 32 && preprocess.crop_size <= kLargestCrop,
-           "--crop-size is {}, expected 32 to {}", preprocess.crop_size, kLargestCrop);
-  CHECK_AS(kUsage, preprocess.crop_ratio > 0 && preprocess.crop_ratio <= 1,
-           "--crop-ratio is {}, expected a number above 0 and at most 1", preprocess.crop_ratio);
-  const bool divides = std::ranges::all_of(preprocess.std, [](float s) { return s > 0; });
-  CHECK_AS(kUsage, divides, "--std must be above 0");
+  CHECK_AS(kUsage, preprocess.crop_size >= kSmallestCrop && preprocess.crop_size <= kMaxCropSize,
+           "--crop-size is {}, expected {} to {}", preprocess.crop_size, kSmallestCrop,
+           kMaxCropSize);
+  CHECK_AS(kUsage, preprocess.crop_ratio >= kMinCropRatio && preprocess.crop_ratio <= 1,
+           "--crop-ratio is {}, expected {} to 1", preprocess.crop_ratio, kMinCropRatio);
+  const auto finite = [](float x) { return std::isfinite(x); };
+  CHECK_AS(kUsage, std::ranges::all_of(preprocess.mean, finite), "--mean must be finite numbers");
+  const auto divides = [](float x) { return std::isfinite(x) && x > 0; };
+  CHECK_AS(kUsage, std::ranges::all_of(preprocess.std, divides),
+           "--std must be finite numbers above 0");
   return preprocess;
 }
 

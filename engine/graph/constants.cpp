@@ -1,6 +1,7 @@
 #include "engine/graph/constants.h"
 
 #include "engine/check.h"
+#include "engine/finite.h"
 
 namespace nestor {
 
@@ -8,6 +9,15 @@ Constants::Constants(const Graph& graph, const WeightStore& store)
     : graph_(graph), store_(store), producers_(producers(graph)) {}
 
 Constants::Tensor Constants::value(ValueId id) const {
+  Tensor result = compute(id);
+  const auto num_elements = static_cast<std::size_t>(result.desc_.shape.num_elements());
+  const std::optional<std::size_t> bad = first_not_finite({result.data(), num_elements});
+  CHECK_AS(kBadModel, !bad, "{}: {} is {} at its element {}, expected finite numbers",
+           store_.file().name(), name(id), result.data()[*bad], *bad);
+  return result;
+}
+
+Constants::Tensor Constants::compute(ValueId id) const {
   const Value& wanted = graph_.value(id);
   Tensor result;
   result.desc_ = wanted.desc;

@@ -27,6 +27,8 @@ class Constants {
     const void* view_ = nullptr;
     std::vector<float> owned_;
   };
+  // Throws kBadModel, naming the tensor, where it is not all finite numbers: what such weights
+  // compute is no answer, and not every kernel would let it show.
   Tensor value(ValueId id) const;
 
   // Identifies a value across the graphs of one model: equal names, equal contents.
@@ -34,6 +36,8 @@ class Constants {
   const TensorDesc& desc(ValueId id) const { return graph_.desc(id); }
 
  private:
+  Tensor compute(ValueId id) const;
+
   const Graph& graph_;
   const WeightStore& store_;
   std::vector<int> producers_;

@@ -43,25 +43,27 @@ Size timm_size(std::int64_t w, std::int64_t h, const Preprocess& preprocess) {
   return w <= h ? Size{side, longer(h, w)} : Size{longer(w, h), side};
 }
 
-ResizeTarget checked_target(int width, int height, const Size& size, int crop_size) {
+ResizeTarget checked_target(int width, int height, const Size& size, int crop_size,
+                            const std::string& name) {
   CHECK_AS(kBadInput,
            size.width <= kMaxResizedPixels && size.height <= kMaxResizedPixels &&
                size.width * size.height <= kMaxResizedPixels,
-           "too elongated: {} x {} pixels would be resized to {} x {}, over {} pixels", width,
-           height, size.width, size.height, kMaxResizedPixels);
+           "{}: too elongated: {} x {} pixels would be resized to {} x {}, over {} pixels", name,
+           width, height, size.width, size.height, kMaxResizedPixels);
   CHECK(size.width >= crop_size && size.height >= crop_size, "crop of {} from {} x {} pixels",
         crop_size, size.width, size.height);
   return {
       static_cast<int>(size.width), static_cast<int>(size.height), {0, 0, crop_size, crop_size}};
 }
 
-ResizePlan plan_resnest(int width, int height, int size) {
+ResizePlan plan_resnest(int width, int height, int size, const std::string& name) {
   const double side = static_cast<double>(size) / (size + 32) * std::min(width, height);
   const int left = half_to_even((width - side) / 2), top = half_to_even((height - side) / 2);
   const Window window = {left, top, half_to_even(left + side) - left,
                          half_to_even(top + side) - top};
   CHECK_AS(kBadInput, window.width >= 1 && window.height >= 1,
-           "too small: of {} x {} pixels a square of {} should be cut out", width, height, side);
+           "{}: too small: of {} x {} pixels a square of {} should be cut out", name, width, height,
+           side);
   return {window, ResizeTarget::whole(size, size)};
 }
 
@@ -115,28 +117,30 @@ DecoderConvention decoder_convention(PreprocessContract contract) {
                                                   : DecoderConvention::kPillow;
 }
 
-ResizePlan plan_resize(int width, int height, const Preprocess& preprocess) {
+ResizePlan plan_resize(int width, int height, const Preprocess& preprocess,
+                       const std::string& name) {
   check_sane(preprocess);
   CHECK_AS(kBadInput, width >= 1 && height >= 1, "an image of {} x {} pixels", width, height);
   const int size = preprocess.crop_size;
   if (preprocess.contract == PreprocessContract::kResnest) {
-    return plan_resnest(width, height, size);
+    return plan_resnest(width, height, size, name);
   }
   ResizePlan plan{.window = {0, 0, width, height}, .target = {}};
   if (preprocess.contract == PreprocessContract::kGluoncv) {
-    plan.target = checked_target(width, height, gluoncv_size(width, height, preprocess), size);
+    plan.target =
+        checked_target(width, height, gluoncv_size(width, height, preprocess), size, name);
     plan.target.window.x = (plan.target.width - size) / 2;
     plan.target.window.y = (plan.target.height - size) / 2;
   } else {
-    plan.target = checked_target(width, height, timm_size(width, height, preprocess), size);
+    plan.target = checked_target(width, height, timm_size(width, height, preprocess), size, name);
     plan.target.window.x = half_to_even((plan.target.width - size) / 2.0);
     plan.target.window.y = half_to_even((plan.target.height - size) / 2.0);
   }
   return plan;
 }
 
-Image resize_and_crop(const Image& image, const Preprocess& preprocess) {
-  const ResizePlan plan = plan_resize(image.width, image.height, preprocess);
+Image resize_and_crop(const Image& image, const Preprocess& preprocess, const std::string& name) {
+  const ResizePlan plan = plan_resize(image.width, image.height, preprocess, name);
   if (preprocess.contract == PreprocessContract::kGluoncv) {
     return resize_opencv(image, plan.target, preprocess.interpolation);
   }

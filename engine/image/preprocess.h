@@ -55,11 +55,13 @@ struct ResizePlan {
 
 // Throws kBadInput for images that are too small or too elongated; kUsage for a
 // crop size or ratio that makes no sense.
-ResizePlan plan_resize(int width, int height, const Preprocess& preprocess);
+ResizePlan plan_resize(int width, int height, const Preprocess& preprocess,
+                       const std::string& name = "the image");
 
 // Resizes and crops to crop_size x crop_size. Throws kBadInput for images that are too small or too
 // elongated for that.
-Image resize_and_crop(const Image& image, const Preprocess& preprocess);
+Image resize_and_crop(const Image& image, const Preprocess& preprocess,
+                      const std::string& name = "the image");
 
 // (x / 255 - mean) / std in float32 with two true divisions; dst is [3, height, width].
 void normalise(const Image& image, const std::array<float, 3>& mean,

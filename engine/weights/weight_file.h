@@ -105,7 +105,7 @@ class WeightFileWriter {
 inline constexpr std::string_view kMetaNetwork = "nestor.network";
 inline constexpr std::string_view kMetaNumClasses = "nestor.num_classes";
 inline constexpr std::string_view kMetaSource =
-    "nestor.source";  // gluoncv, timm, resnest, synthetic
+    "nestor.source";  // gluoncv, timm, resnest, nestor, synthetic
 inline constexpr std::string_view kMetaSourceSha256 = "nestor.source_sha256";
 inline constexpr std::string_view kMetaLabels = "nestor.labels";  // JSON array of strings
 inline constexpr std::string_view kMetaPreprocess =

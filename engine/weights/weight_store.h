@@ -17,16 +17,17 @@ class WeightStore {
  public:
   explicit WeightStore(WeightFile file);
 
-  // The float32 tensor of that name, aligned for its type. Throws kBadModel, naming file and
-  // tensor, where it is absent, has another element type or another shape.
+  // The tensor of that name as float32, aligned for its type. Throws kBadModel, naming file and
+  // tensor, where it is absent, has another shape, or is not of F32, F16 or BF16.
   TensorView get(std::string_view name, const Shape& shape) const;
 
   const WeightFile& file() const { return file_; }
 
  private:
   WeightFile file_;
-  std::map<std::string, std::vector<std::byte>, std::less<>>
-      realigned_;  // copies of unaligned tensors
+  // Of the tensors that the file does not have as aligned float32: float16 and bfloat16 widened,
+  // which is exact, and those at odd addresses.
+  std::map<std::string, std::vector<float>, std::less<>> copies_;
 };
 
 }  // namespace nestor

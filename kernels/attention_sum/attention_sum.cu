@@ -11,13 +11,15 @@ namespace {
 template <class T>
 __global__ void __launch_bounds__(kPointwiseThreads)
     attention_sum_kernel(const __grid_constant__ AttentionSumArgs args) {
-  const std::int64_t i = pointwise_chunk() * kChunk;
-  const std::int64_t image_elements = static_cast<std::int64_t>(args.pixels) * args.width;
-  if (i < args.n * image_elements) {
+  const unsigned chunk = pointwise_chunk();
+  const auto num_chunks = static_cast<unsigned>(args.width / kChunk);
+  const unsigned pixel = chunk / num_chunks;  // of the batch
+  const unsigned image = pixel / static_cast<unsigned>(args.pixels);
+  if (image < static_cast<unsigned>(args.n)) {
     const std::int64_t stride = static_cast<std::int64_t>(args.radix) * args.width;
-    const std::int64_t c = i % args.width;
-    const T* const src = static_cast<const T*>(args.src) + i / args.width * stride + c;
-    const float* const attention = args.attention + i / image_elements * stride + c;
+    const unsigned c = chunk % num_chunks * kChunk;
+    const T* const src = static_cast<const T*>(args.src) + pixel * stride + c;
+    const float* const attention = args.attention + image * stride + c;
     float sum[kChunk] = {};
     for (int r = 0; r < args.radix; ++r) {
       float values[kChunk], gates[kChunk];
@@ -26,7 +28,7 @@ __global__ void __launch_bounds__(kPointwiseThreads)
 #pragma unroll
       for (int j = 0; j < kChunk; ++j) sum[j] += gates[j] * values[j];
     }
-    store_chunk(static_cast<T*>(args.dst) + i, sum);
+    store_chunk(static_cast<T*>(args.dst) + static_cast<std::int64_t>(chunk) * kChunk, sum);
   }
 }
 

@@ -11,9 +11,10 @@ namespace {
 template <class T>
 __global__ void __launch_bounds__(kPointwiseThreads)
     batch_norm_kernel(const __grid_constant__ BatchNormArgs args) {
-  const std::int64_t i = pointwise_chunk() * kChunk;
+  const unsigned chunk = pointwise_chunk();
+  const std::int64_t i = static_cast<std::int64_t>(chunk) * kChunk;
   if (i < args.pixels * args.c) {
-    const int c = static_cast<int>(i % args.c);
+    const unsigned c = chunk % static_cast<unsigned>(args.c / kChunk) * kChunk;
     float values[kChunk], scale[kChunk], shift[kChunk];
     load_chunk(static_cast<const T*>(args.src) + i, values);
     load_chunk(args.scale + c, scale);

@@ -3,6 +3,8 @@
 //
 //   pointwise_chunk()  the chunk of this thread, which may lie beyond the last one
 //   pointwise_config() as many threads as there are chunks, 256 a block
+//
+// Chunks are counted in 32 bits: divisions of 64 bits would be most of such a kernel.
 
 #include "kernels/device/launch.h"
 #include "kernels/device/storage.cuh"
@@ -11,15 +13,15 @@ namespace nestor {
 
 constexpr int kPointwiseThreads = 256;
 
-__device__ __forceinline__ std::int64_t pointwise_chunk() {
-  return static_cast<std::int64_t>(blockIdx.x) * kPointwiseThreads + threadIdx.x;
+__device__ __forceinline__ unsigned pointwise_chunk() {
+  return blockIdx.x * kPointwiseThreads + threadIdx.x;
 }
 
-// False if there is nothing to do or too much for a grid.
+// False if there is nothing to do or too much to count.
 inline bool pointwise_config(const char* name, std::int64_t num_chunks, LaunchConfig& config) {
   const std::int64_t blocks = (num_chunks + kPointwiseThreads - 1) / kPointwiseThreads;
   config = {name, {static_cast<unsigned>(blocks)}, kPointwiseThreads};
-  return blocks > 0 && blocks < INT32_MAX;
+  return blocks > 0 && blocks <= INT32_MAX / kPointwiseThreads;
 }
 
 }  // namespace nestor

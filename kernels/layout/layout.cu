@@ -29,10 +29,9 @@ struct Place {
 };
 
 __device__ __forceinline__ Place place_of_thread(int n, int num_chunks, int pixels) {
-  const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  const std::int64_t plane = thread / pixels;
-  return {plane / num_chunks, static_cast<int>(plane % num_chunks) * kChunk,
-          static_cast<int>(thread % pixels), plane < static_cast<std::int64_t>(n) * num_chunks};
+  const int thread = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
+  const int plane = thread / pixels;
+  return {plane / num_chunks, plane % num_chunks * kChunk, thread % pixels, plane < n * num_chunks};
 }
 
 template <class T>
@@ -97,7 +96,7 @@ bool make_config(const char* name, int n, int c, int pixels, LaunchConfig& confi
   const std::int64_t threads = static_cast<std::int64_t>(n) * ((c - 1) / kChunk + 1) * pixels;
   const std::int64_t blocks = (threads - 1) / kThreads + 1;
   config = {name, {static_cast<unsigned>(blocks)}, kThreads};
-  return blocks < INT32_MAX;
+  return blocks <= INT32_MAX / kThreads;
 }
 
 constexpr DeviceStatus kNotPossible{DeviceCode::kInvalidArgument,

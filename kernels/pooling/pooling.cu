@@ -29,7 +29,7 @@ struct Maximum {
 struct Average {
   static constexpr float kStart = 0;
   static __device__ __forceinline__ float add(float sum, float value) { return sum + value; }
-  static __device__ __forceinline__ float finish(float sum, float divisor) { return sum / divisor; }
+  static __device__ __forceinline__ float finish(float sum, float scale) { return sum * scale; }
 };
 
 // kKernel: the window's side, or 0 for one that is known at run time.
@@ -37,10 +37,11 @@ template <class T, class Kind, int kKernel>
 __global__ void __launch_bounds__(kThreads)
     pooling_kernel(const __grid_constant__ PoolingArgs args) {
   const int kernel = kKernel == 0 ? args.kernel : kKernel;
+  [[maybe_unused]] constexpr int kUnrolled = kKernel == 0 ? 1 : kKernel;  // by nvcc alone
   const int num_chunks = args.c / kChunk;
-  const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  const int pixel = static_cast<int>(thread / num_chunks);  // of dst, in the batch
-  const int chunk = static_cast<int>(thread % num_chunks);
+  const int thread = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
+  const int pixel = thread / num_chunks;  // of dst, in the batch
+  const int chunk = thread % num_chunks;
   if (pixel < args.n * args.p * args.q) {
     const int image = pixel / (args.p * args.q);
     const int top = pixel / args.q % args.p * args.stride - args.pad;
@@ -52,9 +53,9 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < kChunk; ++i) result[i] = Kind::kStart;
     int num_pixels = 0;
-#pragma unroll
+#pragma unroll kUnrolled
     for (int r = 0; r < kernel; ++r) {
-#pragma unroll
+#pragma unroll kUnrolled
       for (int s = 0; s < kernel; ++s) {
         const int y = top + r, x = left + s;
         if (y >= 0 && y < args.h && x >= 0 && x < args.w) {
@@ -66,9 +67,10 @@ __global__ void __launch_bounds__(kThreads)
         }
       }
     }
-    const auto divisor = static_cast<float>(args.count_include_pad ? kernel * kernel : num_pixels);
+    const float scale =
+        1.0f / static_cast<float>(args.count_include_pad ? kernel * kernel : num_pixels);
 #pragma unroll
-    for (int i = 0; i < kChunk; ++i) result[i] = Kind::finish(result[i], divisor);
+    for (int i = 0; i < kChunk; ++i) result[i] = Kind::finish(result[i], scale);
     store_chunk(
         static_cast<T*>(args.dst) + static_cast<std::int64_t>(pixel) * args.c + chunk * kChunk,
         result);
@@ -98,11 +100,11 @@ DeviceStatus pooling(const PoolingArgs& args, Stream stream) {
     return {DeviceCode::kInvalidArgument, "pooling: an extent is not possible"};
   }
   const std::int64_t pixels = static_cast<std::int64_t>(args.n) * args.p * args.q;
-  if (pixels >= INT32_MAX) {
+  const std::int64_t blocks = (pixels * (args.c / kChunk) - 1) / kThreads + 1;
+  if (blocks > INT32_MAX / kThreads) {
     return {DeviceCode::kInvalidArgument, "pooling: too many pixels"};
   }
-  const auto blocks = static_cast<unsigned>((pixels * (args.c / kChunk) - 1) / kThreads + 1);
-  const LaunchConfig config{"pooling", {blocks}, kThreads};
+  const LaunchConfig config{"pooling", {static_cast<unsigned>(blocks)}, kThreads};
   return with_dtype(args.dtype, [&](auto type) {
     using T = typename decltype(type)::Type;
     return args.is_max ? launch_kind<T, Maximum>(config, args, stream)

@@ -15,12 +15,12 @@ namespace {
 
 __global__ void __launch_bounds__(kPointwiseThreads)
     r_softmax_kernel(const __grid_constant__ RSoftmaxArgs args) {
-  const std::int64_t thread = pointwise_chunk();  // one channel each, not a chunk
+  const int thread = static_cast<int>(pointwise_chunk());  // one channel each, not a chunk
   const int width = args.cardinality * args.channels;
-  if (thread < static_cast<std::int64_t>(args.n) * width) {
-    const std::int64_t image = thread / width;
-    const int k = static_cast<int>(thread % width) / args.channels;
-    const int c = static_cast<int>(thread % args.channels);
+  const std::int64_t image = thread / width;
+  if (image < args.n) {
+    const int k = thread % width / args.channels;
+    const int c = thread % args.channels;
     const float* const src =
         args.src + image * args.radix * width + k * args.radix * args.channels + c;
     float* const dst = args.dst + image * args.radix * width + k * args.channels + c;

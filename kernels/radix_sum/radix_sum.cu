@@ -10,11 +10,13 @@ namespace {
 template <class T>
 __global__ void __launch_bounds__(kPointwiseThreads)
     radix_sum_kernel(const __grid_constant__ RadixSumArgs args) {
-  const std::int64_t i = pointwise_chunk() * kChunk;
+  const unsigned chunk = pointwise_chunk();
+  const std::int64_t i = static_cast<std::int64_t>(chunk) * kChunk;
   if (i < args.pixels * args.width) {
-    const std::int64_t pixel = i / args.width;
+    const auto num_chunks = static_cast<unsigned>(args.width / kChunk);
+    const std::int64_t pixel = chunk / num_chunks;
     const T* const src = static_cast<const T*>(args.src) + pixel * args.radix * args.width +
-                         i % args.width;  // [radix], width apart
+                         chunk % num_chunks * kChunk;  // [radix], width apart
     float sum[kChunk] = {};
     for (int r = 0; r < args.radix; ++r) {
       float values[kChunk];

@@ -10,7 +10,7 @@ namespace {
 template <class T>
 __global__ void __launch_bounds__(kPointwiseThreads)
     relu_kernel(const __grid_constant__ ReluArgs args) {
-  const std::int64_t i = pointwise_chunk() * kChunk;
+  const std::int64_t i = static_cast<std::int64_t>(pointwise_chunk()) * kChunk;
   if (i < args.count) {
     float values[kChunk];
     load_chunk(static_cast<const T*>(args.src) + i, values);

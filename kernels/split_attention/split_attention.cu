@@ -9,7 +9,7 @@
 //   grid   (pixels / pixels_per_block, width / channels_per_block, n): part of an image each
 //   block  256 threads, one after another:
 //          1. thread = 4 channels of some slots; their sums are added by slot index
-//          2. 8 lanes an output of fc1, all of them; rows are read 128 bytes (fp16) at a time
+//          2. 8 lanes = 4 outputs of fc1, of which the block computes all
 //          3. the same for the block's part of fc2
 //          4. thread = a channel: softmax
 //          5. thread = 8 channels of some pixels: gates in registers, 16-byte loads and stores
@@ -31,10 +31,12 @@ namespace nestor {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kBlocksAtOnce =
-    3;  // on a multiprocessor at least; without it ptxas wants more, and spills
-constexpr int kLanesPerOutput = 8;  // 8 lanes read 64 weights of a row: 128 bytes of fp16
-constexpr int kOutputsAtOnce = kThreads / kLanesPerOutput;
+// On a multiprocessor at least: without this ptxas aims at more, and spills.
+constexpr int kBlocksAtOnce = 3;
+// 8 lanes read 64 weights of a row (128 bytes of fp16) and keep 4 rows on their way. Channels of a
+// cardinal group and of a block are multiples of 8, so 4 neighbouring outputs share their inputs.
+constexpr int kLanes = 8, kRows = 4;
+constexpr int kOutputsAtOnce = kThreads / kLanes * kRows;
 static_assert(kMaxSplitAttentionWidth <= 4 * kThreads, "a thread sums one quad of channels");
 
 struct Smem {
@@ -111,62 +113,78 @@ __device__ __forceinline__ void mean_of_slots(const SplitAttentionArgs& args, in
   }
 }
 
-// The product of a row of weights with x[begin ...], by 8 lanes, valid on all of them. All lanes of
-// the warp come here; those that are not active get 0.
+// The products of kRows rows of weights, one behind the other, with x[begin ...], by 8 lanes; lane
+// i of these gets that of row i. All lanes of the warp come here; those that are not active get 0.
 template <class T, int kSize>
-__device__ __forceinline__ float row_product(const T* row, int size, bool active,
-                                             ChunkPlanes<kSize>& x, int begin) {
-  const int lane = static_cast<int>(threadIdx.x) % kLanesPerOutput;
-  float sums[4] = {};
+__device__ __forceinline__ float row_products(const T* rows, int size, bool active,
+                                              ChunkPlanes<kSize>& x, int begin) {
+  const int lane = static_cast<int>(threadIdx.x) % kLanes;
+  float sums[kRows][2] = {};
   const int end = active ? size : 0;
-#pragma unroll 2
-  for (int i = lane * kChunk; i < end; i += kLanesPerOutput * kChunk) {
-    float weights[kChunk], values[kChunk];
-    load_chunk(row + i, weights);
+  for (int i = lane * kChunk; i < end; i += kLanes * kChunk) {
+    float values[kChunk];
     x.load_chunk(begin + i, values);
 #pragma unroll
-    for (int j = 0; j < kChunk; ++j) sums[j % 4] += weights[j] * values[j];
-  }
-  float sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    for (int row = 0; row < kRows; ++row) {
+      float weights[kChunk];
+      load_chunk(rows + static_cast<std::int64_t>(row) * size + i, weights);
 #pragma unroll
-  for (int distance = kLanesPerOutput / 2; distance > 0; distance /= 2) {
-    sum += warp_shuffle_xor(sum, distance);
+      for (int j = 0; j < kChunk; ++j) sums[row][j % 2] += weights[j] * values[j];
+    }
   }
-  return sum;
+  float mine = 0;
+#pragma unroll
+  for (int row = 0; row < kRows; ++row) {
+    float sum = sums[row][0] + sums[row][1];
+#pragma unroll
+    for (int distance = kLanes / 2; distance > 0; distance /= 2) {
+      sum += warp_shuffle_xor(sum, distance);
+    }
+    mine = lane == row ? sum : mine;
+  }
+  return mine;
+}
+
+// The first of the outputs that this thread's 8 lanes compute in the round that begins with
+// `first`.
+__device__ __forceinline__ int first_output(int first) {
+  return first + static_cast<int>(threadIdx.x) / kLanes * kRows;
 }
 
 template <class T>
 __device__ __forceinline__ void fc1(const SplitAttentionArgs& args, Smem& smem) {
+  const int lane = static_cast<int>(threadIdx.x) % kLanes;
   const int inner = args.width / args.cardinality;
   const int num_hidden = args.hidden * args.cardinality;
   const T* const weight = static_cast<const T*>(args.fc1_weight);  // [num_hidden][inner]
   for (int first = 0; first < num_hidden; first += kOutputsAtOnce) {
-    const int i = first + static_cast<int>(threadIdx.x) / kLanesPerOutput;
+    const int i = first_output(first);
     const bool active = i < num_hidden;
-    const float product = row_product(weight + static_cast<std::int64_t>(i) * inner, inner, active,
-                                      smem.mean, i / args.hidden * inner);
-    if (active && threadIdx.x % kLanesPerOutput == 0) {
-      smem.hidden[i] = relu(args.fc1_bias[i] + product);
+    const float product = row_products(weight + static_cast<std::int64_t>(i) * inner, inner, active,
+                                       smem.mean, i / args.hidden * inner);
+    if (active && lane < kRows) {
+      smem.hidden[i + lane] = relu(args.fc1_bias[i + lane] + product);
     }
   }
 }
 
 template <class T>
 __device__ __forceinline__ void fc2(const SplitAttentionArgs& args, const Part& part, Smem& smem) {
+  const int lane = static_cast<int>(threadIdx.x) % kLanes;
   const int inner = args.width / args.cardinality;
   const int num_outputs = args.radix * part.num_channels;
   const T* const weight = static_cast<const T*>(args.fc2_weight);  // [radix * width][hidden]
   for (int first = 0; first < num_outputs; first += kOutputsAtOnce) {
-    const int output = first + static_cast<int>(threadIdx.x) / kLanesPerOutput;
+    const int output = first_output(first);
     const bool active = output < num_outputs;
     const int r = output / part.num_channels;
     const int channel = part.begin_channel + output % part.num_channels;
     const int k = channel / inner;
     const int j = (k * args.radix + r) * inner + channel % inner;
-    const float product = row_product(weight + static_cast<std::int64_t>(j) * args.hidden,
-                                      args.hidden, active, smem.hidden, k * args.hidden);
-    if (active && threadIdx.x % kLanesPerOutput == 0) {
-      smem.gates[output] = args.fc2_bias[j] + product;
+    const float product = row_products(weight + static_cast<std::int64_t>(j) * args.hidden,
+                                       args.hidden, active, smem.hidden, k * args.hidden);
+    if (active && lane < kRows) {
+      smem.gates[output + lane] = args.fc2_bias[j + lane] + product;
     }
   }
 }

@@ -123,13 +123,13 @@ __global__ void __launch_bounds__(kThreads)
   const int p = (args.h - 1) / 2 + 1, q = (args.w - 1) / 2 + 1;
   const int num_chunks = args.k / kChunk;
   const int tiles_of_row = (q - 1) / kPixels + 1;
-  const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  const int chunk = static_cast<int>(thread % num_chunks);
-  const int column = static_cast<int>(thread / num_chunks % tiles_of_row) * kPixels;
+  const int thread = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
+  const int chunk = thread % num_chunks;
+  const int column = thread / num_chunks % tiles_of_row * kPixels;
   const std::int64_t batch_row = thread / num_chunks / tiles_of_row;  // of dst
   if (batch_row < static_cast<std::int64_t>(args.n) * p) {
-    const std::int64_t image = batch_row / p;
-    const int row = static_cast<int>(batch_row % p);
+    const std::int64_t image = static_cast<int>(batch_row) / p;
+    const int row = static_cast<int>(batch_row) % p;
     float sum[kPixels][kChunk];
     load_chunk(args.bias + chunk * kChunk, sum[0]);
 #pragma unroll
@@ -177,7 +177,7 @@ DeviceStatus stem_convolution(const StemConvolutionArgs& args, Stream stream) {
   const std::int64_t threads =
       static_cast<std::int64_t>(args.n) * p * ((q - 1) / kPixels + 1) * (args.k / kChunk);
   const std::int64_t blocks = (threads - 1) / kThreads + 1;
-  if (blocks >= INT32_MAX) {
+  if (blocks > INT32_MAX / kThreads) {
     return {DeviceCode::kInvalidArgument, "stem_convolution: too many pixels"};
   }
   return with_dtype(args.dtype, [&](auto type) {

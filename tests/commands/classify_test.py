@@ -124,10 +124,31 @@ class Inputs(CommandTest):
         self.assertIn("48 x 64 pixels, expected 64 x 48", rows[1]["error"])
         self.assertEqual(rows[0]["predictions"], rows[2]["predictions"])
 
+    def test_no_resize_refuses_sizes_that_the_network_does_not_take(self):
+        write_png(self.path("small.png"), 31, 64, (1, 2, 3))
+        write_png(self.path("good.png"), 32, 64, (1, 2, 3))
+        done = self.expect(SOME_FAILED, "nestor-classify", "--weights", model(), "--no-resize", "--format", "jsonl",
+                           self.path("small.png"), self.path("good.png"))
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertIn("small.png: 31 x 64", rows[0]["error"])
+        self.assertEqual(len(rows[1]["predictions"]), 5)
+
+    def test_names_that_make_no_sense_are_errors_of_their_own(self):
+        done = self.expect(SOME_FAILED, "nestor-classify", "--weights", model(), "--format", "jsonl", "x" * 5000, CAT)
+        self.assertIn("error", json.loads(done.stdout.splitlines()[0]))
+        self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), "@" + CAT), "not a list")
+
+    def test_elongated_images_are_named(self):
+        write_png(self.path("long.png"), 60000, 1, (1, 2, 3))
+        done = self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), "--format", "jsonl", self.path("long.png"))
+        self.assertIn("long.png: too elongated", json.loads(done.stdout)["error"])
+
     def test_limits_hold_before_decoding(self):
-        self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), "--max-pixels", 1000, CAT), "")
-        rows = json.loads(run("nestor-classify", "--weights", model(), "--max-side", 100, "--format", "json", CAT).stdout)
-        self.assertIn("100", rows["images"][0]["error"])
+        for flag, limit in (("--max-pixels", 1000), ("--max-side", 100)):
+            done = self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), flag, limit, "--format", "json", CAT)
+            error = json.loads(done.stdout)["images"][0]["error"]
+            self.assertIn("cat.jpg", error)
+            self.assertIn(str(limit), error)
 
     def test_aliases_of_gluoncv(self):
         self.output("nestor-classify", "--model", "resnest14", "--saved-params", model(), "--input-pic", CAT)
@@ -172,6 +193,33 @@ class Errors(CommandTest):
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--std", "1,0,1", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "--mean", "1,2", CAT)
         self.expect(USAGE, "nestor-classify", "--weights", model(), "-", "-", stdin=b"")
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--mean", "nan,0,0", CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--std", "inf,1,1", CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--crop-size", 20000, CAT)
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--network", "vgg", CAT)
+        for flag in ("--top-k", "--batch-size"):
+            self.assertLess(len(self.expect(USAGE, "nestor-classify", "--weights", model(), flag, 0, CAT).stderr), 300)
+
+    def test_results_do_not_overwrite_what_they_are_made_of(self):
+        photo, weights = self.path("photo.jpg"), self.path("m.safetensors")
+        shutil.copy(CAT, photo)
+        shutil.copy(model(), weights)
+        os.link(photo, self.path("other.jpg"))
+        for output in (photo, weights, self.path("other.jpg")):
+            for flag in ("--output", "--save-outputs"):
+                self.expect(USAGE, "nestor-classify", "--weights", weights, flag, output, photo)
+        same = self.path("same")
+        self.expect(USAGE, "nestor-classify", "--weights", weights, "--output", same, "--save-outputs", same, photo)
+        self.expect(USAGE, "nestor-inspect", "--image", photo, "--output", photo)
+        self.expect(USAGE, "nestor-convert", "--network", "resnest14", "--input", weights, "--output", weights)
+        for copy, original in ((photo, CAT), (weights, model())):
+            with open(copy, "rb") as a, open(original, "rb") as b:
+                self.assertEqual(a.read(), b.read())
+
+    def test_an_output_that_cannot_be_written_is_refused_before_the_work(self):
+        done = self.expect(1, "nestor-classify", "--weights", model(), "--save-outputs", self.path("none", "x"), CAT)
+        self.assert_says(done, os.path.join("none", "x"))
+        self.assertEqual(done.stdout, b"")
 
     def test_devices_and_precisions_that_are_not_there(self):
         self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--device", "cuda", CAT), "cuda")
@@ -202,11 +250,15 @@ class Errors(CommandTest):
             self.assert_says(done, "bad.safetensors")
 
     def test_weights_that_are_not_numbers_have_no_answer(self):
-        tensors, metadata = read_safetensors(model())
-        dtype, shape, data = tensors["fc.bias"]
-        tensors["fc.bias"] = (dtype, shape, b"\0\0\xc0\x7f" + data[4:])
-        write_safetensors(self.path("nan.safetensors"), tensors, metadata)
-        self.assert_says(self.expect(BAD_MODEL, "nestor-classify", "--weights", self.path("nan.safetensors"), CAT), "finite")
+        nan, infinity, negative = b"\0\0\xc0\x7f", b"\0\0\x80\x7f", b"\0\0\x80\xbf"
+        for name, value in (("fc.bias", nan), ("conv1.0.weight", nan), ("layer1.0.conv1.weight", infinity),
+                            ("layer2.0.conv2.fc2.weight", nan), ("layer4.0.bn3.running_var", negative)):
+            tensors, metadata = read_safetensors(model())
+            dtype, shape, data = tensors[name]
+            tensors[name] = (dtype, shape, value + data[4:])
+            write_safetensors(self.path("nan.safetensors"), tensors, metadata)
+            done = self.expect(BAD_MODEL, "nestor-classify", "--weights", self.path("nan.safetensors"), CAT)
+            self.assert_says(done, "nan.safetensors", "finite", name.rsplit(".", 1)[0])
 
     def test_full_disk(self):
         if not os.path.exists("/dev/full"):

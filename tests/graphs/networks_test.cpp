@@ -93,6 +93,18 @@ TEST_CASE("networks: ResNeSt-14 agrees with its oracles in bf16", "[networks][cp
   check_named("resnest14", {1, 3, 65, 97}, Precision::kBf16);
 }
 
+TEST_CASE("networks: the narrow resnest_mini agrees with its oracles at any size",
+          "[networks][cpu]") {
+  for (const Shape& shape :
+       {Shape{2, 3, 64, 64}, Shape{1, 3, 32, 32}, Shape{3, 3, 33, 47}, Shape{1, 3, 65, 97}}) {
+    check_named("resnest_mini", shape);
+  }
+}
+
+TEST_CASE("networks: resnest_mini agrees with its oracles in bf16", "[networks][cpu][bf16]") {
+  check_named("resnest_mini", {2, 3, 64, 64}, Precision::kBf16);
+}
+
 TEST_CASE("networks: any radix, cardinality and AVD order", "[networks][cpu]") {
   const std::tuple<int, int, int, bool> rows[] = {
       {1, 1, 64, true}, {4, 1, 64, false}, {2, 2, 40, true}, {1, 2, 40, false},
@@ -144,7 +156,7 @@ TEST_CASE("networks: every network of the zoo agrees with its oracles", "[networ
        {"resnest26", "resnest50", "resnest101", "resnest50_fast_1s1x64d", "resnest50_fast_2s1x64d",
         "resnest50_fast_4s1x64d", "resnest50_fast_1s2x40d", "resnest50_fast_2s2x40d",
         "resnest50_fast_4s2x40d", "resnest50_fast_1s4x24d", "resnet101_v1b", "resnet101_v1d",
-        "resnet101_v1s"}) {
+        "resnet101_v1s", "resnest_mini"}) {
     check_named(name, {1, 3, 65, 97});
   }
 }

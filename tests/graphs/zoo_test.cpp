@@ -63,7 +63,7 @@ bool is_running(const std::string& name) {
 
 std::int64_t trainable(const Network& network) {
   std::int64_t total = 0;
-  for (const Parameter& parameter : parameters(network, {})) {
+  for (const Parameter& parameter : parameters(network, {network.num_classes})) {
     if (!is_running(parameter.name)) total += parameter.shape.num_elements();
   }
   return total;
@@ -104,6 +104,14 @@ TEST_CASE("zoo: multiply-adds of every network are those of the specification", 
         multiply_adds(*find_network(expected.network), expected.size, expected.size));
     CHECK(std::round(total / 1e6) == std::round(expected.giga * 1e3));
   }
+}
+
+TEST_CASE("zoo: the demo model is as small as timm's network that trains it", "[graphs][cpu]") {
+  const Network& mini = *find_network("resnest_mini");
+  CHECK(mini.num_classes == 10);
+  CHECK(trainable(mini) == 547'906);
+  CHECK(evaluation_preprocess(mini, "nestor").crop_size == 64);
+  CHECK(evaluation_preprocess(mini, "nestor").crop_ratio == 1);
 }
 
 TEST_CASE("zoo: names are unique, structural and in the file's order", "[graphs][cpu]") {

@@ -5,8 +5,10 @@
 #include <fstream>
 
 #include "engine/digest.h"
+#include "engine/image/preprocess.h"
 #include "tests/support/weight_files.h"
 #include "weights_convert/inspect.h"
+#include "weights_convert/metadata.h"
 #include "weights_convert/rename/name_table.h"
 
 namespace nestor::test {
@@ -27,14 +29,14 @@ ConversionOptions options(std::string_view network = "resnest14", int num_classe
 // A source file of resnest14 with `name` for each parameter and a value that tells which it is.
 template <class Name>
 void write_source(const fs::path& path, DType dtype, Name name,
-                  std::vector<WeightFileWriter::Entry> more = {}) {
+                  std::vector<WeightFileWriter::Entry> more = {}, const Metadata& metadata = {}) {
   std::vector<WeightFileWriter::Entry> entries = std::move(more);
   const NetworkOptions classes{kNumClasses};
   for (const Parameter& parameter : parameters(*find_network("resnest14"), classes)) {
     const std::string spelled = name(parameter.name);
     if (!spelled.empty()) entries.push_back({spelled, dtype, parameter.shape});
   }
-  WeightFileWriter writer(path, std::move(entries), {});
+  WeightFileWriter writer(path, std::move(entries), metadata);
   for (const WeightFileWriter::Entry& entry : writer.entries()) {
     const std::size_t count = static_cast<std::size_t>(entry.shape.num_elements());
     std::vector<std::byte> bytes(count * size_bytes(entry.dtype));
@@ -106,6 +108,78 @@ TEST_CASE("a model file converts to itself", "[convert][cpu]") {
   }
 }
 
+TEST_CASE("a model file keeps its labels, preprocessing and notes", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  Preprocess preprocess;
+  preprocess.crop_size = 96;
+  const Metadata own = {{"nestor.network", "resnest14"},
+                        {"nestor.num_classes", "3"},
+                        {"nestor.source", "resnest"},
+                        {"nestor.labels", "[\"a\",\"b\",\"c\"]"},
+                        {"nestor.preprocess", to_json(preprocess)},
+                        {"nestor.other", "unknown"},
+                        {"accuracy", "all"},
+                        {"licence", "CC0"}};
+  const auto converted = [&](const Metadata& changes, ConversionOptions given = options()) {
+    Metadata metadata = changes;
+    metadata.insert(own.begin(), own.end());
+    write_source(source, DType::kFloat32, same, {}, metadata);
+    convert(source, output, given);
+    return WeightFile::open(output).metadata();
+  };
+  const auto usual = [](std::string_view whose) {
+    return to_json(evaluation_preprocess(*find_network("resnest14"), whose));
+  };
+
+  const Metadata kept = converted({});
+  for (const auto& [key, value] : own) {
+    INFO(key);
+    CHECK(kept.contains(key) == (key != "nestor.other"));
+    if (kept.contains(key)) CHECK(kept.at(key) == value);
+  }
+
+  ConversionOptions given = options();
+  given.labels = folder.write("labels.txt", "x\ny\nz\n");
+  given.notes = {{"licence", "mine"}};
+  given.source = "timm";  // whose preprocessing is asked for, too
+  const Metadata asked = converted({}, given);
+  CHECK(asked.at("nestor.labels") == "[\"x\",\"y\",\"z\"]");
+  CHECK(asked.at("licence") == "mine");
+  CHECK(asked.at("accuracy") == "all");
+  CHECK(asked.at("nestor.preprocess") == usual("timm"));
+
+  for (const Metadata& foreign :
+       {Metadata{{"nestor.network", "resnest50"}}, Metadata{{"nestor.num_classes", "4"}}}) {
+    const Metadata without = converted(foreign);
+    CHECK(!without.contains("nestor.labels"));
+    CHECK(without.at("nestor.preprocess") == usual("resnest"));
+    CHECK(!without.contains("accuracy"));
+  }
+  for (const char* labels : {"[\"a\",\"b\"]", "[1,2,3]", "[\"a\"", "{}", ""}) {
+    CHECK(!converted({{"nestor.labels", labels}}).contains("nestor.labels"));
+  }
+  CHECK(converted({{"nestor.preprocess", "{}"}}).at("nestor.preprocess") == usual("resnest"));
+}
+
+TEST_CASE("a file is not believed whatever it says about its source", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  for (const auto& [own, expected] : {std::pair{"timm", "timm"},
+                                      {"nestor", "nestor"},
+                                      {"synthetic", "synthetic"},
+                                      {"\x1B[2J", "gluoncv"},
+                                      {"", "gluoncv"}}) {
+    write_source(source, DType::kFloat32, same, {}, {{"nestor.source", own}});
+    CHECK(convert(source, output, options()).source == expected);
+  }
+  for (const auto& [own, expected] : {std::pair{"true", true}, {"false", false}, {"", false}}) {
+    write_source(source, DType::kFloat32, same, {}, {{"nestor.synthetic", own}});
+    convert(source, output, options());
+    CHECK(WeightFile::open(output).metadata().contains("nestor.synthetic") == expected);
+  }
+}
+
 TEST_CASE("labels go into the model file, one for each class", "[convert][cpu]") {
   const TemporaryFolder folder;
   const fs::path source = folder.path() / "source", output = folder.path() / "model";
@@ -119,6 +193,36 @@ TEST_CASE("labels go into the model file, one for each class", "[convert][cpu]")
     given.labels = folder.write("labels.txt", text);
     CHECK(error_of([&] { convert(source, output, given); }).first == ErrorCode::kBadInput);
   }
+}
+
+TEST_CASE("fp16 storage rounds matrices, and leaves vectors alone", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  write_source(source, DType::kFloat32, same);
+  ConversionOptions half = options();
+  half.storage = DType::kFloat16;
+  const Conversion done = convert(source, output, half);
+  CHECK(done.output_bytes < done.input_bytes * 51 / 100);
+  const WeightFile model = WeightFile::open(output);
+  for (const WeightFile::Entry& entry : model.entries()) {
+    INFO(entry.name);
+    CHECK(entry.dtype == (entry.shape.rank() >= 2 ? "F16" : "F32"));
+  }
+  const WeightFile::Entry* weight = model.find("fc.weight");  // 9.0 everywhere
+  CHECK((weight->data[0] == std::byte{0x80} && weight->data[1] == std::byte{0x48}));
+}
+
+TEST_CASE("notes go into the metadata, under keys of their own", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  write_source(source, DType::kFloat32, same);
+  ConversionOptions noted = options();
+  noted.notes = {{"accuracy", "all"}, {"licence", "CC0"}};
+  convert(source, output, noted);
+  CHECK(WeightFile::open(output).metadata().at("accuracy") == "all");
+  CHECK(WeightFile::open(output).metadata().at("licence") == "CC0");
+  noted.notes = {{"nestor.network", "resnest50"}};
+  CHECK(error_of([&] { convert(source, output, noted); }).first == ErrorCode::kUsage);
 }
 
 TEST_CASE("a file that does not fit is refused with all that is wrong, and nothing is written",

@@ -192,6 +192,7 @@ nestor_status nestor_session_run(nestor_session* session, const float* input,
     need(shape != nullptr, "shape");
     need(num_taps >= 0 && (taps != nullptr || num_taps == 0), "taps");
     session->outputs = {};
+    for (int32_t i = 0; i < num_taps; ++i) need(taps[i] != nullptr, "a tap's name");
     const std::vector<std::string> names(taps, taps + num_taps);
     const nestor::TensorDesc desc{nestor::DType::kFloat32,
                                   {shape[0], shape[1], shape[2], shape[3]}};

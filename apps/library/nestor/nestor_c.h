@@ -35,8 +35,8 @@ typedef struct nestor_prediction {
 } nestor_prediction;
 
 typedef struct nestor_tensor {
-  const char* name;
-  const float* data; /* C order; valid until the session's next run */
+  const char* name;  /* valid until the session's next run */
+  const float* data; /* likewise; C order */
   int32_t rank;
   int64_t shape[4]; /* the first `rank` are used */
 } nestor_tensor;
@@ -87,7 +87,7 @@ nestor_status nestor_classify_rgb(nestor_session* session, const uint8_t* rgb, i
 nestor_status nestor_session_run(nestor_session* session, const float* input,
                                  const int64_t shape[4], const char* const* taps, int32_t num_taps);
 
-/* What the last run computed: the network's outputs ("logits"), then the taps. */
+/* What the last run computed: the network's outputs ("logits"), then the taps, each name once. */
 int32_t nestor_session_num_outputs(const nestor_session* session);
 nestor_status nestor_session_output(const nestor_session* session, int32_t idx,
                                     nestor_tensor* output);

@@ -1,5 +1,6 @@
 #pragma once
-// dst[i] = src[i] < 0 ? 0 : src[i], so that NaN stays NaN.
+// dst[i] = src[i] < 0 ? 0 : src[i]. In the oracle NaN stays NaN; oneDNN makes it 0, which is why
+// sessions refuse inputs, and backends weights, that are not finite numbers.
 
 #include "engine/graph/builder.h"
 #include "engine/graph/graph.h"

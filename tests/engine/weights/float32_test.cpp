@@ -1,4 +1,4 @@
-#include "weights_convert/float32.h"
+#include "engine/weights/float32.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -19,7 +19,7 @@ float converted(DType dtype, std::uint16_t bits) {
 
 }  // namespace
 
-TEST_CASE("half precision becomes float32 exactly", "[convert][cpu]") {
+TEST_CASE("half precision becomes float32 exactly", "[weights][cpu]") {
   const auto half = [](std::uint16_t bits) { return converted(DType::kFloat16, bits); };
   CHECK(half(0x3C00) == 1.0F);
   CHECK(half(0xC000) == -2.0F);
@@ -35,7 +35,7 @@ TEST_CASE("half precision becomes float32 exactly", "[convert][cpu]") {
   CHECK(std::isnan(brain(0x7FC0)));
 }
 
-TEST_CASE("double precision is rounded to nearest, float32 is left alone", "[convert][cpu]") {
+TEST_CASE("double precision is rounded to nearest, float32 is left alone", "[weights][cpu]") {
   std::vector<float> scratch;
   const double value = 1.0 + 0x1.8p-24;
   as_float32(DType::kFloat64, std::as_bytes(std::span(&value, 1)), scratch);

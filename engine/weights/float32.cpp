@@ -1,4 +1,4 @@
-#include "weights_convert/float32.h"
+#include "engine/weights/float32.h"
 
 #include <bit>
 #include <cmath>
