@@ -305,7 +305,8 @@ def main():
     parser.add_argument("--networks", default="resnest50,resnest101")
     parser.add_argument("--batches", default="1,16")
     parser.add_argument("--precisions", default="fp32,bf16")
-    parser.add_argument("--engines", default=",".join(ENGINES))
+    parser.add_argument("--engines", default=",".join(ENGINES),
+                        help="torch is always one of them: its logits are the reference")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--bench", default=str(ROOT / "build/cpu/bin/nestor_models_bench"))
@@ -315,6 +316,8 @@ def main():
     options = parser.parse_args()
     for name in ("networks", "precisions", "engines"):
         setattr(options, name, getattr(options, name).split(","))
+    if "torch" not in options.engines:
+        options.engines.append("torch")
     batches = [int(b) for b in options.batches.split(",")]
     if options.serve:
         return serve(options.serve, options.networks[0], batches[0], options.precisions[0],

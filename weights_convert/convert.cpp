@@ -60,8 +60,7 @@ std::string source_of(const SourceFile& content, const Digests& digests, NamingS
   if (const OfficialFile* file = find_official_file(digests.payload)) {
     return std::string(file->source);
   }
-  const auto own = content.metadata.find(kMetaSource);
-  if (own != content.metadata.end()) return own->second;
+  if (std::optional<std::string> own = known_source(content.metadata)) return *own;
   return style == NamingStyle::kTorch ? "timm" : "gluoncv";
 }
 
@@ -112,8 +111,9 @@ Conversion convert(const std::filesystem::path& input, const std::filesystem::pa
       fmt::format("{} with {} classes", facts.network->name, facts.options.num_classes));
   if (facts.source.empty()) facts.source = source_of(source.content, digests, renamed.style);
   facts.source_sha256 = digests.input;
-  facts.synthetic = source.content.metadata.contains(kMetaSynthetic);
+  facts.synthetic = says_synthetic(source.content.metadata);
   facts.notes = options.notes;
+  carry_over(source.content.metadata, facts);
 
   std::vector<WeightFileWriter::Entry> entries;
   std::unordered_map<std::string_view, const SourceTensor*> by_name;

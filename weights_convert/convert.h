@@ -34,6 +34,9 @@ struct Conversion {
   std::size_t num_tensors = 0;
 };
 
+// A model file of Nestor's own keeps its labels, preprocessing and notes where `options` do not
+// give others (metadata.h).
+//
 // Reads `input`, whose format is told by its content, checks that it holds exactly the network's
 // tensors, and writes them under canonical names. `output` appears when it is complete;
 // no more than one tensor is in memory beside the mapped input. Throws

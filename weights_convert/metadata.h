@@ -2,12 +2,16 @@
 // What a converted file says about itself.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/image/preprocess.h"
 #include "graphs/zoo.h"
 
 namespace nestor {
+
+using Metadata = std::map<std::string, std::string, std::less<>>;
 
 struct ModelFacts {
   const Network* network = nullptr;
@@ -16,11 +20,20 @@ struct ModelFacts {
   std::string source_sha256;        // of the file that was given; empty where there was none
   std::vector<std::string> labels;  // of all classes, or none
   bool synthetic = false;           // made-up weights: the classes mean nothing
-  // Whatever else, under any other keys.
-  std::map<std::string, std::string, std::less<>> notes = {};
+  std::optional<Preprocess> preprocess = {};  // nothing: as the source evaluates the network
+  Metadata notes = {};                        // whatever else, under any other keys
 };
 
 // The metadata of a model file under the keys of engine/weights/weight_file.h.
-std::map<std::string, std::string, std::less<>> model_metadata(const ModelFacts& facts);
+Metadata model_metadata(const ModelFacts& facts);
+
+// Where `own` are the metadata of a model file of the same network with as many classes: adds its
+// labels, preprocessing and notes to the facts that have none. Leaves out what is not valid.
+void carry_over(const Metadata& own, ModelFacts& facts);
+
+// Of a file's own metadata: the source, where it is one that exists, and whether the weights are
+// made up.
+std::optional<std::string> known_source(const Metadata& own);
+bool says_synthetic(const Metadata& own);
 
 }  // namespace nestor

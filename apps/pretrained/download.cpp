@@ -120,7 +120,7 @@ struct Attempt {
   enum class Result { kDone, kStartOver, kMayPass, kFailed };
   Result result = Result::kFailed;
   std::string reason;
-  std::chrono::seconds wait{0};  // that the server asks for
+  std::int64_t wait_seconds = 0;  // that the server asks for
 };
 
 // One request and what becomes of its answer.
@@ -238,8 +238,7 @@ class Request {
       }
       const bool may_pass = status >= 500 || status == 408 || status == 429;
       const auto wait = curl_.info<curl_off_t>(CURLINFO_RETRY_AFTER);
-      return {may_pass ? Result::kMayPass : Result::kFailed, fmt::format("HTTP {}", status),
-              std::chrono::seconds(wait)};
+      return {may_pass ? Result::kMayPass : Result::kFailed, fmt::format("HTTP {}", status), wait};
     }
     const std::string reason = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
     if (code == CURLE_UNSUPPORTED_PROTOCOL) {
@@ -272,12 +271,20 @@ class Request {
 
 }  // namespace
 
+std::chrono::milliseconds retry_wait(int failures, std::int64_t asked_seconds) {
+  // Clamped before it is multiplied: both numbers may be anything.
+  constexpr std::int64_t kLongestSeconds = kLongestWait / std::chrono::seconds(1);
+  const std::chrono::seconds asked(std::clamp<std::int64_t>(asked_seconds, 0, kLongestSeconds));
+  std::chrono::milliseconds wait = kFirstWait;
+  for (int i = 1; i < failures && wait < kLongestWait; ++i) wait *= 2;
+  return std::clamp<std::chrono::milliseconds>(asked, std::min(wait, kLongestWait), kLongestWait);
+}
+
 bool download(const Transfer& transfer) {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
   CHECK(ready == CURLE_OK, "libcurl cannot start: {}", curl_easy_strerror(ready));
   PartialFile file(transfer.file);
   ProgressBar progress(transfer.what, 0, ProgressUnit::kBytes);
-  std::chrono::milliseconds wait = kFirstWait;
   for (int failures = 0;;) {
     const std::uint64_t before = file.size_bytes();
     const Attempt attempt = Request(transfer, file, progress).run();
@@ -291,15 +298,12 @@ bool download(const Transfer& transfer) {
     }
     if (file.size_bytes() >= before + kGoodProgressBytes) {
       failures = 0;
-      wait = kFirstWait;
     }
     if (attempt.result != Attempt::Result::kMayPass || failures >= transfer.retries) {
       throw TransferError(fmt::format("{}: {}", transfer.url, attempt.reason));
     }
     ++failures;
-    std::this_thread::sleep_for(std::clamp<std::chrono::milliseconds>(
-        std::max<std::chrono::milliseconds>(attempt.wait, wait), kFirstWait, kLongestWait));
-    wait *= 2;
+    std::this_thread::sleep_for(retry_wait(failures, attempt.wait_seconds));
   }
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 // Files from the network, by libcurl.
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -31,5 +33,9 @@ struct Transfer {
 // TransferError, `file` keeping what has arrived; kInternal where the disk refuses, `file` being
 // removed.
 bool download(const Transfer& transfer);
+
+// How long to wait after so many failures without progress, at least one: twice as long each time,
+// as long as the server asks for where that is longer, and never longer than half a minute.
+std::chrono::milliseconds retry_wait(int failures, std::int64_t asked_seconds);
 
 }  // namespace nestor

@@ -27,6 +27,8 @@ namespace {
 struct Tile {
   static constexpr int kOutputs = 4, kImages = 4;  // of a warp
   static constexpr int kWarps = 4;
+  // On a multiprocessor: left to itself, ptxas aims at more on sm_75 and spills.
+  static constexpr int kBlocksAtOnce = 4;
   static_assert(kOutputs * kImages <= kWarpSize, "a lane stores one sum at most");
 };
 
@@ -41,7 +43,7 @@ __device__ __forceinline__ void row_pointers(const T* matrix, int first, int num
 }
 
 template <class T>
-__global__ void __launch_bounds__(Tile::kWarps* kWarpSize)
+__global__ void __launch_bounds__(Tile::kWarps* kWarpSize, Tile::kBlocksAtOnce)
     dense_kernel(const __grid_constant__ DenseArgs args) {
   const int first_output =
       (static_cast<int>(blockIdx.x) * Tile::kWarps + warp_idx()) * Tile::kOutputs;

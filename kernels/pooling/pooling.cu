@@ -37,6 +37,7 @@ template <class T, class Kind, int kKernel>
 __global__ void __launch_bounds__(kThreads)
     pooling_kernel(const __grid_constant__ PoolingArgs args) {
   const int kernel = kKernel == 0 ? args.kernel : kKernel;
+  [[maybe_unused]] constexpr int kUnrolled = kKernel == 0 ? 1 : kKernel;  // by nvcc alone
   const int num_chunks = args.c / kChunk;
   const int thread = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
   const int pixel = thread / num_chunks;  // of dst, in the batch
@@ -52,9 +53,9 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < kChunk; ++i) result[i] = Kind::kStart;
     int num_pixels = 0;
-#pragma unroll
+#pragma unroll kUnrolled
     for (int r = 0; r < kernel; ++r) {
-#pragma unroll
+#pragma unroll kUnrolled
       for (int s = 0; s < kernel; ++s) {
         const int y = top + r, x = left + s;
         if (y >= 0 && y < args.h && x >= 0 && x < args.w) {

@@ -16,10 +16,12 @@ namespace {
 
 std::atomic<bool> counting{false};
 std::atomic<int> inside_onednn{0};
-std::atomic<std::int64_t> ours{0}, onednn{0}, onednn_freed{0};
+std::atomic<std::int64_t> ours{0}, onednn{0}, onednn_freed{0}, our_bytes{0};
 
-[[maybe_unused]] void count_allocation() {
-  if (counting) ++(inside_onednn > 0 ? onednn : ours);
+[[maybe_unused]] void count_allocation(std::size_t bytes) {
+  if (!counting) return;
+  ++(inside_onednn > 0 ? onednn : ours);
+  if (inside_onednn == 0) our_bytes += static_cast<std::int64_t>(bytes);
 }
 
 [[maybe_unused]] void count_free() {
@@ -37,13 +39,13 @@ bool counts_allocations() {
 }
 
 AllocationCounter::AllocationCounter() {
-  ours = onednn = onednn_freed = 0;
+  ours = onednn = onednn_freed = our_bytes = 0;
   counting = true;
 }
 
 AllocationCounter::~AllocationCounter() { counting = false; }
 
-Allocations AllocationCounter::counts() const { return {ours, onednn, onednn_freed}; }
+Allocations AllocationCounter::counts() const { return {ours, onednn, onednn_freed, our_bytes}; }
 
 }  // namespace nestor::test
 
@@ -58,23 +60,23 @@ void* __libc_memalign(std::size_t alignment, std::size_t bytes);
 void __libc_free(void* block);
 
 void* malloc(std::size_t bytes) noexcept {
-  nestor::test::count_allocation();
+  nestor::test::count_allocation(bytes);
   return __libc_malloc(bytes);
 }
 
 void* calloc(std::size_t count, std::size_t bytes) noexcept {
-  nestor::test::count_allocation();
+  nestor::test::count_allocation(count * bytes);
   return __libc_calloc(count, bytes);
 }
 
 void* realloc(void* block, std::size_t bytes) noexcept {
   if (block != nullptr) nestor::test::count_free();
-  nestor::test::count_allocation();
+  nestor::test::count_allocation(bytes);
   return __libc_realloc(block, bytes);
 }
 
 void* memalign(std::size_t alignment, std::size_t bytes) noexcept {
-  nestor::test::count_allocation();
+  nestor::test::count_allocation(bytes);
   return __libc_memalign(alignment, bytes);
 }
 

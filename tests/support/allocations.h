@@ -13,6 +13,7 @@ struct Allocations {
   std::int64_t ours = 0;          // blocks allocated outside oneDNN's primitives
   std::int64_t onednn = 0;        // blocks allocated while one ran
   std::int64_t onednn_freed = 0;  // blocks freed while one ran
+  std::int64_t our_bytes = 0;     // sizes of our blocks added up, whether or not freed meanwhile
 };
 
 // Counts the whole program's allocations, in all threads, while it lives. One at a time, and

@@ -5,8 +5,10 @@
 #include <fstream>
 
 #include "engine/digest.h"
+#include "engine/image/preprocess.h"
 #include "tests/support/weight_files.h"
 #include "weights_convert/inspect.h"
+#include "weights_convert/metadata.h"
 #include "weights_convert/rename/name_table.h"
 
 namespace nestor::test {
@@ -27,14 +29,14 @@ ConversionOptions options(std::string_view network = "resnest14", int num_classe
 // A source file of resnest14 with `name` for each parameter and a value that tells which it is.
 template <class Name>
 void write_source(const fs::path& path, DType dtype, Name name,
-                  std::vector<WeightFileWriter::Entry> more = {}) {
+                  std::vector<WeightFileWriter::Entry> more = {}, const Metadata& metadata = {}) {
   std::vector<WeightFileWriter::Entry> entries = std::move(more);
   const NetworkOptions classes{kNumClasses};
   for (const Parameter& parameter : parameters(*find_network("resnest14"), classes)) {
     const std::string spelled = name(parameter.name);
     if (!spelled.empty()) entries.push_back({spelled, dtype, parameter.shape});
   }
-  WeightFileWriter writer(path, std::move(entries), {});
+  WeightFileWriter writer(path, std::move(entries), metadata);
   for (const WeightFileWriter::Entry& entry : writer.entries()) {
     const std::size_t count = static_cast<std::size_t>(entry.shape.num_elements());
     std::vector<std::byte> bytes(count * size_bytes(entry.dtype));
@@ -103,6 +105,78 @@ TEST_CASE("a model file converts to itself", "[convert][cpu]") {
   const WeightFile a = WeightFile::open(first), b = WeightFile::open(second);
   for (const WeightFile::Entry& entry : a.entries()) {
     CHECK(std::ranges::equal(entry.data, b.find(entry.name)->data));
+  }
+}
+
+TEST_CASE("a model file keeps its labels, preprocessing and notes", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  Preprocess preprocess;
+  preprocess.crop_size = 96;
+  const Metadata own = {{"nestor.network", "resnest14"},
+                        {"nestor.num_classes", "3"},
+                        {"nestor.source", "resnest"},
+                        {"nestor.labels", "[\"a\",\"b\",\"c\"]"},
+                        {"nestor.preprocess", to_json(preprocess)},
+                        {"nestor.other", "unknown"},
+                        {"accuracy", "all"},
+                        {"licence", "CC0"}};
+  const auto converted = [&](const Metadata& changes, ConversionOptions given = options()) {
+    Metadata metadata = changes;
+    metadata.insert(own.begin(), own.end());
+    write_source(source, DType::kFloat32, same, {}, metadata);
+    convert(source, output, given);
+    return WeightFile::open(output).metadata();
+  };
+  const auto usual = [](std::string_view whose) {
+    return to_json(evaluation_preprocess(*find_network("resnest14"), whose));
+  };
+
+  const Metadata kept = converted({});
+  for (const auto& [key, value] : own) {
+    INFO(key);
+    CHECK(kept.contains(key) == (key != "nestor.other"));
+    if (kept.contains(key)) CHECK(kept.at(key) == value);
+  }
+
+  ConversionOptions given = options();
+  given.labels = folder.write("labels.txt", "x\ny\nz\n");
+  given.notes = {{"licence", "mine"}};
+  given.source = "timm";  // whose preprocessing is asked for, too
+  const Metadata asked = converted({}, given);
+  CHECK(asked.at("nestor.labels") == "[\"x\",\"y\",\"z\"]");
+  CHECK(asked.at("licence") == "mine");
+  CHECK(asked.at("accuracy") == "all");
+  CHECK(asked.at("nestor.preprocess") == usual("timm"));
+
+  for (const Metadata& foreign :
+       {Metadata{{"nestor.network", "resnest50"}}, Metadata{{"nestor.num_classes", "4"}}}) {
+    const Metadata without = converted(foreign);
+    CHECK(!without.contains("nestor.labels"));
+    CHECK(without.at("nestor.preprocess") == usual("resnest"));
+    CHECK(!without.contains("accuracy"));
+  }
+  for (const char* labels : {"[\"a\",\"b\"]", "[1,2,3]", "[\"a\"", "{}", ""}) {
+    CHECK(!converted({{"nestor.labels", labels}}).contains("nestor.labels"));
+  }
+  CHECK(converted({{"nestor.preprocess", "{}"}}).at("nestor.preprocess") == usual("resnest"));
+}
+
+TEST_CASE("a file is not believed whatever it says about its source", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  for (const auto& [own, expected] : {std::pair{"timm", "timm"},
+                                      {"nestor", "nestor"},
+                                      {"synthetic", "synthetic"},
+                                      {"\x1B[2J", "gluoncv"},
+                                      {"", "gluoncv"}}) {
+    write_source(source, DType::kFloat32, same, {}, {{"nestor.source", own}});
+    CHECK(convert(source, output, options()).source == expected);
+  }
+  for (const auto& [own, expected] : {std::pair{"true", true}, {"false", false}, {"", false}}) {
+    write_source(source, DType::kFloat32, same, {}, {{"nestor.synthetic", own}});
+    convert(source, output, options());
+    CHECK(WeightFile::open(output).metadata().contains("nestor.synthetic") == expected);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "engine/check.h"
+#include "weights_convert/readers/pickle_budget.h"
 #include "weights_convert/readers/torch_calls.h"
 
 namespace nestor {
@@ -59,7 +60,8 @@ enum Opcode : std::uint8_t {
 
 class Machine {
  public:
-  explicit Machine(ByteCursor& cursor) : cursor_(cursor), calls_(pickle_, cursor.file()) {}
+  explicit Machine(ByteCursor& cursor)
+      : cursor_(cursor), budget_(cursor), calls_(pickle_, budget_, cursor.file()) {}
 
   Pickle run() {
     while (step()) {
@@ -208,6 +210,7 @@ class Machine {
 
   void push_container(Kind kind, std::vector<PickleId> items) {
     PickleValue container{.kind = kind, .items = static_cast<std::uint32_t>(pickle_.items.size())};
+    budget_.spend(items.size(), sizeof(PickleId));
     for (const PickleId item : items) deepen(container, item);
     pickle_.items.push_back(std::move(items));
     push(container);
@@ -243,6 +246,7 @@ class Machine {
                "{}: the pickle holds the class {} as data", file(), pickle_[item].text);
       deepen(container, item);
     }
+    budget_.spend(added.size(), sizeof(PickleId));
     std::vector<PickleId>& items = pickle_.items[container.items];
     items.insert(items.end(), added.begin(), added.end());
   }
@@ -257,8 +261,12 @@ class Machine {
     const PickleValue state = value(pop(1)[0]);
     const PickleValue object = value(top("BUILD"));
     bool metadata = object.kind == Kind::kOrderedDict && state.kind == Kind::kDict;
-    for (std::size_t i = 0; metadata && i < pickle_.items_of(state).size(); i += 2) {
-      metadata = pickle_[pickle_.items_of(state)[i]].text == "_metadata";
+    if (metadata) {
+      const std::vector<PickleId>& items = pickle_.items_of(state);
+      std::size_t& checked = attributes_checked_[state.items];
+      for (; metadata && checked < items.size(); checked += 2) {
+        metadata = pickle_[items[checked]].text == "_metadata";
+      }
     }
     CHECK_AS(kBadModel, metadata, "{}: the pickle sets attributes of {}", file(),
              to_string(object.kind));
@@ -281,10 +289,13 @@ class Machine {
 
   ByteCursor& cursor_;
   Pickle pickle_;
+  PickleBudget budget_;
   TorchCalls calls_;
   std::vector<PickleId> stack_;
   std::vector<std::size_t> marks_;  // heights of the stack, ascending
   std::unordered_map<std::uint32_t, PickleId> memo_;
+  // How many items of a dict, by its index into Pickle::items, are known to be metadata.
+  std::unordered_map<std::uint32_t, std::size_t> attributes_checked_;
 };
 
 }  // namespace

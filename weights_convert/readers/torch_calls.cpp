@@ -20,6 +20,9 @@ constexpr std::string_view kRebuildParameter = "torch._utils _rebuild_parameter"
 constexpr std::string_view kCallables[] = {kOrderedDict, kSize, kRebuildTensor, kRebuildTensorV2,
                                            kRebuildParameter};
 
+// Keys are numbers. Each use of a storage looks for its key.
+constexpr std::size_t kMaxKeyBytes = 256;
+
 struct StorageClass {
   std::string_view name;
   DType dtype;
@@ -85,6 +88,8 @@ PickleValue TorchCalls::make_ordered_dict(const std::vector<PickleId>& given) {
   if (!given.empty()) {
     const PickleValue& pairs = argument(given, 0, Kind::kList, kOrderedDict);
     dict.depth = pairs.depth;
+    budget_.spend(2 * pickle_.items_of(pairs).size(), sizeof(PickleId));
+    items.reserve(2 * pickle_.items_of(pairs).size());
     for (const PickleId id : pickle_.items_of(pairs)) {
       const PickleValue& pair = pickle_[id];
       const bool sequence = pair.kind == Kind::kList || pair.kind == Kind::kTuple;
@@ -120,6 +125,8 @@ PickleValue TorchCalls::rebuild_tensor(const std::vector<PickleId>& given) {
                       (hooks.kind == Kind::kOrderedDict && pickle_.items_of(hooks).empty());
     CHECK_AS(kBadModel, none, "{}: a tensor has hooks, expected none", file_);
   }
+  budget_.spend(1, sizeof(tensor));
+  budget_.spend(2 * tensor.dims.size(), sizeof(std::int64_t));
   pickle_.tensors.push_back(std::move(tensor));
   return {.kind = Kind::kTensor, .number = static_cast<std::int64_t>(pickle_.tensors.size() - 1)};
 }
@@ -140,6 +147,9 @@ PickleValue TorchCalls::persistent(const PickleValue& id) {
   const PickledStorage storage{.dtype = *dtype,
                                .key = argument(given, 2, Kind::kString, what).text,
                                .num_elements = argument(given, 4, Kind::kInteger, what).number};
+  CHECK_AS(kBadModel, storage.key.size() <= kMaxKeyBytes,
+           "{}: a storage's key has {} bytes, expected at most {}", file_, storage.key.size(),
+           kMaxKeyBytes);
   argument(given, 3, Kind::kString, what);  // the device it was on
   CHECK_AS(kBadModel, storage.num_elements >= 0, "{}: storage {:?} has {} elements", file_,
            storage.key, storage.num_elements);
@@ -163,6 +173,7 @@ std::vector<std::int64_t> TorchCalls::natural_numbers(const PickleValue& tuple,
            "{}: a tensor has {} {}, expected at most {}", file_, items.size(), what,
            Shape::kMaxRank);
   std::vector<std::int64_t> numbers;
+  numbers.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     numbers.push_back(argument(items, i, Kind::kInteger, what).number);
     CHECK_AS(kBadModel, numbers.back() >= 0, "{}: {} of a tensor hold {}", file_, what,

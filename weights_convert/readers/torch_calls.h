@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "weights_convert/readers/pickle.h"
+#include "weights_convert/readers/pickle_budget.h"
 
 namespace nestor {
 
@@ -13,7 +14,8 @@ namespace nestor {
 // file and reason.
 class TorchCalls {
  public:
-  TorchCalls(Pickle& pickle, const std::string& file) : pickle_(pickle), file_(file) {}
+  TorchCalls(Pickle& pickle, PickleBudget& budget, const std::string& file)
+      : pickle_(pickle), budget_(budget), file_(file) {}
 
   // The one of the few globals that state dicts use, "collections OrderedDict"; refuses all others.
   std::string_view global(std::string_view module_and_name) const;
@@ -32,6 +34,7 @@ class TorchCalls {
                               PickleValue::Kind kind, std::string_view what) const;
 
   Pickle& pickle_;
+  PickleBudget& budget_;
   const std::string& file_;
   std::unordered_map<std::string_view, std::size_t> storage_by_key_;
 };

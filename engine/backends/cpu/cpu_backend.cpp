@@ -5,6 +5,7 @@
 #include <new>
 
 #include "engine/backends/cpu/context.h"
+#include "engine/backends/cpu/memory_available.h"
 #include "engine/backends/variant_list.h"
 #include "engine/check.h"
 #include "engine/plan/memory_planner.h"
@@ -18,6 +19,45 @@ bool has_bf16() {
   const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
   return (effective & wanted) == wanted;
 }
+
+// A step as the session sees it: with errors that name it.
+class NamedKernel : public StepKernel {
+ public:
+  NamedKernel(std::string name, std::unique_ptr<StepKernel> kernel)
+      : name_(std::move(name)), kernel_(std::move(kernel)) {}
+
+  void load(const Constants& constants, std::span<const ValueId> inputs) override {
+    cpu::with_errors(name_, [&] { kernel_->load(constants, inputs); });
+  }
+  void bind(const StepPointers& pointers) override {
+    cpu::with_errors(name_, [&] { kernel_->bind(pointers); });
+  }
+  void run(ExecutionContext& context) override {
+    cpu::with_errors(name_, [&] { kernel_->run(context); });
+  }
+
+ private:
+  std::string name_;
+  std::unique_ptr<StepKernel> kernel_;
+};
+
+StepChoice conversion(const Shape& shape, BufferFormat from, BufferFormat to) {
+  const dnnl::memory::desc src = cpu::descriptor(shape, from);
+  const dnnl::memory::desc dst = cpu::descriptor(shape, to);
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const dnnl::reorder::primitive_desc reorder(cpu::engine(), src, cpu::engine(), dst, attributes);
+  StepChoice choice{.variant = "onednn_reorder",
+                    .inputs = {from},
+                    .output = to,
+                    .workspace_bytes = reorder.scratchpad_desc().get_size()};
+  choice.kernel = std::make_unique<cpu::PrimitiveKernel>(
+      dnnl::reorder(reorder), std::vector<cpu::PrimitiveKernel::Argument>{{DNNL_ARG_FROM, src}},
+      cpu::PrimitiveKernel::Argument{DNNL_ARG_TO, dst}, reorder.scratchpad_desc());
+  return choice;
+}
+
+constexpr const char* kDevice = "the CPU device";
 
 }  // namespace
 
@@ -35,25 +75,23 @@ BufferFormat CpuBackend::activation_format(Precision precision) {
 
 StepChoice CpuBackend::choose(const StepRequest& request) {
   const cpu::ThreadScope threads(request.threads);
-  return first_choice(request, variants_of(*request.node.op, cpu_variants()),
-                      [&](const CpuVariant& variant) { return variant.choose(request, *this); });
+  StepChoice choice = first_choice(
+      request, variants_of(*request.node.op, cpu_variants()), [&](const CpuVariant& variant) {
+        return cpu::with_errors(request.node.name, [&] { return variant.choose(request, *this); });
+      });
+  if (choice.kernel != nullptr) {
+    choice.kernel = std::make_unique<NamedKernel>(request.node.name, std::move(choice.kernel));
+  }
+  return choice;
 }
 
 StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
                                          int threads) {
   const cpu::ThreadScope scope(threads);
-  const dnnl::memory::desc src = cpu::descriptor(shape, from);
-  const dnnl::memory::desc dst = cpu::descriptor(shape, to);
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::reorder::primitive_desc reorder(cpu::engine(), src, cpu::engine(), dst, attributes);
-  StepChoice choice{.variant = "onednn_reorder",
-                    .inputs = {from},
-                    .output = to,
-                    .workspace_bytes = reorder.scratchpad_desc().get_size()};
-  choice.kernel = std::make_unique<cpu::PrimitiveKernel>(
-      dnnl::reorder(reorder), std::vector<cpu::PrimitiveKernel::Argument>{{DNNL_ARG_FROM, src}},
-      cpu::PrimitiveKernel::Argument{DNNL_ARG_TO, dst}, reorder.scratchpad_desc());
+  const std::string name = fmt::format("conversion of {} from {} to {}", shape.to_string(),
+                                       to_string(from), to_string(to));
+  StepChoice choice = cpu::with_errors(name, [&] { return conversion(shape, from, to); });
+  choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
   return choice;
 }
 
@@ -72,15 +110,21 @@ std::size_t CpuBackend::buffer_bytes(const Shape& shape, BufferFormat format) co
   if (format.layout == Layout::kPlain) {
     return static_cast<std::size_t>(shape.num_elements()) * size_bytes(format.dtype);
   }
-  return cpu::descriptor(shape, format).get_size();
+  return cpu::with_errors(kDevice, [&] { return cpu::descriptor(shape, format).get_size(); });
 }
 
 std::unique_ptr<ExecutionContext> CpuBackend::make_context(int threads) {
-  return std::make_unique<cpu::CpuContext>(threads);
+  return cpu::with_errors(kDevice, [&] { return std::make_unique<cpu::CpuContext>(threads); });
 }
 
 std::shared_ptr<void> CpuBackend::allocate(std::size_t bytes) {
   const std::size_t rounded = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+  // Not left to the allocator: the kernel promises more than there is, and kills who takes it.
+  if (const std::optional<std::uint64_t> available = cpu::memory_available()) {
+    CHECK_AS(kOutOfMemory, rounded <= *available,
+             "an arena of {} bytes is needed, {} bytes of memory are available", rounded,
+             *available);
+  }
   void* const memory = std::aligned_alloc(kArenaAlignment, rounded);
   CHECK_AS(kOutOfMemory, memory != nullptr, "no memory for an arena of {} bytes", rounded);
   std::memset(memory, 0, rounded);

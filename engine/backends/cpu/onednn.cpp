@@ -12,6 +12,19 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
+void rethrow_as_error(const std::string& what) {
+  try {
+    throw;
+  } catch (const dnnl::error& error) {
+    CHECK_AS(kOutOfMemory, error.status != dnnl_out_of_memory, "{}: out of memory: oneDNN {}", what,
+             error.what());
+    fail(ErrorCode::kInternal, "{}: oneDNN {} (status {})", what, error.what(),
+         static_cast<int>(error.status));
+  } catch (const std::bad_alloc&) {
+    fail(ErrorCode::kOutOfMemory, "{}: out of memory", what);
+  }
+}
+
 Isa isa() {
   static const Isa found = [] {
     const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
@@ -91,7 +104,7 @@ void PrimitiveKernel::run(ExecutionContext& context) {
   const auto& stream = static_cast<CpuContext&>(context).stream();
   const dnnl_status_t status = dnnl_primitive_execute(
       primitive_.get(), stream.get(), static_cast<int>(arguments_.size()), arguments_.data());
-  CHECK(status == dnnl_success, "oneDNN failed with status {}", static_cast<int>(status));
+  dnnl::error::wrap_c_api(status, "could not execute a primitive");
 }
 
 ThreadScope::ThreadScope(int threads) : previous_(omp_get_max_threads()) {

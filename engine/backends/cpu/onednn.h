@@ -2,6 +2,7 @@
 // oneDNN, as the CPU backend uses it: formats to memory descriptors, primitives made ready to run
 // without allocating on our side.
 
+#include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "engine/backend.h"
@@ -9,6 +10,22 @@
 namespace nestor::cpu {
 
 const dnnl::engine& engine();
+
+// Throws what an exception of oneDNN or of the allocator means: kOutOfMemory, or kInternal with
+// oneDNN's words. `what` names the step. To be called where one was caught.
+[[noreturn]] void rethrow_as_error(const std::string& what);
+
+// The border of the CPU device: nothing but Errors leaves work().
+template <class Work>
+decltype(auto) with_errors(const std::string& what, const Work& work) {
+  try {
+    return work();
+  } catch (const dnnl::error&) {
+    rethrow_as_error(what);
+  } catch (const std::bad_alloc&) {
+    rethrow_as_error(what);
+  }
+}
 
 // Channels in a block of the layout that activations have on this machine: 16 with AVX-512, else 8.
 // Follows ONEDNN_MAX_CPU_ISA.

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/allocations.h"
 #include "tests/support/weight_files.h"
 #include "weights_convert/readers/registry.h"
 
@@ -33,6 +34,24 @@ std::string message_of(const std::string& file) {
 
 void check_refused(const std::string& pickle) {
   for (const std::string& file : containers(pickle)) message_of(file);
+}
+
+std::string repeated(std::string_view text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// Reads a file that says much in little, within memory in proportion to the file. Time is bounded
+// by the same: what is never made needs no time.
+template <class Read>
+void within_memory(const std::string& file, Read read) {
+  constexpr std::int64_t kMostTimes = 150;  // of all blocks ever, vectors that grow among them
+  const AllocationCounter counter;
+  read();
+  if (counts_allocations()) {
+    CHECK(counter.counts().our_bytes < static_cast<std::int64_t>(file.size()) * kMostTimes);
+  }
 }
 
 std::string values_of(const SourceTensor& source) {
@@ -127,6 +146,77 @@ TEST_CASE("pickles nest to a limit, whatever holds what", "[torch][convert][cpu]
   const std::string pickle =
       start + "}(" + pickled_string("self") + own + pickled_string("w") + kMatrix + "u.";
   CHECK(read_source(as_bytes(torch_archive(pickle, kStorages)), "a.pth").tensors.size() == 1);
+}
+
+TEST_CASE("pickles that copy a long list time and again are refused", "[torch][convert][cpu]") {
+  // One list of 900,000 times the same pair, and an OrderedDict of it 20,000 times.
+  const std::string pickle = "\x80\x02(" + pickled_string("w") + std::string("N\x86q\x01") + "](" +
+                             repeated("h\x01", 900'000) + "e\x85q\x02" +
+                             "ccollections\nOrderedDict\nq\x03" + repeated("h\x03h\x02R", 20'000) +
+                             "t.";
+  for (const std::string& file : containers(pickle)) {
+    within_memory(file,
+                  [&] { CHECK(message_of(file).find("times the bytes") != std::string::npos); });
+  }
+}
+
+TEST_CASE("pickles that make tensors of one tuple time and again are refused",
+          "[torch][convert][cpu]") {
+  std::string dims = "(";
+  for (int i = 0; i < 32; ++i) dims += pickled_int(1);
+  const std::string storage = "(" + pickled_string("storage") + "ctorch\nFloatStorage\n" +
+                              pickled_string("0") + pickled_string("cpu") + pickled_int(6) + "tQ";
+  const std::string pickle = "\x80\x02(ctorch._utils\n_rebuild_tensor\nq\x01(" + storage +
+                             pickled_int(0) + dims + "tq\x03h\x03tq\x02" +
+                             repeated("h\x01h\x02R", 200'000) + "t.";
+  for (const std::string& file : containers(pickle)) {
+    within_memory(file,
+                  [&] { CHECK(message_of(file).find("times the bytes") != std::string::npos); });
+  }
+}
+
+TEST_CASE("storages have short keys, as they are compared for every tensor",
+          "[torch][convert][cpu]") {
+  const std::string key(1000, '0');
+  const std::string pickle =
+      pickled_dict(Items{{"w", pickled_tensor(key, 1, 0, std::vector{1}, std::vector{1})}});
+  const std::vector<Storage> storages = {{key, {1}}};
+  for (const std::string& file :
+       {torch_archive(pickle, storages), torch_stream(pickle, storages)}) {
+    CHECK(message_of(file).find("a storage's key has 1000 bytes") != std::string::npos);
+  }
+}
+
+TEST_CASE("a name of 64 KiB is copied once, however many tensors have it",
+          "[torch][convert][cpu]") {
+  const std::string pickle = "\x80\x02}(" + pickled_string(std::string(64 * 1024, 'n')) + "q\x01" +
+                             kMatrix + "q\x02" + repeated("h\x01h\x02", 200'000) + "u.";
+  for (const std::string& file : containers(pickle)) {
+    within_memory(file, [&] { CHECK(message_of(file).find("occurs twice") != std::string::npos); });
+  }
+}
+
+// Quadratic, this would take minutes: the only bound that the test needs.
+TEST_CASE("attributes that were looked at are not looked at again", "[torch][convert][cpu]") {
+  const std::string pickle =
+      "\x80\x02"
+      "ccollections\nOrderedDict\n)R}q\x01(" +
+      pickled_string("_metadata") + "q\x02N" + repeated("h\x02N", 400'000) + "ub" +
+      repeated(
+          "h\x01"
+          "b",
+          400'000) +
+      "(" + pickled_string("w") + kMatrix + "u.";
+  for (const std::string& file : containers(pickle)) {
+    within_memory(file,
+                  [&] { CHECK(read_source(as_bytes(file), "a.pth").tensors.at(0).name == "w"); });
+  }
+  // Items that came later are looked at.
+  check_refused(
+      "\x80\x02"
+      "ccollections\nOrderedDict\n)R}q\x01"
+      "bh\x01(" +
+      pickled_string("x") + "Nub.");
 }
 
 TEST_CASE("PyTorch legacy streams cut short at any byte are refused", "[torch][convert][cpu]") {
