@@ -17,11 +17,16 @@
 //                     each step loads the next one's fragments first, then 2 kM kN / 256 mma
 //
 //   shared memory   two stages of (kM + kN) * 64 bytes: 32 KB for 128x128. The epilogue's slab lies
-//                   over them. No bank conflicts.
-//   registers       64x64 warps: 128 sums, 64 fragments, 32 staged, rest addresses: at most 255
+//                   over them. No bank conflicts (tests/kernels/convolution_test.cpp counts them).
+//   registers       64x64 warps: 128 sums, 64 fragments, 16 staged, rest addresses: 248 of 255, so
+//                   two blocks of 128 threads. Warps of 64x32 have one set of fragments: 168, three
 //
-// Tolerance: sums in fp32 of exact products, rounded once to half. Not timed yet; kernels/README.md
-// says where the modelled speeds are.
+// Preconditions: convolution_supports(). Sums in fp32 of exact products, rounded once to half.
+//
+// Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy 92 % with
+// 128x128, 87 % 256x128, 88 % 128x256, 80 % 128x64, 77 % 64x128, 79 % 128x64_k2, 61 % 64x64 and
+// 64x64_k4, 49 % 128x32; from 128x64 down the path to L2 limits. Tried and lost: all products of
+// one k4 before those of the next (86 % with 128x128), a and b staged at the same time (spills).
 #include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/implicit_gemm.cuh"
 

@@ -1,27 +1,18 @@
-// Convolution on Volta's tensor cores: m8n8k4, slices of K through registers.
+// Convolution on Turing's tensor cores: the main loop of convolution_sm70.cu with ldmatrix and
+// pairs of m16n8k8.
 //
 //   dst[m][k] = act(bias[k] + residual[m][k] + sum over (channel, tap) of src[pixel(m,
 //   tap)][channel]
 //                   * weight[k][channel][tap])             m = (n * p + y) * q + x, in each group
 //
 //   src [n][h][w][c] half, weight packed halves (packed_weight.h), dst [n][p][q][k] half, sums fp32
+//   grid (tiles of k in all groups, tiles of m, splits of K); block 4 warps; a warp 64x64 of dst as
+//   4x8 products of 16x8, or 64x32, 32x32; a slice is 2 steps of 16 channels
 //
-//   grid    (tiles of k in all groups, tiles of m, splits of K): tiles of k are the fastest, so
-//   that
-//           blocks that run together share rows of src in L2
-//   block   4 or 8 warps; a warp 64x64 of dst as 4x4 products of 16x16, or 64x32, 32x64, 32x32.
-//           Where rows are few, 2 or 4 warps take the same 64x64 and different steps of a slice.
-//   slice   32 channels of a tap, 4 steps of 8 (implicit_gemm.cuh has the picture):
+//   shared memory   two stages of (kM + kN) * 64 bytes, at most 32 KB of Turing's 64
 //
-//     LDG slice i+1 | step 0 | step 1 | step 2 | STS slice i+1, barrier, step 3
-//                     each step loads the next one's fragments first, then 2 kM kN / 256 mma
-//
-//   shared memory   two stages of (kM + kN) * 64 bytes: 32 KB for 128x128. The epilogue's slab lies
-//                   over them. No bank conflicts.
-//   registers       64x64 warps: 128 sums, 64 fragments, 32 staged, rest addresses: at most 255
-//
-// Tolerance: sums in fp32 of exact products, rounded once to half. Not timed yet; kernels/README.md
-// says where the modelled speeds are.
+// Preconditions: convolution_supports(). Sums in fp32 of exact products, rounded once to half. Not
+// timed, and no tiles of its own: Turing is served, not tuned for.
 #include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/implicit_gemm.cuh"
 
@@ -53,7 +44,7 @@ DeviceStatus convolution_sm75(const ImplicitGemmArgs& args, int tile, GridSize g
   return with_tile<ConvolutionEngine::kTuring>(tile, [&](auto index) {
     using Tile = ImplicitGemmTile<decltype(index)::kTile>;
     constexpr int kSharedBytes = sizeof(ImplicitGemmSmem<Tile>);
-    constexpr int kMultiprocessorBytes = 96 * 1024;  // leaves L1 the rest of 128 KB
+    constexpr int kMultiprocessorBytes = 64 * 1024;
     const LaunchConfig config{Tile::kRow.name, grid, Tile::kThreads, kSharedBytes,
                               carveout_percent(Tile::kBlocks * kSharedBytes, kMultiprocessorBytes)};
     return launch(convolution_sm75_kernel<decltype(index)::kTile>, config, stream, args);

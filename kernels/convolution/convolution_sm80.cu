@@ -1,4 +1,4 @@
-// Convolution on Volta's tensor cores: m8n8k4, slices of K through registers.
+// Convolution on the tensor cores of Ampere and newer: m16n8k16, slices of K by cp.async.
 //
 //   dst[m][k] = act(bias[k] + residual[m][k] + sum over (channel, tap) of src[pixel(m,
 //   tap)][channel]
@@ -9,19 +9,23 @@
 //   grid    (tiles of k in all groups, tiles of m, splits of K): tiles of k are the fastest, so
 //   that
 //           blocks that run together share rows of src in L2
-//   block   4 or 8 warps; a warp 64x64 of dst as 4x4 products of 16x16, or 64x32, 32x64, 32x32.
-//           Where rows are few, 2 or 4 warps take the same 64x64 and different steps of a slice.
-//   slice   32 channels of a tap, 4 steps of 8 (implicit_gemm.cuh has the picture):
+//   block   4 or 8 warps; a warp 64x64 of dst as 4x8 products of 16x8, or 64x32, 32x64, 32x32
+//   slice   32 channels of a tap, 2 steps of 16 (implicit_gemm.cuh has the picture). Chunks of
+//   pixels
+//           that do not exist are copied as zeros.
 //
-//     LDG slice i+1 | step 0 | step 1 | step 2 | STS slice i+1, barrier, step 3
-//                     each step loads the next one's fragments first, then 2 kM kN / 256 mma
+//     wait for slice i, barrier | copy slice i + stages - 1 | step 0 | step 1
 //
-//   shared memory   two stages of (kM + kN) * 64 bytes: 32 KB for 128x128. The epilogue's slab lies
-//                   over them. No bank conflicts.
-//   registers       64x64 warps: 128 sums, 64 fragments, 32 staged, rest addresses: at most 255
+//   shared memory   3 or 4 stages of (kM + kN) * 64 bytes, at most 96 KB, which sm_86 and 89 have.
+//                   The epilogue's slab lies over them. No bank conflicts.
+//   registers       64x64 warps: 128 sums, 64 fragments, rest addresses: 243
 //
-// Tolerance: sums in fp32 of exact products, rounded once to half. Not timed yet; kernels/README.md
-// says where the modelled speeds are.
+// Preconditions: convolution_supports(). Sums in fp32 of exact products, rounded once to half.
+//
+// Main loop by the model of the SASS (not timed), TFLOP/s on A100 / H100: 128x256 213 / 367,
+// 256x128 210 / 359, 128x128 204 / 353, 128x64 182 / 235, 64x128 178 / 235, 64x64 and 64x64_k2 136
+// / 176, 128x32 109 / 141. mma.sync cannot use all of an H100: that takes wgmma, a kernel of its
+// own.
 #include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/implicit_gemm.cuh"
 
@@ -53,9 +57,8 @@ DeviceStatus convolution_sm80(const ImplicitGemmArgs& args, int tile, GridSize g
   return with_tile<ConvolutionEngine::kAmpere>(tile, [&](auto index) {
     using Tile = ImplicitGemmTile<decltype(index)::kTile>;
     constexpr int kSharedBytes = sizeof(ImplicitGemmSmem<Tile>);
-    constexpr int kMultiprocessorBytes = 96 * 1024;  // leaves L1 the rest of 128 KB
     const LaunchConfig config{Tile::kRow.name, grid, Tile::kThreads, kSharedBytes,
-                              carveout_percent(Tile::kBlocks * kSharedBytes, kMultiprocessorBytes)};
+                              /*shared_carveout=*/100};
     return launch(convolution_sm80_kernel<decltype(index)::kTile>, config, stream, args);
   });
 }

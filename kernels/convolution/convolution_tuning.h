@@ -55,6 +55,8 @@ inline constexpr ConvolutionTile kConvolutionTiles[] = {
     {"convolution_sm75_128x64",    ConvolutionEngine::kTuring, 128,  64, 64, 32, 1, 2, 2, 32},
     {"convolution_sm75_64x64",     ConvolutionEngine::kTuring,  64,  64, 32, 32, 1, 2, 4, 32},
     {"convolution_sm80_128x128",   ConvolutionEngine::kAmpere, 128, 128, 64, 64, 1, 3, 2, 32},
+    {"convolution_sm80_256x128",   ConvolutionEngine::kAmpere, 256, 128, 64, 64, 1, 4, 1, 32},
+    {"convolution_sm80_128x256",   ConvolutionEngine::kAmpere, 128, 256, 64, 64, 1, 4, 1, 32},
     {"convolution_sm80_128x64",    ConvolutionEngine::kAmpere, 128,  64, 64, 32, 1, 4, 2, 32},
     {"convolution_sm80_64x128",    ConvolutionEngine::kAmpere,  64, 128, 32, 64, 1, 4, 2, 32},
     {"convolution_sm80_64x64",     ConvolutionEngine::kAmpere,  64,  64, 32, 32, 1, 4, 3, 32},

@@ -222,8 +222,11 @@ class Errors(CommandTest):
         self.assertEqual(done.stdout, b"")
 
     def test_devices_and_precisions_that_are_not_there(self):
-        self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--device", "cuda", CAT), "cuda")
-        self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--precision", "fp16", CAT), "fp16")
+        self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--device", "cuda:99", CAT), "cuda")
+        self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--device", "gpu", CAT), "gpu")
+        self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--device", "cuda:sm_70", CAT), "plans only")
+        self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--device", "cpu", "--precision", "fp16", CAT),
+                         "fp16")
 
     def test_bad_models(self):
         self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", self.path("none"), CAT), "none")

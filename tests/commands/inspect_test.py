@@ -2,7 +2,7 @@
 import hashlib
 import json
 
-from support import BAD_INPUT, BAD_MODEL, CAT, USAGE, CommandTest, model, write_png
+from support import BAD_INPUT, BAD_MODEL, CAT, UNSUPPORTED, USAGE, CommandTest, has_gpu, model, write_png
 
 
 class Models(CommandTest):
@@ -37,6 +37,35 @@ class Models(CommandTest):
     def test_profile_has_a_time_for_each_step(self):
         steps = self.inspect("--profile", "--height", 64)["plan"]["steps"]
         self.assertTrue(all(step["ms"] > 0 for step in steps))
+
+    def test_plans_for_gpus_need_none(self):
+        for device in ("cuda:sm_70", "cuda:sm_80", "cuda:sm_90a"):
+            plan = self.inspect("--plan", "--batch", 16, "--device", device)["plan"]
+            self.assertEqual((plan["precision"], plan["device"]), ("fp16", device))
+            self.assertEqual(plan["total_bytes"], sum(step["bytes"] for step in plan["steps"]))
+            self.assertLessEqual(plan["floor_bytes"], plan["total_bytes"])
+            self.assertLess(plan["floor_ms_per_image"], plan["modelled_ms_per_image"])
+            for step in plan["steps"]:
+                self.assertTrue(step["variant"])
+                self.assertGreater(min(step["grid"]) * step["block"], 0)
+        text = self.output("nestor-inspect", model(), "--plan", "--device", "cuda:sm_70", "--precision", "fp32")
+        for part in ("fp32 on cuda:sm_70", "V100", "fully fused", "nothing was measured"):
+            self.assertIn(part, text)
+        done = self.expect(UNSUPPORTED, "nestor-inspect", model(), "--plan", "--device", "cuda:sm_35")
+        self.assert_says(done, "sm_35", "sm_70")
+        done = self.expect(UNSUPPORTED, "nestor-inspect", model(), "--profile", "--device", "cuda:sm_70")
+        self.assert_says(done, "plans only")
+
+    def test_a_gpu_that_is_not_there(self):
+        if has_gpu():
+            self.skipTest("there is a GPU")
+        done = self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--device", "cuda", CAT)
+        self.assertTrue(done.stderr)
+        # "auto" takes the CPU, and says why to those who ask.
+        self.expect(0, "nestor-classify", "--weights", model(), "--device", "auto", CAT)
+        self.assertIn(done.stderr.decode().split(": ", 1)[1].strip(),
+                      self.output("nestor-inspect", model(), "--plan"))
+        self.assertTrue(self.inspect("--plan")["plan"]["why_no_gpu"])
 
     def test_errors(self):
         self.expect(USAGE, "nestor-inspect")

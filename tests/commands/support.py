@@ -80,6 +80,11 @@ def model(network="resnest14", seed=1):
     return path
 
 
+def has_gpu():
+    smi = shutil.which("nvidia-smi")
+    return smi is not None and b"GPU" in subprocess.run([smi, "-L"], capture_output=True).stdout
+
+
 class CommandTest(unittest.TestCase):
     """A test case with a folder of its own."""
 
