@@ -40,7 +40,6 @@ struct FmaTile {
 template <class Tile>
 struct Smem {
   SharedArray<float, 2 * Tile::kStage> memory;  // stages, then the slab
-  int is_last;
 };
 
 // Four channels from `channel` on; those past `num_channels` are zeros.
@@ -170,7 +169,7 @@ __global__ void __launch_bounds__(FmaTile<kIndex>::kThreads, FmaTile<kIndex>::kB
   }
   Epilogue<Tile, Chunks, FmaSums<Tile>>(args, smem.memory.begin(), tile.row, tile.column,
                                         tile.group)
-      .run(sums, smem.is_last);
+      .run(sums);
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
     Warp warp;
     multiply_through_registers(warp, smem, args, tile);
     Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
-        .run(warp, smem.is_last);
+        .run(warp);
   } else {
     wrong_architecture();
   }

@@ -104,7 +104,7 @@ struct RaggedChunks {
 };
 
 // Whether this block is the last of those that share a tile; if so, what the others wrote may be
-// read. The counter is zero again then.
+// read. The counter is zero again then. `is_last` is scratch that may be used again at once.
 __device__ __forceinline__ bool is_last_split(unsigned* counter, int& is_last) {
   __threadfence();  // this thread's part of the slot, before the block is counted
   __syncthreads();  // all of the slot is written
@@ -115,7 +115,9 @@ __device__ __forceinline__ bool is_last_split(unsigned* counter, int& is_last) {
     __threadfence();  // the other blocks' slots, before they are read
   }
   __syncthreads();  // is_last is written, and thread 0 has seen the other blocks
-  return is_last != 0;
+  const bool result = is_last != 0;
+  __syncthreads();  // is_last is read
+  return result;
 }
 
 // Adds the rows of one column, and stores a sum where an image ends.
@@ -166,7 +168,7 @@ class Epilogue {
     load_bias();
   }
 
-  __device__ __forceinline__ void run(const Writer& writer, int& is_last) {
+  __device__ __forceinline__ void run(const Writer& writer) {
     const bool split = gridDim.z > 1;
 #pragma unroll 1
     for (int section = 0; section < Writer::kSections; ++section) {
@@ -182,14 +184,15 @@ class Epilogue {
       }
     }
     const int tile = static_cast<int>(blockIdx.y * gridDim.x + blockIdx.x);
-    if (split && is_last_split(args.counters + tile, is_last)) {
+    const bool finishes =
+        !split || is_last_split(args.counters + tile, *reinterpret_cast<int*>(slab));
+    if (split && finishes) {
 #pragma unroll 1
       for (int first_row = 0; first_row < Tile::kM; first_row += Tile::kSlabRows) {
         finish_slab(first_row, /*in_slab=*/false);
       }
     }
-    if ((!split || is_last != 0) && args.pooled != nullptr && has_column() &&
-        pooled.rows_left != args.pixels) {
+    if (finishes && args.pooled != nullptr && has_column() && pooled.rows_left != args.pixels) {
       pooled.hand_over(args, Tile::kM);  // of an image that goes on in the next tile
     }
   }

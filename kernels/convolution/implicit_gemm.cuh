@@ -48,7 +48,6 @@ struct ImplicitGemmTile {
 template <class Tile>
 struct ImplicitGemmSmem {
   SharedArray<std::uint16_t, Tile::kRow.memory_bytes() / 2> memory;  // stages, then the slab
-  int is_last;
 
   __device__ __forceinline__ std::uint16_t* panel_a(int stage) {
     return &memory[stage * (Tile::kPanelA + Tile::kPanelB)];
