@@ -64,7 +64,7 @@ DeviceStatus convolution(const ConvolutionArgs& args, Stream stream);
 
 // --- what can be asked for, in plain arithmetic -------------------------------------------------
 
-constexpr int kMaxConvolutionTaps = 49;  // 7x7
+constexpr int kMaxConvolutionTaps = 25;
 
 constexpr int padded_channels(int channels) { return (channels + 7) / 8 * 8; }
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }

@@ -60,9 +60,10 @@ std::map<std::string, Block> blocks_of(const Plan& plan) {
 
 }  // namespace
 
-TEST_CASE("cuda plans: every network on every architecture, in both precisions",
+TEST_CASE("cuda plans: every ResNeSt on every architecture, in both precisions",
           "[cuda_plan][cpu]") {
   for (const Network& network : networks()) {
+    if (network.family != "resnest") continue;
     for (const char* const device : {"cuda:sm_70", "cuda:sm_75", "cuda:sm_80", "cuda:sm_90a"}) {
       for (const std::int64_t batch : {1, 16}) {
         for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
@@ -83,6 +84,16 @@ TEST_CASE("cuda plans: every network on every architecture, in both precisions",
         }
       }
     }
+  }
+}
+
+TEST_CASE("cuda plans: what no kernel can do is named", "[cuda_plan][cpu]") {
+  try {
+    plan_for(*find_network("resnet101_v1b"), "cuda:sm_70", 1);
+    FAIL("planned a 7x7 convolution");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::kUnsupported);
+    CHECK(std::string(error.what()).find("conv1 (convolution") != std::string::npos);
   }
 }
 
