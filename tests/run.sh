@@ -67,10 +67,16 @@ part "kernel packages" apps/install_packages.sh simt &&
     part "kernel resources" kernels/resources.py $option --fail-on-spills
     part "kernel sources" python3 -m unittest discover -s tests/kernels -p '*_test.py'
     for preset in simt simt-asan simt-race; do
-      part "build $preset" build_only "$preset" "nestor_simt_tests nestor_kernel_tests nestor_executor_tests" \
+      part "build $preset" build_only "$preset" "nestor_simt_tests nestor_kernel_tests" \
         -DNESTOR_TESTS=ON &&
         part "emulator, $preset" catch "build/$preset/bin/nestor_simt_tests" &&
-        part "emulated kernels, $preset" catch "build/$preset/bin/nestor_kernel_tests" &&
+        part "emulated kernels, $preset" catch "build/$preset/bin/nestor_kernel_tests"
+    done
+    # The executor with all kernels: whole networks, and every call that can fail.
+    presets=simt
+    if $long; then presets="simt simt-asan simt-race"; fi
+    for preset in $presets; do
+      part "build executor, $preset" build_only "$preset" nestor_executor_tests -DNESTOR_TESTS=ON &&
         part "executor, $preset" catch "build/$preset/bin/nestor_executor_tests"
     done
   }
