@@ -31,6 +31,7 @@ build() { cmake --preset "$1" "${@:2}" && cmake --build --preset "$1"; }
 # build_only PRESET "TARGET..." [OPTION...]
 build_only() { cmake --preset "$1" "${@:3}" && cmake --build --preset "$1" --target $2; }
 bin=build/cpu/bin
+fuzz_targets=$(basename -s .cpp tests/fuzz/*_fuzz.cpp | tr '\n' ' ')
 
 part packages apps/install_packages.sh build test || finish
 part "build cpu" build cpu -DNESTOR_TESTS=ON || finish
@@ -49,7 +50,7 @@ part "corpus replay" replay_corpora build/cpu/bin
 part "golden comparisons" "$bin/nestor_golden" "$golden"
 part "commands" env NESTOR_BIN="$bin" python3 -m unittest discover -s tests/commands -p '*_test.py'
 
-part "build asan" build asan -DNESTOR_TESTS=ON -DNESTOR_BENCH=OFF &&
+part "build asan" build_only asan "nestor_tests $fuzz_targets" -DNESTOR_TESTS=ON -DNESTOR_BENCH=OFF &&
   part "unit tests, asan" catch build/asan/bin/nestor_tests "$(without "$unavailable" '~[.race]~[slow]~[allocations]~[networks]')" &&
   part "corpus replay, asan" replay_corpora build/asan/bin
 
@@ -82,9 +83,8 @@ part "kernel packages" apps/install_packages.sh simt &&
   }
 
 part "fuzzing packages" apps/install_packages.sh fuzz &&
-  part "build fuzz" build fuzz -DNESTOR_TESTS=OFF -DNESTOR_BENCH=OFF && {
-    for target in tests/fuzz/*_fuzz.cpp; do
-      target=$(basename "$target" .cpp)
+  part "build fuzz" build_only fuzz "$fuzz_targets" -DNESTOR_TESTS=OFF -DNESTOR_BENCH=OFF && {
+    for target in $fuzz_targets; do
       part "fuzz $target" tests/fuzz/run.sh "$target" --seconds 20
     done
   }
@@ -94,8 +94,7 @@ if $long; then
     python3 -m unittest discover -s tests/commands -p weights_test.py -k killed
   part "build clang" build clang -DNESTOR_TESTS=ON &&
     part "unit tests, clang" catch build/clang/bin/nestor_tests "$(without "$unavailable" '~[.race]')"
-  for target in tests/fuzz/*_fuzz.cpp; do
-    target=$(basename "$target" .cpp)
+  for target in $fuzz_targets; do
     part "fuzz $target, long" tests/fuzz/run.sh "$target" --runs 2000000
   done
 fi
