@@ -164,13 +164,4 @@ std::shared_ptr<const dnnl::memory> CpuBackend::packed_floats(const std::string&
   });
 }
 
-std::size_t CpuBackend::packed_bytes() const {
-  const std::lock_guard lock(mutex_);
-  std::size_t total = 0;
-  for (const auto& [name, copies] : packed_) {
-    for (const Packed& copy : copies) total += copy.layout.get_size();
-  }
-  return total;
-}
-
 }  // namespace nestor

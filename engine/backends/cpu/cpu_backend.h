@@ -41,9 +41,6 @@ class CpuBackend : public Backend {
   std::shared_ptr<const dnnl::memory> packed_floats(const std::string& name, std::int64_t count,
                                                     const Fill& fill);
 
-  // Bytes of all packed weights.
-  std::size_t packed_bytes() const;
-
  private:
   struct Packed {
     dnnl::memory::desc layout;
