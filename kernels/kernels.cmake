@@ -13,6 +13,28 @@ file(GLOB test_kernel_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
 file(GLOB conformance_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
   ${CMAKE_SOURCE_DIR}/tests/simt/conformance/*.cpp)
 
+# --- what tests of kernels are compared with ------------------------------------------------------
+# The oracles of the engine's ops: of the engine this needs the ops' contracts and what they include,
+# not the backends.
+if(NESTOR_SIMT OR (NESTOR_CUDA AND NESTOR_TESTS))
+  find_package(Catch2 REQUIRED)
+  file(GLOB op_names RELATIVE ${CMAKE_SOURCE_DIR}/engine/ops ${CMAKE_SOURCE_DIR}/engine/ops/*)
+  set(oracle_sources)
+  foreach(op IN LISTS op_names)
+    if(EXISTS ${CMAKE_SOURCE_DIR}/engine/ops/${op}/${op}.cpp)
+      list(APPEND oracle_sources engine/ops/${op}/${op}.cpp)
+    endif()
+  endforeach()
+  add_library(nestor_oracles STATIC ${oracle_sources} engine/ops/registry.cpp
+    engine/ops/convolution/problem.cpp engine/plan/plan.cpp
+    engine/graph/graph.cpp engine/graph/builder.cpp engine/tensor.cpp engine/error.cpp)
+  target_link_libraries(nestor_oracles PUBLIC nestor_flags fmt::fmt)
+
+  nestor_sources(kernel_test_sources tests/kernels)
+  list(APPEND kernel_test_sources
+    tests/support/main.cpp tests/support/compare.cpp tests/support/random.cpp)
+endif()
+
 # --- GPUs -------------------------------------------------------------------------------------
 if(NESTOR_CUDA)
   if(NOT CMAKE_CUDA_ARCHITECTURES)
@@ -27,30 +49,40 @@ if(NESTOR_CUDA)
     $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Werror>)
 
   # Two CUDA runtimes in one process must not see each other: everything but the door is hidden.
-  add_library(nestor_cuda SHARED ${kernel_sources} kernels/runtime/cuda_runtime.cu
-    kernels/runtime/library.cpp)
+  add_library(nestor_cuda_kernels OBJECT ${kernel_sources} kernels/runtime/cuda_runtime.cu)
+  set_target_properties(nestor_cuda_kernels PROPERTIES
+    CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_VISIBILITY_PRESET hidden)
+  target_link_libraries(nestor_cuda_kernels PRIVATE nestor_cuda_flags)
+  add_library(nestor_cuda SHARED $<TARGET_OBJECTS:nestor_cuda_kernels> kernels/runtime/library.cpp)
   set_target_properties(nestor_cuda PROPERTIES
-    CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static
-    CUDA_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    LINKER_LANGUAGE CUDA CUDA_RUNTIME_LIBRARY Static
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_link_options(nestor_cuda PRIVATE LINKER:--exclude-libs,ALL)
   target_link_libraries(nestor_cuda PRIVATE nestor_cuda_flags)
   install(TARGETS nestor_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
-  # The conformance tests of tests/simt on the GPU at hand.
+  # On the GPU at hand: the conformance tests of tests/simt, and the kernels against the oracles.
   if(NESTOR_TESTS)
-    find_package(Catch2 REQUIRED)
     add_executable(nestor_device_tests ${test_kernel_sources} kernels/runtime/cuda_runtime.cu
       ${conformance_sources} tests/simt/support/cuda_device.cpp tests/support/main.cpp)
     set_target_properties(nestor_device_tests PROPERTIES
       CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static)
     target_link_libraries(nestor_device_tests PRIVATE nestor_cuda_flags Catch2::Catch2)
+
+    set(gpu_test_sources ${kernel_test_sources})
+    list(FILTER gpu_test_sources EXCLUDE REGEX "^tests/kernels/(emulated_devices|counters_test)")
+    add_executable(nestor_device_kernel_tests
+      ${gpu_test_sources} $<TARGET_OBJECTS:nestor_cuda_kernels>)
+    set_target_properties(nestor_device_kernel_tests PROPERTIES
+      LINKER_LANGUAGE CUDA CUDA_RUNTIME_LIBRARY Static)
+    target_include_directories(nestor_device_kernel_tests PRIVATE tests/simt)
+    target_link_libraries(nestor_device_kernel_tests PRIVATE nestor_oracles Catch2::Catch2)
   endif()
 endif()
 
 # --- the emulator -----------------------------------------------------------------------------
 if(NESTOR_SIMT)
   find_package(Boost REQUIRED COMPONENTS context)
-  find_package(Catch2 REQUIRED)
 
   add_library(nestor_simt_flags INTERFACE)
   target_include_directories(nestor_simt_flags INTERFACE ${CMAKE_SOURCE_DIR}/tests/simt)
@@ -100,23 +132,10 @@ if(NESTOR_SIMT)
     target_compile_options(nestor_simt_tests PRIVATE -Wno-maybe-uninitialized)
   endif()
 
-  # Kernels against the oracles of the engine's ops, in the emulator. Of the engine this needs the
-  # ops' contracts and what they include, not the backends.
-  file(GLOB op_names RELATIVE ${CMAKE_SOURCE_DIR}/engine/ops ${CMAKE_SOURCE_DIR}/engine/ops/*)
-  set(oracle_sources)
-  foreach(op IN LISTS op_names)
-    if(EXISTS ${CMAKE_SOURCE_DIR}/engine/ops/${op}/${op}.cpp)
-      list(APPEND oracle_sources engine/ops/${op}/${op}.cpp)
-    endif()
-  endforeach()
-  add_library(nestor_oracles STATIC ${oracle_sources} engine/ops/registry.cpp
-    engine/ops/convolution/problem.cpp engine/plan/plan.cpp
-    engine/graph/graph.cpp engine/graph/builder.cpp engine/tensor.cpp engine/error.cpp)
-  target_link_libraries(nestor_oracles PUBLIC nestor_flags fmt::fmt)
-
-  nestor_sources(kernel_test_sources tests/kernels)
-  add_executable(nestor_kernel_tests ${kernel_test_sources} tests/support/main.cpp
-    tests/support/compare.cpp tests/support/random.cpp)
+  # Kernels against the oracles, in the emulator.
+  set(emulated_test_sources ${kernel_test_sources})
+  list(FILTER emulated_test_sources EXCLUDE REGEX "^tests/kernels/cuda_devices")
+  add_executable(nestor_kernel_tests ${emulated_test_sources})
   target_link_libraries(nestor_kernel_tests PRIVATE
     nestor_simt_kernels nestor_simt nestor_oracles Catch2::Catch2)
   if(NESTOR_SANITIZE)

@@ -27,15 +27,18 @@ int tile_named(std::string_view name) {
   throw std::invalid_argument(fmt::format("no tile {}", name));
 }
 
-// The architecture that an engine's tiles are emulated as.
-int sm_of(ConvolutionEngine engine) {
+// The oldest architecture that an engine's tiles run on, and the newest.
+int first_sm(ConvolutionEngine engine) {
   switch (engine) {
     case ConvolutionEngine::kVolta: return 70;
     case ConvolutionEngine::kTuring: return 75;
     case ConvolutionEngine::kAmpere: return 80;
-    case ConvolutionEngine::kFma: return 70;
+    case ConvolutionEngine::kFma: return kOldestSm;
   }
   return 0;
+}
+int last_sm(ConvolutionEngine engine) {
+  return engine_runs_on(engine, kNewestSm) ? kNewestSm : first_sm(engine);
 }
 
 // A problem with its data and what the oracle says.
@@ -172,18 +175,17 @@ enum class Schedules { kOne, kAll };
 // The tile against the oracle; the same bits in all schedules.
 void check_tile(const Case& test, ConvolutionChoice choice, Schedules which = Schedules::kOne) {
   const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
-  simt::Options base;
-  base.sm = sm_of(tile.engine);
-  const std::vector<simt::Options> all = simt::schedules(base);
+  const std::vector<DeviceUnderTest> all =
+      devices_under_test(first_sm(tile.engine), last_sm(tile.engine));
+  if (all.empty()) return;  // this GPU has no such instructions
   static std::size_t turn = 0;
   std::optional<Result> first;
   for (std::size_t i = 0; i < (which == Schedules::kAll ? all.size() : 1); ++i) {
-    const simt::Options& options = all[which == Schedules::kAll ? i : turn++ % all.size()];
+    const DeviceUnderTest& one = all[which == Schedules::kAll ? i : turn++ % all.size()];
     const std::string title =
-        fmt::format("{} on {} / {} {}", test.title, tile.name, choice.splits, to_string(options));
+        fmt::format("{} on {} / {}, {}", test.title, tile.name, choice.splits, one.title);
     INFO(title);
-    Device device(std::make_unique<simt::EmulatedRuntime>(options));
-    Result result = run(device, test, choice);
+    Result result = run(*one.open(), test, choice);
     if (first.has_value()) {
       CHECK(result.dst == first->dst);
       CHECK(result.pooled == first->pooled);
@@ -342,19 +344,14 @@ TEST_CASE("pooled sums are cut where images end", "[simt][kernels][convolution]"
   }
 }
 
-TEST_CASE("convolutions have no bank conflicts", "[simt][kernels][convolution]") {
+TEST_CASE("convolutions have no bank conflicts", "[simt][kernels][convolution][counters]") {
   const Case test("n1_c64_h12_w12_k128_r3_s3_g2_bias_residual_relu", DeviceDType::kFloat16, 2);
   for (const int splits : {1, 2}) {
     for (const int tile : tiles_for(test, splits)) {
       if (kConvolutionTiles[tile].engine == ConvolutionEngine::kFma) continue;
-      simt::Options options;
-      options.sm = sm_of(kConvolutionTiles[tile].engine);
-      options.count_accesses = true;
-      auto owned = std::make_unique<simt::EmulatedRuntime>(options);
-      simt::EmulatedRuntime& runtime = *owned;
-      Device device(std::move(owned));
-      run(device, test, {tile, splits});
-      const simt::KernelCounters counters = runtime.counters().at(kConvolutionTiles[tile].name);
+      const simt::KernelCounters counters =
+          count([&](Device& device) { run(device, test, {tile, splits}); },
+                kConvolutionTiles[tile].name, first_sm(kConvolutionTiles[tile].engine));
       INFO(kConvolutionTiles[tile].name << " / " << splits);
       CHECK(counters.shared_ideal > 0);
       if (!simt::kRaceBuild) CHECK(counters.shared_wavefronts == counters.shared_ideal);
@@ -405,25 +402,25 @@ TEST_CASE("convolution refuses what it cannot do", "[simt][kernels][convolution]
   CHECK(engine_runs_on(ConvolutionEngine::kVolta, 70));
   CHECK(!engine_runs_on(ConvolutionEngine::kVolta, 75));
   CHECK(engine_runs_on(ConvolutionEngine::kAmpere, 90));
-  Device device(std::make_unique<simt::EmulatedRuntime>(simt::Options{}));
-  ConvolutionArgs args;
-  args.shape = shape;
-  args.choice = {volta, 5};
-  CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
-  args.choice = {volta, 2};  // without a workspace
-  CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+  on_a_device([&](Device& device) {
+    ConvolutionArgs args;
+    args.shape = shape;
+    args.choice = {volta, 5};
+    CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+    args.choice = {volta, 2};  // without a workspace
+    CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+  });
 }
 
 // build/simt/bin/nestor_kernel_tests "[.speed]"
-TEST_CASE("speed of emulated convolutions", "[.speed]") {
+TEST_CASE("speed of emulated convolutions", "[.speed][counters]") {
   const Case test("n1_c128_h28_w28_k256_r3_s3_g2_bias_relu", DeviceDType::kFloat16, 2);
   for (int tile = 0; tile < kNumConvolutionTiles; ++tile) {
     if (!convolution_supports(test.shape, DeviceDType::kFloat16, {tile, 1})) continue;
-    simt::Options options;
-    options.sm = sm_of(kConvolutionTiles[tile].engine);
-    Device device(std::make_unique<simt::EmulatedRuntime>(options));
+    const ConvolutionEngine engine = kConvolutionTiles[tile].engine;
+    const auto device = devices_under_test(first_sm(engine), last_sm(engine)).front().open();
     const std::clock_t begin = std::clock();
-    run(device, test, {tile, 1});
+    run(*device, test, {tile, 1});
     const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     const double macs = 28.0 * 28 * 256 * 64 * 9;
     std::printf("%-28s %6.2f s %6.2f GMAC/s\n", kConvolutionTiles[tile].name, seconds,

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <iostream>
 
+#include "emulator/build.h"
 #include "kernels/add/add.h"
 #include "kernels/dense/dense.h"
 #include "kernels/global_average_pool/global_average_pool.h"

@@ -122,25 +122,16 @@ DType dtype_of(DeviceDType dtype) {
 }
 
 void for_each_schedule(const std::function<void(Device&)>& test) {
-  simt::Options base;
-  base.sm = 70;
-  for (const simt::Options& options : simt::schedules(base)) {
-    INFO("emulated " << to_string(options));
-    Device device(std::make_unique<simt::EmulatedRuntime>(options));
-    test(device);
+  for (const DeviceUnderTest& one : devices_under_test()) {
+    INFO(one.title);
+    test(*one.open());
   }
 }
 
-simt::KernelCounters count(const std::function<void(Device&)>& run, const std::string& kernel) {
-  simt::Options options;
-  options.sm = 70;
-  options.count_accesses = true;
-  auto owned = std::make_unique<simt::EmulatedRuntime>(options);
-  simt::EmulatedRuntime& runtime = *owned;
-  Device device(std::move(owned));
-  run(device);
-  device.synchronize();
-  return runtime.counters().at(kernel);
+void on_a_device(const std::function<void(Device&)>& test) {
+  const std::vector<DeviceUnderTest> devices = devices_under_test();
+  REQUIRE(!devices.empty());
+  test(*devices.front().open());
 }
 
 }  // namespace nestor::test

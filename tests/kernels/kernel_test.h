@@ -1,14 +1,16 @@
 #pragma once
-// What tests of kernels share: tensors as an oracle and as a kernel see them, and the schedules of
-// the emulator.
+// What tests of kernels share: tensors as an oracle and as a kernel see them, and the devices that
+// kernels are tested on: the emulator in nestor_kernel_tests, the GPU at hand in
+// nestor_device_kernel_tests.
 
 #include <any>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "emulator/emulated_runtime.h"
+#include "emulator/counters.h"
 #include "engine/graph/graph.h"
 #include "engine/tensor.h"
 #include "kernels/device/storage.h"
@@ -53,10 +55,27 @@ inline std::size_t padded_elements(const Shape& s) {
 DType dtype_of(DeviceDType dtype);
 constexpr DeviceDType kDTypes[] = {DeviceDType::kFloat32, DeviceDType::kFloat16};
 
-// Runs the test in each schedule of the emulator, as sm_70.
+// A device, or the emulator in one of its schedules.
+struct DeviceUnderTest {
+  std::string title;  // "sm_70 reverse lazy"
+  std::function<std::unique_ptr<Device>()> open;
+};
+
+inline constexpr int kOldestSm = 70, kNewestSm = 90;
+
+// What runs kernels of architectures first_sm to last_sm: the emulator's schedules as first_sm, or
+// the GPU at hand if it is one of these.
+std::vector<DeviceUnderTest> devices_under_test(int first_sm = kOldestSm, int last_sm = kNewestSm);
+
+// Runs the test on each of devices_under_test().
 void for_each_schedule(const std::function<void(Device&)>& test);
 
-// Counters of one run of `launch`, by the name of its only kernel.
-simt::KernelCounters count(const std::function<void(Device&)>& run, const std::string& kernel);
+// Runs `test` on the first of devices_under_test().
+void on_a_device(const std::function<void(Device&)>& test);
+
+// Counters of one run of `launch`, by the name of its only kernel, on the emulated architecture.
+// A GPU counts nothing: tests that ask have the tag [counters].
+simt::KernelCounters count(const std::function<void(Device&)>& run, const std::string& kernel,
+                           int sm = kOldestSm);
 
 }  // namespace nestor::test

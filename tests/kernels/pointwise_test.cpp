@@ -68,15 +68,15 @@ TEST_CASE("add and relu kernels", "[simt][add][relu]") {
 
 TEST_CASE("relu passes NaN on", "[simt][relu]") {
   for (const DeviceDType dtype : kDTypes) {
-    simt::Options options;
-    Device device(std::make_unique<simt::EmulatedRuntime>(options));
-    const Array<unsigned char> x(device,
-                                 stored({NAN, -1, 0, 2, -INFINITY, INFINITY, -0.0F, 1}, dtype));
-    check(relu(ReluArgs{dtype, x.data(), x.data(), 8}, device.stream()));
-    const std::vector<float> got = loaded(x.values(), dtype);
-    CHECK(std::isnan(got[0]));
-    CHECK(std::vector<float>(got.begin() + 1, got.end()) ==
-          std::vector<float>{0, 0, 2, 0, INFINITY, 0, 1});
+    on_a_device([&](Device& device) {
+      const Array<unsigned char> x(device,
+                                   stored({NAN, -1, 0, 2, -INFINITY, INFINITY, -0.0F, 1}, dtype));
+      check(relu(ReluArgs{dtype, x.data(), x.data(), 8}, device.stream()));
+      const std::vector<float> got = loaded(x.values(), dtype);
+      CHECK(std::isnan(got[0]));
+      CHECK(std::vector<float>(got.begin() + 1, got.end()) ==
+            std::vector<float>{0, 0, 2, 0, INFINITY, 0, 1});
+    });
   }
 }
 

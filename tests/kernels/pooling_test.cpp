@@ -99,23 +99,22 @@ TEST_CASE("pooling kernels at odd sizes and windows", "[simt][pooling]") {
 
 TEST_CASE("NaN wins a maximum and padding never does", "[simt][pooling]") {
   for (const DeviceDType dtype : kDTypes) {
-    Tensor src{{1, 8, 5, 5}, std::vector<float>(200, -std::numeric_limits<float>::infinity())};
-    src.values[2 * 25 + 12] = NAN;  // channel 2, the centre
-    simt::Options options;
-    options.sm = 70;
-    Device device(std::make_unique<simt::EmulatedRuntime>(options));
-    const Tensor got = run(device, kStem, dtype, src, {1, 8, 3, 3});
-    for (std::size_t i = 0; i < got.values.size(); ++i) {
-      const bool sees_nan = i == 2 * 9 + 4;
-      CHECK(std::isnan(got.values[i]) == sees_nan);
-      if (!sees_nan) CHECK(got.values[i] == -std::numeric_limits<float>::infinity());
-    }
-    src.values[2 * 25 + 12] = 7;
-    src.values[2 * 25 + 13] = NAN;  // before and behind the largest
-    CHECK(std::isnan(run(device, kStem, dtype, src, {1, 8, 3, 3}).values[2 * 9 + 4]));
-    src.values[2 * 25 + 13] = 1;
-    src.values[2 * 25 + 11] = NAN;
-    CHECK(std::isnan(run(device, kStem, dtype, src, {1, 8, 3, 3}).values[2 * 9 + 4]));
+    on_a_device([&](Device& device) {
+      Tensor src{{1, 8, 5, 5}, std::vector<float>(200, -std::numeric_limits<float>::infinity())};
+      src.values[2 * 25 + 12] = NAN;  // channel 2, the centre
+      const Tensor got = run(device, kStem, dtype, src, {1, 8, 3, 3});
+      for (std::size_t i = 0; i < got.values.size(); ++i) {
+        const bool sees_nan = i == 2 * 9 + 4;
+        CHECK(std::isnan(got.values[i]) == sees_nan);
+        if (!sees_nan) CHECK(got.values[i] == -std::numeric_limits<float>::infinity());
+      }
+      src.values[2 * 25 + 12] = 7;
+      src.values[2 * 25 + 13] = NAN;  // before and behind the largest
+      CHECK(std::isnan(run(device, kStem, dtype, src, {1, 8, 3, 3}).values[2 * 9 + 4]));
+      src.values[2 * 25 + 13] = 1;
+      src.values[2 * 25 + 11] = NAN;
+      CHECK(std::isnan(run(device, kStem, dtype, src, {1, 8, 3, 3}).values[2 * 9 + 4]));
+    });
   }
 }
 

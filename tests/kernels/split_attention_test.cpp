@@ -290,26 +290,25 @@ TEST_CASE("an image's attention depends neither on the batch nor on the cut",
   const DeviceDType dtype = DeviceDType::kFloat16;
   const Problem whole{{3, 6, 7, 128, 2, 1, 64}, {.pool_stride = 2, .channels_per_block = 128}};
   const Data data = make_data(whole, dtype);
-  simt::Options options;
-  options.sm = 70;
-  Device device(std::make_unique<simt::EmulatedRuntime>(options));
-  const Result all = run(device, whole, dtype, data);
-  for (const auto& [channels, pixels] : {std::pair{128, 1}, {8, 1000}, {48, 5}}) {
-    Problem cut = whole;
-    cut.channels_per_block = channels;
-    cut.pixels_per_block = pixels;
-    const Result result = run(device, cut, dtype, data);
-    CHECK(difference(result.dst.values, all.dst.values, data.dst.shape, cut.text(dtype)) == "");
-  }
-  for (int i = 0; i < 3; ++i) {
-    Problem single = whole;
-    single.n = 1;
-    Data one = data;
-    one.src = data.src.image(i);
-    one.dst = data.dst.image(i);
-    const Result result = run(device, single, dtype, one);
-    CHECK(difference(result.dst.values, all.dst.image(i).values, one.dst.shape, "alone") == "");
-  }
+  on_a_device([&](Device& device) {
+    const Result all = run(device, whole, dtype, data);
+    for (const auto& [channels, pixels] : {std::pair{128, 1}, {8, 1000}, {48, 5}}) {
+      Problem cut = whole;
+      cut.channels_per_block = channels;
+      cut.pixels_per_block = pixels;
+      const Result result = run(device, cut, dtype, data);
+      CHECK(difference(result.dst.values, all.dst.values, data.dst.shape, cut.text(dtype)) == "");
+    }
+    for (int i = 0; i < 3; ++i) {
+      Problem single = whole;
+      single.n = 1;
+      Data one = data;
+      one.src = data.src.image(i);
+      one.dst = data.dst.image(i);
+      const Result result = run(device, single, dtype, one);
+      CHECK(difference(result.dst.values, all.dst.image(i).values, one.dst.shape, "alone") == "");
+    }
+  });
 }
 
 TEST_CASE("split_attention refuses what it cannot do", "[simt][split_attention]") {
