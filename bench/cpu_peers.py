@@ -1,11 +1,10 @@
-"""Times Nestor and its peers on the same networks, weights and inputs. Started by cpu_peers.sh.
+"""Times Nestor and its peers on the CPU, on the same networks, weights and inputs. Started by
+cpu_peers.sh.
 
-Every engine is a process of its own that waits on its standard input: thread pools of different
-libraries in one process would spin against one another. They take turns, a few runs each, so that
-a change of the machine's load meets all of them; figures are medians over all turns.
-
-Weights are timm's random initialisation with batch norms calibrated on noise, given to Nestor under
-its own names. Each engine's logits are compared with eager PyTorch's in float32.
+Engines (peers.py) take turns, a few runs each, so that a change of the machine's load meets all of
+them; figures are medians over all turns. Each is a process of its own: thread pools of different
+libraries in one process would spin against one another. Each engine's logits are compared with
+eager PyTorch's in float32.
 """
 import argparse
 import datetime
@@ -19,8 +18,8 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-NETWORKS = {"resnest50": ("resnest50d", 224), "resnest101": ("resnest101e", 256)}
+import peers
+
 ENGINES = {  # name: precisions
     "nestor": ("fp32", "bf16"),
     "torch": ("fp32", "bf16"),
@@ -32,61 +31,23 @@ ENGINES = {  # name: precisions
 PRODUCT = "nestor"
 
 
-# --- the engines, each in its own process ---
-
-def make_model(network):
-    import timm
-    import torch
-    torch.manual_seed(0)
-    name, size = NETWORKS[network]
-    model = timm.create_model(name, pretrained=False)
-    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean over all batches
-    with torch.no_grad():
-        model.train()(torch.randn(4, 3, size, size))
-    return model.eval()
-
-
-def load_model(network, folder):
-    import timm
-    import torch
-    model = timm.create_model(NETWORKS[network][0], pretrained=False)
-    model.load_state_dict(torch.load(folder / f"{network}.pth"))
-    return model.eval()
-
-
 def export(network, folder):
     """Writes the weights for PyTorch, ONNX and Nestor."""
     import torch
-    from safetensors.torch import save_file
-    model = make_model(network)
-    torch.save(model.state_dict(), folder / f"{network}.pth")
-    tensors = {}
-    for name, module in model.named_modules():
-        nestor = name.replace("conv2.bn0", "conv2.bn")
-        if isinstance(module, torch.nn.BatchNorm2d):
-            tensors[f"{nestor}.gamma"] = module.weight
-            tensors[f"{nestor}.beta"] = module.bias
-            tensors[f"{nestor}.running_mean"] = module.running_mean
-            tensors[f"{nestor}.running_var"] = module.running_var
-        elif isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
-            tensors[f"{nestor}.weight"] = module.weight
-            if module.bias is not None:
-                tensors[f"{nestor}.bias"] = module.bias
-    save_file({k: v.detach().contiguous() for k, v in tensors.items()},
-              folder / f"{network}.safetensors", {"nestor.network": network})
-    size = NETWORKS[network][1]
+    model = peers.make_model(network)
+    peers.save_weights(model, network, folder)
+    size = peers.NETWORKS[network].size
     for batch in (1, 16):
         torch.onnx.export(model, (torch.randn(batch, 3, size, size),),
                           str(folder / f"{network}_{batch}.onnx"), dynamo=True, verbose=False)
 
 
+# --- the engines, each in its own process ---
+
 def torch_runner(engine, network, batch, precision, threads, folder):
     import torch
     torch.set_num_threads(threads)
-    model = load_model(network, folder).to(memory_format=torch.channels_last)
+    model = peers.load_model(network, folder).to(memory_format=torch.channels_last)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     model = model.to(dtype)
     if engine != "torch":
@@ -127,7 +88,7 @@ def openvino_runner(network, batch, precision, threads, folder):
 
 
 def serve(engine, network, batch, precision, threads, folder):
-    """The protocol of nestor_models_bench --serve."""
+    """Pairs: milliseconds by the clock, and of the processor."""
     import numpy
     if engine.startswith("torch"):
         run = torch_runner(engine, network, batch, precision, threads, folder)
@@ -135,96 +96,57 @@ def serve(engine, network, batch, precision, threads, folder):
         run = onnxruntime_runner(network, batch, threads, folder)
     else:
         run = openvino_runner(network, batch, precision, threads, folder)
-    size = NETWORKS[network][1]
-    values = numpy.zeros((batch, 3, size, size), numpy.float32)
-    run(values)
-    result = None
-    for line in sys.stdin:
-        command, argument = line.split()
-        if command == "input":
-            values = numpy.fromfile(argument, numpy.float32).reshape(values.shape)
-            print("ok", flush=True)
-        elif command == "run":
-            times = []
-            for _ in range(int(argument)):
-                start, start_cpu = time.perf_counter(), time.process_time()
-                result = run(values)
-                times.append(1000 * (time.perf_counter() - start))
-                times.append(1000 * (time.process_time() - start_cpu))
-            print(*times, flush=True)
-        elif command == "output":
-            numpy.ascontiguousarray(result, numpy.float32).tofile(argument)
-            print("ok", flush=True)
+    size = peers.NETWORKS[network].size
+    shape = (batch, 3, size, size)
+    last = run(numpy.zeros(shape, numpy.float32))
+
+    def run_pairs(values, count):
+        nonlocal last
+        pairs = []
+        for _ in range(count):
+            start, start_cpu = time.perf_counter(), time.process_time()
+            last = run(values)
+            pairs.append((1000 * (time.perf_counter() - start),
+                          1000 * (time.process_time() - start_cpu)))
+        return pairs
+
+    peers.serve(shape, run_pairs, lambda: last)
 
 
 # --- the comparison ---
 
-class Engine:
-    def __init__(self, name, network, batch, precision, options, folder):
-        self.name, self.precision, self.times, self.cpu_times = name, precision, [], []
-        self.file = folder / f"{name}_{precision}.out"
-        if name == PRODUCT:
-            command = [options.bench, "--network", network, "--weights",
-                       folder / f"{network}.safetensors", "--batch", batch, "--precision", precision,
-                       "--threads", options.threads, "--serve"]
-        else:
-            command = [sys.executable, __file__, "--serve", name, "--networks", network,
-                       "--batches", batch, "--precisions", precision,
-                       "--threads", options.threads, "--folder", folder]
-        environment = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
-        self.log = open(folder / f"{name}_{network}_{batch}_{precision}.log", "w+")
-        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.log, text=True,
-                                        env=environment)
-
-    def ask(self, line):
-        try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-            while True:
-                answer = self.process.stdout.readline()
-                if not answer:
-                    raise BrokenPipeError
-                words = answer.split()
-                if words and (words[0] == "ok" or words[0].replace(".", "").isdigit()):
-                    return words
-        except BrokenPipeError:
-            self.log.seek(0)
-            last = self.log.read().strip().splitlines()[-3:]
-            raise RuntimeError(f"{self.name} {self.precision} failed: {' '.join(last)}") from None
-
-    def run(self, count):
-        answer = [float(t) for t in self.ask(f"run {count}")]
-        self.times += answer[::2]
-        self.cpu_times += answer[1::2]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-        self.log.close()
-
-
-def largest_difference(a, b):
-    return float(abs(a - b).max() / b.std())
+def start(name, network, batch, precision, options, folder):
+    if name == PRODUCT:
+        command = [options.bench, "--network", network, "--weights",
+                   folder / f"{network}.safetensors", "--batch", batch, "--precision", precision,
+                   "--threads", options.threads, "--serve"]
+    else:
+        command = [sys.executable, __file__, "--serve", name, "--networks", network,
+                   "--batches", batch, "--precisions", precision,
+                   "--threads", options.threads, "--folder", folder]
+    engine = peers.Engine(name, command, folder / f"{name}_{network}_{batch}_{precision}.log",
+                          dict(os.environ, OMP_NUM_THREADS=str(options.threads)))
+    engine.precision = precision
+    return engine
 
 
 def compare(network, batch, options, folder):
     import numpy
-    size = NETWORKS[network][1]
-    noise = numpy.random.default_rng(0).standard_normal((batch, 3, size, size))
-    noise.astype(numpy.float32).tofile(folder / "input.bin")
+    size = peers.NETWORKS[network].size
+    peers.write_noise(network, batch, folder / "input.bin")
     engines = []
     for precision in options.precisions:
         for name in options.engines:
             if precision not in ENGINES[name]:
                 continue
-            engine = Engine(name, network, batch, precision, options, folder)
+            engine = start(name, network, batch, precision, options, folder)
+            engine.file = folder / f"{name}_{precision}.out"
             try:  # one after the other: starting is work, too
                 engine.ask(f"input {folder / 'input.bin'}")
                 engine.ask("run 2")
                 engine.ask(f"output {engine.file}")
                 engines.append(engine)
-            except RuntimeError as error:
+            except peers.EngineFailed as error:
                 print(error, file=sys.stderr)
     for _ in range(options.rounds):
         for engine in engines:
@@ -235,12 +157,12 @@ def compare(network, batch, options, folder):
     for engine in engines:
         logits = numpy.fromfile(engine.file, numpy.float32)
         rows.append({"network": network, "size": size, "batch": batch, "engine": engine.name,
-                     "precision": engine.precision, "runs": len(engine.times),
+                     "precision": engine.precision, "runs": len(engine.first),
                      "load_average": round(os.getloadavg()[0], 1),
-                     "ms_per_image": statistics.median(engine.times) / batch,
-                     "min_ms_per_image": min(engine.times) / batch,
-                     "cpu_ms_per_image": statistics.median(engine.cpu_times) / batch,
-                     "logits_difference_over_std": largest_difference(logits, reference)})
+                     "ms_per_image": statistics.median(engine.first) / batch,
+                     "min_ms_per_image": min(engine.first) / batch,
+                     "cpu_ms_per_image": statistics.median(engine.second) / batch,
+                     "logits_difference_over_std": peers.largest_difference(logits, reference)})
         engine.close()
     for row in rows:
         print(json.dumps(row), flush=True)
@@ -250,7 +172,7 @@ def compare(network, batch, options, folder):
 def versions():
     from importlib.metadata import version
     result = {name: version(name) for name in ("torch", "timm", "onnxruntime", "openvino")}
-    result["nestor"] = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT,
+    result["nestor"] = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=peers.ROOT,
                                       capture_output=True, text=True).stdout.strip()
     return result
 
@@ -309,8 +231,8 @@ def main():
                         help="torch is always one of them: its logits are the reference")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--bench", default=str(ROOT / "build/cpu/bin/nestor_models_bench"))
-    parser.add_argument("--out", default=str(ROOT / "bench/results/cpu_peers"))
+    parser.add_argument("--bench", default=str(peers.ROOT / "build/cpu/bin/nestor_models_bench"))
+    parser.add_argument("--out", default=str(peers.ROOT / "bench/results/cpu_peers"))
     parser.add_argument("--folder", help="of weights; kept where given", type=pathlib.Path)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()

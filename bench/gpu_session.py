@@ -1,0 +1,524 @@
+"""The parts of a session on a GPU, within a time limit, with their results as JSON and Markdown.
+Started by gpu_session.sh, which says how.
+
+A part that an earlier session did (--previous) is taken over and not repeated. Parts that the time
+did not reach, or that lack something, are named with the reason; nothing is passed that did not run.
+"""
+import argparse
+import csv
+import datetime
+import functools
+import importlib.util
+import io
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+
+import peers
+
+BATCHES = (1, 16)
+TORCH_GRAPH = ("graph_nchw", "graph_nhwc")
+TORCH_COMPILE = ("compile_nchw", "compile_nhwc")
+SANITIZED = {  # tool: kernel tests on small shapes
+    "memcheck": "convolutions give the same bits in all schedules,pooled sums are cut where images end,"
+                "[split_attention]~[counters],[stem_convolution]~[counters],[pooling]",
+    "racecheck": "a convolution split in K adds its parts in order,[split_attention]~[counters]",
+    "synccheck": "a convolution split in K adds its parts in order,[split_attention]~[counters]",
+}
+
+
+class Skipped(Exception):
+    """A part cannot run here; says why."""
+
+
+class Failed(Exception):
+    """A part ran, and what it shows is wrong."""
+
+
+class Session:
+    def __init__(self, options):
+        self.options = options
+        self.out = options.out
+        self.logs = self.out / "logs"
+        self.content = options.work / "content"
+        self.weights = options.work / "weights"
+        self.deadline = time.monotonic() + options.seconds
+        for folder in (self.logs, self.content, self.weights):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.document = {"parts": {}, "times": [], "compiled": [], "profiles": []}
+        if options.previous:
+            self.document.update(json.loads((options.previous / "results.json").read_text()))
+            tuning = options.previous / "tuning.json"
+            if tuning.exists():
+                shutil.copy(tuning, self.tuning)
+
+    @property
+    def tuning(self):
+        return self.out / "tuning.json"
+
+    def left(self):
+        return self.deadline - time.monotonic()
+
+    def program(self, name):
+        return self.content / "bin" / name
+
+    @functools.cached_property
+    def environment(self):
+        paths = [str(self.content / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
+        return dict(os.environ, LD_LIBRARY_PATH=":".join(p for p in paths if p))
+
+    def call(self, log, command, seconds):
+        """Runs a command within the time that is left; its output, which also goes to logs/LOG."""
+        limit = max(1, min(seconds, self.left()))
+        with open(self.logs / log, "w+", errors="replace") as file:
+            process = subprocess.Popen([str(c) for c in command], stdout=file,
+                                       stderr=subprocess.STDOUT, start_new_session=True,
+                                       env=self.environment)
+            try:
+                code = process.wait(timeout=limit)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # what it started, too
+                process.wait()
+                raise Failed(f"not done in {limit:.0f} s") from None
+            file.seek(0)
+            output = file.read()
+        if code != 0:
+            last = [line.strip() for line in output.splitlines() if line.strip()][-2:]
+            raise Failed(f"exit code {code}: {' / '.join(last)}")
+        return output
+
+    def save(self):
+        (self.out / "results.json").write_text(json.dumps(self.document, indent=1) + "\n")
+        (self.out / "report.md").write_text(report(self.document))
+        with tarfile.open(self.out / "logs.tar.xz", "w:xz") as archive:
+            archive.add(self.logs, "logs")
+
+
+class Watch:
+    """What the GPU's clocks, power and temperature were while a part ran, every half second."""
+    FIELDS = ("clocks.sm", "clocks.mem", "power.draw", "temperature.gpu", "utilization.gpu")
+
+    def __enter__(self):
+        self.rows, self.stop = [], threading.Event()
+        self.thread = threading.Thread(target=self._sample)
+        self.thread.start()
+        return self
+
+    def _sample(self):
+        while not self.stop.wait(0.5):
+            text = nvidia_smi(",".join(self.FIELDS))
+            row = next(csv.reader(io.StringIO(text)), [])
+            try:
+                self.rows.append([float(value) for value in row])
+            except ValueError:
+                pass  # a field that this GPU does not have
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+    def summary(self):
+        return {field: {"min": min(column), "median": statistics.median(column), "max": max(column)}
+                for field, column in zip(self.FIELDS, zip(*self.rows))}
+
+
+def nvidia_smi(fields):
+    try:
+        return subprocess.run(["nvidia-smi", f"--query-gpu={fields}", "--id=0",
+                               "--format=csv,noheader,nounits"], capture_output=True, text=True,
+                              timeout=20).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+# --- parts: each returns what it found, or raises Skipped or Failed -------------------------------
+
+def machine(session):
+    names = ("name", "driver_version", "memory.total", "power.limit", "clocks.max.sm", "pci.bus_id")
+    values = [value.strip() for value in nvidia_smi(",".join(names)).split(",")]
+    if len(values) != len(names):
+        raise Failed("nvidia-smi names no GPU")
+    versions = {name: importlib.util.find_spec(name) is not None for name in ("torch", "timm")}
+    found = dict(zip(names, values))
+    found["commit"] = (session.content / "commit").read_text().strip()
+    found["toolkit"] = (session.content / "toolkit").read_text().strip()
+    found["date"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    from importlib.metadata import version
+    found["peers"] = {name: version(name) for name, there in versions.items() if there}
+    session.document["machine"] = found
+    return found
+
+
+def catch_tests(session, program, tests, seconds):
+    """Runs tests of Catch2; how many passed. Some must have run."""
+    text = session.call(f"{program}.log", [session.program(program), tests, "-r", "compact"], seconds)
+    counts = re.search(r"Passed (?:all )?(?:both )?(\d+)? ?test cases?.*", text)
+    if counts is None or "No test" in text:
+        raise Failed(f"no test ran: {text.strip().splitlines()[-1:]}")
+    return {"result": counts.group(0).strip()}
+
+
+def golden(session):
+    checks = session.content / "check" / "classification.py"
+    if not checks.exists():
+        raise Skipped("packed without golden data")
+    need_modules("numpy", "safetensors", "PIL")
+    rows = []
+    for precision, case in (("fp16", "resnest14"), ("fp32", "resnest14"), ("fp16", "resnest50_161x227"),
+                            ("fp32", "resnest50_161x227"), ("fp16", "resnest50_224x224"),
+                            ("fp16", "resnest50_fast"), ("fp16", "resnest101"), ("fp16", "resnet101"),
+                            ("fp16", "resnest200"), ("fp16", "resnest269")):
+        if session.left() < 45:
+            break
+        rows.append({"precision": precision, "case": case})
+        file = session.logs / f"golden_{precision}_{case}.json"
+        try:
+            session.call(f"golden_{precision}_{case}.log",
+                         [sys.executable, checks, "--bin", session.content / "bin", "--device", "cuda",
+                          "--precision", precision, "--case", case, "--keep", session.weights,
+                          "--json", file], seconds=90)
+        except Failed as error:
+            rows[-1]["error"] = str(error)
+            continue
+        checked = json.loads(file.read_text())
+        checked = checked if isinstance(checked, list) else checked["rows"]
+        rows[-1]["passed"] = sum(row["ok"] for row in checked)
+    session.document["golden"] = rows
+    wrong = [f"{row['case']} {row['precision']}: {row['error']}" for row in rows if "error" in row]
+    if wrong:
+        raise Failed("; ".join(wrong))
+    return {"cases": rows}
+
+
+def sanitizer(tool, session):
+    path = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
+    if not pathlib.Path(path).exists():
+        raise Skipped("no compute-sanitizer on this machine")
+    text = session.call(f"{tool}.log", [path, "--tool", tool, "--error-exitcode", 9,
+                                        session.program("nestor_device_kernel_tests"),
+                                        SANITIZED[tool]], seconds=60)
+    summary = [line for line in text.splitlines() if "SUMMARY" in line]
+    if not summary or "passed" not in text:
+        raise Failed("no summary, or no test passed")
+    return {"summary": summary[-1].strip("= ")}
+
+
+def weights(session):
+    """Of all networks, for PyTorch and for Nestor."""
+    need_modules("torch", "timm", "safetensors")
+    for network in peers.NETWORKS:
+        if not (session.weights / f"{network}.safetensors").exists():
+            peers.save_weights(peers.make_model(network, device="cuda"), network, session.weights)
+    return {}
+
+
+def tuning(session):
+    """Times the variants of all networks at both batches and keeps the choices."""
+    weights(session)
+    done = []
+    for network in peers.NETWORKS:
+        for batch in BATCHES:
+            session.call(f"tune_{network}_{batch}.log",
+                         [session.program("nestor-inspect"), session.weights / f"{network}.safetensors",
+                          "--tune", "--tuning", session.tuning, "--batch", batch, "--device", "cuda",
+                          "--precision", "fp16"], seconds=60)
+            done.append(f"{network} batch {batch}")
+    return {"tuned": done}
+
+
+def start_engine(session, name, network, batch):
+    log = session.logs / f"{name}_{network}_{batch}.log"
+    if name.startswith("nestor"):
+        command = [session.program("nestor_models_bench"), "--network", network, "--weights",
+                   session.weights / f"{network}.safetensors", "--batch", batch, "--precision", "fp16",
+                   "--device", "cuda", "--serve"]
+        if name == "nestor_tuned":
+            command += ["--tuning", session.tuning]
+        return peers.Engine(name, command, log, session.environment)
+    script = pathlib.Path(__file__).with_name("gpu_peers.py")
+    return peers.Engine(name, [sys.executable, script, name, network, batch, session.weights], log)
+
+
+def time_engines(session, names, network, batch, start_seconds):
+    """Rows of engines that take turns on the same input; the logits of all against the first's."""
+    folder = session.options.work
+    peers.write_noise(network, batch, folder / "input.bin")
+    engines, rows = [], []
+    for name in names:
+        row = {"network": network, "batch": batch, "engine": name}
+        engine = start_engine(session, name, network, batch)
+        limit = max(1, min(start_seconds, session.left() - 5))
+        start = time.monotonic()
+        try:
+            engine.ask(f"input {folder / 'input.bin'}", limit)
+            engine.run(3, limit)
+            row["start_seconds"] = time.monotonic() - start
+            row["logits"] = peers.logits(engine, folder / f"{name}.out")
+            engine.first.clear()
+            engine.second.clear()
+            engines.append((engine, row))
+        except peers.EngineFailed as error:
+            engine.close()
+            row["error"] = str(error)
+        rows.append(row)
+    with Watch() as watch:
+        for _ in range(session.options.rounds):
+            for engine, _ in engines:
+                engine.run(max(3, 64 // batch), 60)
+    for engine, row in engines:
+        row |= {"ms_per_image": statistics.median(engine.first) / batch,
+                "min_ms_per_image": min(engine.first) / batch,
+                "host_ms_per_image": statistics.median(engine.second) / batch,
+                "rounds": len(engine.first)}
+        engine.close()
+    reference = next((row["logits"] for row in rows if "logits" in row), None)
+    for row in rows:
+        if "logits" in row:
+            row["logits_difference_over_std"] = peers.largest_difference(row.pop("logits"), reference)
+    return {"rows": rows, "gpu": watch.summary()}
+
+
+def times(session):
+    weights(session)
+    done = {(r["rows"][0]["network"], r["rows"][0]["batch"]) for r in session.document["times"]}
+    ours = ["nestor"] + (["nestor_tuned"] if session.tuning.exists() else [])
+    for network in peers.NETWORKS:
+        for batch in BATCHES:
+            if (network, batch) not in done:
+                if session.left() < 30:
+                    raise Failed(f"the time ended before {network} at batch {batch}")
+                result = time_engines(session, [*TORCH_GRAPH, *ours], network, batch, 60)
+                session.document["times"].append(result)
+                session.save()
+    failed = [f"{row['engine']} {row['network']} {row['batch']}: {row['error']}"
+              for result in session.document["times"] for row in result["rows"] if "error" in row]
+    if failed:
+        raise Failed("; ".join(failed))
+    return {"compared": len(session.document["times"])}
+
+
+def compiled(session):
+    """torch.compile takes minutes a network: as many as the time allows, beside Nestor."""
+    weights(session)
+    done = {(r["rows"][0]["network"], r["rows"][0]["batch"]) for r in session.document["compiled"]}
+    ours = "nestor_tuned" if session.tuning.exists() else "nestor"
+    for batch in reversed(BATCHES):
+        for network in peers.NETWORKS:
+            if (network, batch) not in done:
+                if session.left() < 100:
+                    raise Failed(f"the time ended before {network} at batch {batch}")
+                result = time_engines(session, [ours, *TORCH_COMPILE], network, batch, 400)
+                session.document["compiled"].append(result)
+                session.save()
+    return {"compared": len(session.document["compiled"])}
+
+
+def profiles(session):
+    """Each step's time beside its floor."""
+    weights(session)
+    done = {(row["network"], row["batch"]) for row in session.document["profiles"]}
+    for network in peers.NETWORKS:
+        for batch in BATCHES:
+            if (network, batch) in done:
+                continue
+            command = [session.program("nestor-inspect"), session.weights / f"{network}.safetensors",
+                       "--profile", "--device", "cuda", "--precision", "fp16", "--batch", batch,
+                       "--format", "json"]
+            if session.tuning.exists():
+                command += ["--tuning", session.tuning]
+            plan = json.loads(session.call(f"profile_{network}_{batch}.json", command, 60))["plan"]
+            steps = [{"name": step["name"], "variant": step["variant"],
+                      "tile": step.get("gpu", step).get("tile", ""), "us": 1000 * step["ms"],
+                      "floor_us": step.get("gpu", step).get("floor_us"),
+                      "modelled_us": step.get("gpu", step).get("modelled_us")}
+                     for step in plan["steps"]]
+            session.document["profiles"].append({"network": network, "batch": batch, "steps": steps})
+    return {"profiled": len(session.document["profiles"])}
+
+
+def need_modules(*names):
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Skipped(f"Python lacks {', '.join(missing)}")
+
+
+# name, seconds that it needs at least, what it does. In the order of worth.
+PARTS = (
+    ("machine", 1, machine),
+    ("conformance", 5, lambda s: catch_tests(s, "nestor_device_tests", "*", 60)),
+    ("kernels", 10, lambda s: catch_tests(s, "nestor_device_kernel_tests", "~[counters]", 120)),
+    ("engine", 5, lambda s: catch_tests(s, "nestor_tests", "[cuda]", 120)),
+    ("golden", 30, golden),
+    ("memcheck", 20, functools.partial(sanitizer, "memcheck")),
+    ("racecheck", 20, functools.partial(sanitizer, "racecheck")),
+    ("synccheck", 20, functools.partial(sanitizer, "synccheck")),
+    ("weights", 20, weights),
+    ("tuning", 30, tuning),
+    ("times", 60, times),
+    ("profiles", 20, profiles),
+    ("compiled", 100, compiled),
+)
+
+
+# --- the report -----------------------------------------------------------------------------------
+
+def times_table(results):
+    lines = ["| network | batch | engine | ms an image | with copies | / Nestor | logits |",
+             "|---|---|---|---|---|---|---|"]
+    for result in results:
+        rows = result["rows"]
+        own = min((r["ms_per_image"] for r in rows
+                   if r["engine"].startswith("nestor") and "ms_per_image" in r), default=None)
+        for row in rows:
+            title = f"| {row['network']} | {row['batch']} | {row['engine']} |"
+            if "error" in row:
+                lines.append(f"{title} {row['error']} | | | |")
+                continue
+            ratio = f"{row['ms_per_image'] / own:.2f}" if own else ""
+            lines.append(f"{title} {row['ms_per_image']:.4f} | {row['host_ms_per_image']:.4f} "
+                         f"| {ratio} | {row['logits_difference_over_std']:.1e} |")
+        clocks = result["gpu"].get("clocks.sm")
+        if clocks:
+            gpu = result["gpu"]
+            lines.append(f"| | | SM clock {clocks['min']:.0f} to {clocks['max']:.0f} MHz, "
+                         f"{gpu['power.draw']['median']:.0f} W, "
+                         f"{gpu['temperature.gpu']['max']:.0f} C | | | | |")
+    return lines
+
+
+def report(document):
+    lines = ["# A session on a GPU", ""]
+    if found := document.get("machine"):
+        lines += [f"{found['name']}, driver {found['driver_version']}, {found['toolkit']}, commit "
+                  f"{found['commit']}, {found['date']}; "
+                  + ", ".join(f"{name} {version}" for name, version in found["peers"].items()), ""]
+    lines += ["| part | result | seconds |", "|---|---|---|"]
+    for name, _, _ in PARTS:
+        part = document["parts"].get(name, {"status": "not reached", "seconds": 0})
+        detail = part.get("why") or part.get("found", {}).get("result") or \
+            part.get("found", {}).get("summary") or ""
+        lines.append(f"| {name} | {part['status']}{': ' if detail else ''}{detail} "
+                     f"| {part['seconds']:.0f} |")
+    if document["times"]:
+        lines += ["", "## Nestor and PyTorch in one CUDA graph, float16", "",
+                  "Medians; input and output on the device, and with both copied. The engines took "
+                  "turns in one run. Logits: the largest difference to the first engine's over "
+                  "their standard deviation.", "", *times_table(document["times"])]
+    if document["compiled"]:
+        lines += ["", "## Nestor and torch.compile (max-autotune, frozen)", "",
+                  *times_table(document["compiled"])]
+    for profile in document["profiles"]:
+        steps = sorted(profile["steps"], key=lambda s: s["us"] - (s["floor_us"] or 0), reverse=True)
+        total = sum(step["us"] for step in steps)
+        lines += ["", f"## {profile['network']}, batch {profile['batch']}: {total:.0f} us in "
+                  f"{len(steps)} steps; the ten that are furthest from their floors", "",
+                  "| step | variant | tile | us | model | floor |", "|---|---|---|---|---|---|"]
+        lines += [f"| {s['name']} | {s['variant']} | {s['tile']} | {s['us']:.1f} | "
+                  f"{s['modelled_us'] or 0:.1f} | {s['floor_us'] or 0:.1f} |" for s in steps[:10]]
+    return "\n".join(lines) + "\n"
+
+
+# --- running --------------------------------------------------------------------------------------
+
+def unpack(session):
+    if not session.options.pack.exists():
+        sys.exit(f"gpu_session: no {session.options.pack}: run bench/gpu_session.sh pack")
+    with tarfile.open(session.options.pack) as archive:
+        archive.extractall(session.content, filter="data")
+
+
+def run(session, wanted):
+    unpack(session)
+    for name, seconds, part in PARTS:
+        earlier = session.document["parts"].get(name)
+        if name not in wanted or (earlier and earlier["status"] == "ok" and name not in ("machine",
+                                                                                          "weights")):
+            continue
+        if session.left() < seconds:
+            session.document["parts"][name] = {"status": "not reached", "seconds": 0}
+            continue
+        start = time.monotonic()
+        try:
+            result = {"status": "ok", "found": part(session)}
+        except Skipped as why:
+            result = {"status": "skipped", "why": str(why)}
+        except Failed as why:
+            result = {"status": "failed", "why": str(why)}
+        except Exception as error:  # a part's own fault must not cost the others
+            result = {"status": "failed", "why": f"{type(error).__name__}: {error}"}
+        result["seconds"] = time.monotonic() - start
+        session.document["parts"][name] = result
+        session.save()
+        print(f"{result['status']:8} {name:12} {result['seconds']:6.1f} s  {result.get('why', '')}",
+              flush=True)
+    session.save()
+    print(report(session.document))
+    print(json.dumps({name: part["status"] for name, part in session.document["parts"].items()}))
+    return any(part["status"] == "failed" for part in session.document["parts"].values())
+
+
+def dry_run(session, wanted):
+    """Unpacks, and lets each program start without a GPU."""
+    unpack(session)
+    print(f"commit {(session.content / 'commit').read_text().strip()}, "
+          f"{(session.content / 'toolkit').read_text().strip()}")
+    missing = []
+    for program in sorted((session.content / "bin").iterdir()):
+        argument = "--list-tests" if program.name.endswith("_tests") else "--help"
+        done = subprocess.run([program, argument], capture_output=True, text=True,
+                              env=session.environment)
+        lines = done.stdout.strip().splitlines()
+        starts = done.returncode == 0 or (argument == "--list-tests" and "test case" in done.stdout)
+        print(f"{'starts' if starts else 'FAILS ':8} {program.name:28} "
+              f"{lines[-1].strip() if starts and lines else done.stderr.strip()[:80]}")
+        if not starts:
+            missing.append(program.name)
+    for module in ("torch", "timm", "numpy", "safetensors", "PIL"):
+        print(f"{'there' if importlib.util.find_spec(module) else 'not here':8} Python module {module}")
+    print(f"{'there' if (session.content / 'check').exists() else 'missing':8} golden data")
+    for tool in ("nvidia-smi", "compute-sanitizer"):
+        print(f"{'there' if shutil.which(tool) else 'not here':8} {tool}")
+    for name, seconds, _ in PARTS:
+        state = "would run" if name in wanted else "not asked for"
+        if session.document["parts"].get(name, {}).get("status") == "ok":
+            state = "done before"
+        print(f"{state:14} {name} (at least {seconds} s)")
+    return bool(missing)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=pathlib.Path, help="folder of the results")
+    parser.add_argument("--previous", type=pathlib.Path, help="results of an earlier session")
+    parser.add_argument("--pack", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--work", type=pathlib.Path, default=peers.ROOT / "build/gpu_session/work",
+                        help="folder of what is unpacked and made")
+    parser.add_argument("--seconds", type=float, default=530, help="in which the parts must end")
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each engine")
+    parser.add_argument("--parts", default=",".join(name for name, _, _ in PARTS))
+    parser.add_argument("--dry-run", action="store_true")
+    options = parser.parse_args()
+    wanted = options.parts.split(",")
+    unknown = set(wanted) - {name for name, _, _ in PARTS}
+    if unknown:
+        parser.error(f"no part is called {', '.join(sorted(unknown))}")
+    if options.out is None:
+        if not options.dry_run:
+            parser.error("--out DIR is missing")
+        options.out = options.work / "dry_run"
+    options.out.mkdir(parents=True, exist_ok=True)
+    session = Session(options)
+    return (dry_run if options.dry_run else run)(session, wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

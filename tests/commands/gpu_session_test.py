@@ -1,0 +1,124 @@
+"""bench/gpu_session.sh, with stand-ins for the GPU and for the programs it runs."""
+import json
+import os
+import pathlib
+import subprocess
+import tarfile
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SESSION = ROOT / "bench" / "gpu_session.sh"
+
+PASSING = 'echo "Passed all 7 test cases with 9 assertions."'
+PROGRAMS = {"nestor_device_tests": PASSING, "nestor_device_kernel_tests": PASSING,
+            "nestor_tests": PASSING}
+NVIDIA_SMI = """
+case "$1" in
+  *name,*) echo "A GPU, 1.2.3, 1000, 100.0, 1980, 0" ;;
+  *) echo "1500, 2000, 77.5, 40, 99" ;;
+esac
+"""
+
+
+def script(path, body):
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+class GpuSession(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+        (self.folder / "path").mkdir()
+        script(self.folder / "path" / "nvidia-smi", NVIDIA_SMI)
+        self.pack(PROGRAMS)
+
+    def pack(self, programs):
+        content = self.folder / "content"
+        (content / "bin").mkdir(parents=True, exist_ok=True)
+        (content / "commit").write_text("0123456789ab\n")
+        (content / "toolkit").write_text("nvcc 1.2\n")
+        for name, body in programs.items():
+            script(content / "bin" / name, body)
+        with tarfile.open(self.folder / "pack.tar.xz", "w:xz") as archive:
+            archive.add(content, ".")
+
+    def run_session(self, *arguments, out="out"):
+        path = f"{self.folder / 'path'}:{os.environ['PATH']}"
+        done = subprocess.run(
+            [SESSION, "run", "--pack", self.folder / "pack.tar.xz", "--work", self.folder / "work",
+             "--out", self.folder / out, *arguments],
+            capture_output=True, text=True, env=dict(os.environ, PATH=path))
+        file = self.folder / out / "results.json"
+        return done, json.loads(file.read_text()) if file.exists() else None
+
+    def test_runs_the_parts_and_reports(self):
+        done, results = self.run_session("--parts", "machine,conformance,kernels,engine,golden")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        parts = results["parts"]
+        self.assertEqual(parts["conformance"]["found"]["result"],
+                         "Passed all 7 test cases with 9 assertions.")
+        self.assertEqual(parts["golden"]["status"], "skipped")
+        self.assertEqual(parts["golden"]["why"], "packed without golden data")
+        self.assertEqual(results["machine"]["name"], "A GPU")
+        self.assertEqual(results["machine"]["commit"], "0123456789ab")
+        report = (self.folder / "out" / "report.md").read_text()
+        self.assertIn("| conformance | ok: Passed all 7 test cases with 9 assertions. |", report)
+        self.assertIn("| times | not reached |", report)
+        self.assertTrue((self.folder / "out" / "logs.tar.xz").exists())
+
+    def test_a_failing_part_fails_the_session_and_not_the_others(self):
+        self.pack(PROGRAMS | {"nestor_device_tests": "echo 'mma is wrong'; exit 3",
+                              "nestor_tests": "echo 'No test cases matched'"})
+        done, results = self.run_session("--parts", "conformance,kernels,engine")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual({name: part["status"] for name, part in results["parts"].items()},
+                         {"conformance": "failed", "kernels": "ok", "engine": "failed"})
+        self.assertIn("mma is wrong", results["parts"]["conformance"]["why"])
+        self.assertIn("no test ran", results["parts"]["engine"]["why"])
+
+    def test_the_time_is_kept_and_the_rest_done_later(self):
+        self.pack(PROGRAMS | {"nestor_device_tests": "sleep 60"})
+        done, results = self.run_session("--seconds", "8", "--parts", "machine,conformance,kernels")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not done in", results["parts"]["conformance"]["why"])
+        self.assertEqual(results["parts"]["kernels"]["status"], "not reached")
+
+        self.pack(PROGRAMS | {"nestor_tests": "exit 1"})
+        done, results = self.run_session("--parts", "conformance,kernels", "--previous",
+                                         self.folder / "out", out="more")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual([results["parts"][name]["status"] for name in ("conformance", "kernels")],
+                         ["ok", "ok"])
+        # What is done is not done again.
+        self.pack(PROGRAMS | {"nestor_device_tests": "exit 1"})
+        done, _ = self.run_session("--parts", "conformance", "--previous", self.folder / "more",
+                                   out="last")
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_dry_run_starts_the_programs(self):
+        done, _ = self.run_session("--dry-run")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("would run      conformance", done.stdout)
+        self.pack(PROGRAMS | {"nestor_tests": "echo 'libfmt.so.9: cannot open' >&2; exit 127"})
+        done, _ = self.run_session("--dry-run")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("libfmt.so.9: cannot open", done.stdout)
+
+    def test_bad_arguments_are_refused(self):
+        done, _ = self.run_session("--parts", "nonsense")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no part is called nonsense", done.stderr)
+        (self.folder / "pack.tar.xz").unlink()
+        done, _ = self.run_session("--parts", "machine")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("run bench/gpu_session.sh pack", done.stderr)
+        done = subprocess.run([SESSION], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("gpu_session.sh run --out DIR", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
