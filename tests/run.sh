@@ -40,10 +40,14 @@ if $only_golden; then
   finish
 fi
 
-# Without a CPU that computes in bfloat16, and without a GPU, tests that need them are skipped.
+# Without a CPU that computes in bfloat16, and without a GPU, tests that need them are skipped. With
+# a GPU they run in the build that has its library.
 unavailable=$(tests/support/unavailable_tags.sh)
+[[ $unavailable == *"[cuda]"* ]] && gpu=false || gpu=true
+$gpu && unavailable="[cuda]$unavailable"
 catch() { "$1" "${@:2}" --order lex; }
-skip_tagged "$bin/nestor_tests" "$unavailable"
+$gpu || skip_tagged "$bin/nestor_tests" "[cuda]"
+skip_tagged "$bin/nestor_tests" "${unavailable/"[cuda]"/}"
 part "unit tests" catch "$bin/nestor_tests" "$(without "$unavailable" '~[.race]')"
 part "unit tests, AVX2" env ONEDNN_MAX_CPU_ISA=AVX2 "$bin/nestor_tests" "[batch]~[bf16]~[slow],[ops]~[bf16]"
 part "corpus replay" replay_corpora build/cpu/bin
@@ -62,9 +66,21 @@ part "build tsan" build_only tsan nestor_tests -DNESTOR_TESTS=ON -DNESTOR_BENCH=
 part "kernel packages" apps/install_packages.sh simt &&
   part "CUDA toolkit" kernels/install_toolkit.sh && {
     architectures="70-real;90a-real" option=
-    if $long; then architectures="70-real;75-real;80-real;86-real;89-real;90a-real" option=--all; fi
-    part "build cuda" build_only cuda "nestor_cuda nestor_device_tests" \
-      -DNESTOR_TESTS=ON "-DCMAKE_CUDA_ARCHITECTURES=$architectures"
+    if $long || $gpu; then
+      architectures="70-real;75-real;80-real;86-real;89-real;90a-real" option=--all
+    fi
+    part "build cuda" build_only cuda "nestor_cuda nestor_device_tests nestor_device_kernel_tests" \
+      -DNESTOR_TESTS=ON "-DCMAKE_CUDA_ARCHITECTURES=$architectures" && {
+      if $gpu; then
+        part "conformance, GPU" catch build/cuda/bin/nestor_device_tests
+        part "kernels, GPU" catch build/cuda/bin/nestor_device_kernel_tests "~[counters]"
+        part "build engine, GPU" build_only cuda nestor_tests &&
+          part "engine, GPU" catch build/cuda/bin/nestor_tests "[cuda]"
+      else
+        skip_all build/cuda/bin/nestor_device_tests
+        skip_all build/cuda/bin/nestor_device_kernel_tests "~[counters]"
+      fi
+    }
     part "kernel resources" kernels/resources.py $option --fail-on-spills
     part "kernel sources" python3 -m unittest discover -s tests/kernels -p '*_test.py'
     for preset in simt simt-asan simt-race; do

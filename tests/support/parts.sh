@@ -41,16 +41,23 @@ finish() {
 # The Catch2 filter that leaves out tags: without "[a][b]" REST -> "REST~[a]~[b]"
 without() { printf '%s%s' "$2" "${1//[/~[}"; }
 
-# Counts the tests with these tags as skipped.
+# skip PROGRAM FILTER TITLE: counts the tests as skipped.
+skip() {
+  local count
+  count=$("$1" --list-test-names-only "$2" | grep -c . || true)
+  if ((count)); then
+    printf 'skip %-28s            %s tests need what this machine lacks\n' "$3" "$count"
+    num_skipped=$((num_skipped + count))
+  fi
+}
+
+# The tests of a program that need a GPU: all, or those of a filter.
+skip_all() { skip "$1" "${2:-*}" "$(basename "$1")"; }
+
+# The tests of a program with one of these tags: "[a][b]".
 skip_tagged() {
-  local tags count
-  for tags in $(tr ']' '\n' <<<"$2" | sed -n 's/^\[\(.*\)/[\1]/p'); do
-    count=$("$1" --list-test-names-only "$tags" | grep -c . || true)
-    if ((count)); then
-      printf 'skip %-28s            %s tests need what this machine lacks\n' "$tags" "$count"
-      num_skipped=$((num_skipped + count))
-    fi
-  done
+  local tag
+  for tag in $(tr ']' '\n' <<<"$2" | sed -n 's/^\[\(.*\)/[\1]/p'); do skip "$1" "$tag" "$tag"; done
 }
 
 # Each fuzz target's corpus as a test of the build in folder $1.
