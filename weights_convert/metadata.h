@@ -1,17 +1,15 @@
 #pragma once
 // What a converted file says about itself.
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/image/preprocess.h"
+#include "engine/weights/metadata.h"
 #include "graphs/zoo.h"
 
 namespace nestor {
-
-using Metadata = std::map<std::string, std::string, std::less<>>;
 
 struct ModelFacts {
   const Network* network = nullptr;
@@ -24,16 +22,14 @@ struct ModelFacts {
   Metadata notes = {};                        // whatever else, under any other keys
 };
 
-// The metadata of a model file under the keys of engine/weights/weight_file.h.
+// The metadata of a model file under the keys of engine/weights/metadata.h.
 Metadata model_metadata(const ModelFacts& facts);
 
 // Where `own` are the metadata of a model file of the same network with as many classes: adds its
 // labels, preprocessing and notes to the facts that have none. Leaves out what is not valid.
 void carry_over(const Metadata& own, ModelFacts& facts);
 
-// Of a file's own metadata: the source, where it is one that exists, and whether the weights are
-// made up.
+// The source that a file's own metadata name, where it is one that exists.
 std::optional<std::string> known_source(const Metadata& own);
-bool says_synthetic(const Metadata& own);
 
 }  // namespace nestor

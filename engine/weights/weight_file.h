@@ -101,16 +101,4 @@ class WeightFileWriter {
   AtomicFile file_;
 };
 
-// Metadata keys of Nestor's own files (design.md section 1).
-inline constexpr std::string_view kMetaNetwork = "nestor.network";
-inline constexpr std::string_view kMetaNumClasses = "nestor.num_classes";
-inline constexpr std::string_view kMetaSource =
-    "nestor.source";  // gluoncv, timm, resnest, nestor, synthetic
-inline constexpr std::string_view kMetaSourceSha256 = "nestor.source_sha256";
-inline constexpr std::string_view kMetaLabels = "nestor.labels";  // JSON array of strings
-inline constexpr std::string_view kMetaPreprocess =
-    "nestor.preprocess";  // JSON, see engine/image/preprocess.h
-inline constexpr std::string_view kMetaSynthetic =
-    "nestor.synthetic";  // "true" for made-up weights
-
 }  // namespace nestor

@@ -1,11 +1,11 @@
 // Weight files to models, with what their metadata say.
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "apps/library/labels/labels.h"
 #include "apps/library/nestor/nestor.h"
 #include "engine/check.h"
+#include "engine/weights/metadata.h"
 #include "graphs/zoo.h"
 
 namespace nestor {
@@ -14,14 +14,8 @@ namespace {
 
 constexpr int kMaxClasses = 1'000'000;
 
-// Empty where the file does not have it.
-std::string metadata(const WeightFile& weights, std::string_view key) {
-  const auto found = weights.metadata().find(key);
-  return found == weights.metadata().end() ? std::string() : found->second;
-}
-
 int parse_num_classes(const WeightFile& weights) {
-  const std::string text = metadata(weights, kMetaNumClasses);
+  const std::string text(metadata_value(weights.metadata(), kMetaNumClasses));
   int count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   CHECK_AS(kBadModel, error == std::errc() && end == text.data() + text.size(),
@@ -32,25 +26,18 @@ int parse_num_classes(const WeightFile& weights) {
 }
 
 std::vector<std::string> parse_labels(const WeightFile& weights, int num_classes) {
-  const std::string text = metadata(weights, kMetaLabels);
-  if (text.empty()) {
+  if (metadata_value(weights.metadata(), kMetaLabels).empty()) {
     static const std::vector<std::string> imagenet = split_labels(kImagenetText);
     return num_classes == static_cast<int>(imagenet.size()) ? imagenet : std::vector<std::string>{};
   }
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  CHECK_AS(kBadModel, json.is_array() && static_cast<int>(json.size()) == num_classes,
-           "{}: {} must be a JSON array of {} strings", weights.name(), kMetaLabels, num_classes);
-  std::vector<std::string> labels;
-  for (const auto& label : json) {
-    CHECK_AS(kBadModel, label.is_string(), "{}: label {} of {} is not a string", weights.name(),
-             labels.size(), kMetaLabels);
-    labels.push_back(label.get<std::string>());
-  }
-  return labels;
+  std::optional labels = metadata_labels(weights.metadata(), num_classes);
+  CHECK_AS(kBadModel, labels.has_value(), "{}: {} must be a JSON array of {} strings",
+           weights.name(), kMetaLabels, num_classes);
+  return *std::move(labels);
 }
 
 const Network& network_of(const WeightFile& weights) {
-  const std::string name = metadata(weights, kMetaNetwork);
+  const std::string name(metadata_value(weights.metadata(), kMetaNetwork));
   CHECK_AS(kBadModel, !name.empty(),
            "{}: not a Nestor model (no {} in its metadata); convert it with nestor-convert",
            weights.name(), kMetaNetwork);
@@ -66,12 +53,12 @@ ModelInfo read_model_info(const WeightFile& weights) {
   const Network& network = network_of(weights);
   ModelInfo info{.network = std::string(network.name),
                  .num_classes = parse_num_classes(weights),
-                 .source = metadata(weights, kMetaSource),
-                 .synthetic = metadata(weights, kMetaSynthetic) == "true",
+                 .source = std::string(metadata_value(weights.metadata(), kMetaSource)),
+                 .synthetic = says_synthetic(weights.metadata()),
                  .labels = {},
                  .preprocess = {}};
   info.labels = parse_labels(weights, info.num_classes);
-  const std::string preprocess = metadata(weights, kMetaPreprocess);
+  const std::string preprocess(metadata_value(weights.metadata(), kMetaPreprocess));
   info.preprocess = preprocess.empty() ? evaluation_preprocess(network, info.source)
                                        : preprocess_from_json(preprocess, weights.name());
   return info;
