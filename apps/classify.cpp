@@ -305,7 +305,7 @@ int classify(const Options& options) {
   }
   warn_if_synthetic("nestor-classify", weights, loaded.info);
   const Preprocess preprocess = preprocess_with(options.preprocess, loaded.info);
-  Session session(loaded.model, session_options(options.device));
+  Session session(loaded.model, session_options(options.device, *loaded.model));
 
   const std::size_t batch_size =
       options.batch_size > 0 ? options.batch_size : std::min(names.size(), kMaxDefaultBatch);
@@ -323,6 +323,7 @@ int classify(const Options& options) {
     progress.advance(1);
   }
   classification.run();
+  print_warnings("nestor-classify", session);
   report.finish();
   const std::size_t num_good = classification.num_good();
   if (!options.save_outputs.empty() && num_good > 0) {

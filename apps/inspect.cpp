@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -39,7 +40,8 @@ struct Options {
   std::string image;
   std::string output;
   bool json = false;
-  bool plan = false, passes = false, profile = false;
+  bool plan = false, passes = false, profile = false, tune = false;
+  TuneOptions tune_options;
   std::int64_t batch = 1, height = 0, width = 0;
   PreprocessOptions preprocess;
   DeviceOptions device;
@@ -57,6 +59,20 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag("--passes", options.passes, "Show the graph before and after each pass")
       ->group("Plan");
   app.add_flag("--profile", options.profile, "Run the plan and show the time of each step")
+      ->group("Plan");
+  app.add_flag("--tune", options.tune,
+               "Measure on the GPU how each step of the plan runs fastest, and keep that in the "
+               "tuning file")
+      ->group("Plan");
+  app.add_option("--tune-candidates", options.tune_options.candidates,
+                 "Ways that --tune tries for a step: those that the model likes best")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000))
+      ->group("Plan");
+  app.add_option("--tune-runs", options.tune_options.runs,
+                 "Runs of each, of which the median counts")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000))
       ->group("Plan");
   app.add_option("--batch", options.batch, "Images in a batch")
       ->capture_default_str()
@@ -223,6 +239,62 @@ std::string profile_text(const Plan& plan, const std::vector<double>& ms) {
                             total / static_cast<double>(plan.key.batch));
 }
 
+std::string tuning_text(const TuningReport& report, const std::string& file) {
+  std::string text = fmt::format("\ntuned on {}\n{:>9} {:>9} {:>5}  {:42} problem\n",
+                                 to_string(report.key), "model us", "best us", "tried", "best");
+  for (const TunedProblem& tuned : report.problems) {
+    const TunedChoice& best = tuned.best;
+    const std::string how = fmt::format("{}{}", best.tile.empty() ? best.variant : best.tile,
+                                        best.splits > 1 ? fmt::format(", split {}", best.splits) : "");
+    text += fmt::format("{:9.2f} {:9.2f} {:5}  {:42} {}\n", tuned.modelled.us, best.us,
+                        tuned.candidates, how, tuned.problem);
+  }
+  return text + fmt::format("{} problems, kept in {}\n", report.problems.size(), file);
+}
+
+Json choice_json(const TunedChoice& choice) {
+  return {{"variant", choice.variant},
+          {"tile", choice.tile},
+          {"splits", choice.splits},
+          {"us", choice.us}};
+}
+
+Json tuning_json(const TuningReport& report, const std::string& file) {
+  Json problems = Json::array();
+  for (const TunedProblem& tuned : report.problems) {
+    problems.push_back({{"problem", tuned.problem},
+                        {"step", tuned.step},
+                        {"candidates", tuned.candidates},
+                        {"modelled", choice_json(tuned.modelled)},
+                        {"best", choice_json(tuned.best)}});
+  }
+  return {{"file", file},
+          {"gpu", report.key.gpu},
+          {"architecture", report.key.architecture},
+          {"toolkit", report.key.toolkit},
+          {"kernels", report.key.kernels},
+          {"precision", to_string(report.key.precision)},
+          {"problems", problems}};
+}
+
+// Measures, and puts the result into the tuning file, which it names.
+std::string tune(const Options& options, const LoadedModel& loaded, const Shape& shape,
+                 std::string& text, Json& document) {
+  CHECK_AS(kUsage, options.device.tuning != kNoTuning, "--tune needs a file to write");
+  const std::string file =
+      options.device.tuning.empty() ? default_tuning_file().string() : options.device.tuning;
+  CHECK_AS(kUsage, !file.empty(), "--tune needs a file to write: name one with --tuning");
+  DeviceOptions device = options.device;
+  device.tuning = kNoTuning;
+  Session session(loaded.model, session_options(device, *loaded.model));
+  if (std::filesystem::exists(file)) read_tuning(file);  // what it is shows before minutes pass
+  const TuningReport report = session.tune(shape, options.tune_options);
+  update_tuning(file, report.key, report.choices());
+  text += tuning_text(report, file);
+  document["tuning"] = tuning_json(report, file);
+  return file;
+}
+
 void inspect_model(const Options& options, TextOutput& output) {
   const LoadedModel loaded =
       load_model(options.weights, {.device = options.device.device, .network = options.network});
@@ -240,12 +312,15 @@ void inspect_model(const Options& options, TextOutput& output) {
       text += fmt::format("\n== {} ==\n{}", name, graph_text);
       document["passes"].push_back({{"name", name}, {"graph", graph_text}});
     }
-  } else if (!options.plan && !options.profile) {
+  } else if (!options.plan && !options.profile && !options.tune) {
     text += layers_text(graph);
   }
+  DeviceOptions device = options.device;
+  if (options.tune) device.tuning = tune(options, loaded, shape, text, document);
   if (options.plan || options.profile) {
-    Session session(loaded.model, session_options(options.device));
+    Session session(loaded.model, session_options(device, *loaded.model));
     const Plan& plan = session.plan(shape);
+    print_warnings("nestor-inspect", session);
     text += "\n" + to_string(plan);
     document["plan"] = Json::parse(to_json(plan));
     add_published(info.network, text, document["plan"]);
@@ -284,6 +359,7 @@ int main(int argc, char** argv) {
       "  nestor-inspect resnest50.safetensors --plan --batch 16\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16 --device cuda:sm_70    (no GPU "
       "needed)\n"
+      "  nestor-inspect resnest50.safetensors --tune --batch 16 --device cuda    (on a GPU)\n"
       "  nestor-inspect --image photo.jpg --preprocess timm --output decoded.png\n",
       "nestor-inspect");
   Options options;

@@ -14,6 +14,7 @@
 #include "engine/graph/constants.h"
 #include "engine/graph/graph.h"
 #include "engine/plan/plan.h"
+#include "engine/plan/tuning.h"
 
 namespace nestor {
 
@@ -101,6 +102,9 @@ struct StepRequest {
   int threads;
   std::string_view forced_variant = {};                 // no other is considered
   std::span<const std::string> excluded_variants = {};  // these are not
+  bool deterministic = false;  // an image's bits may not depend on its batch
+  const TunedChoices* tuning = nullptr;
+  const TunedChoice* pinned = nullptr;  // of forced_variant, no other tile or split
 };
 
 struct StepChoice {
@@ -142,9 +146,16 @@ class Backend {
   // Nothing where plans have no floors.
   virtual std::optional<DevicePeaks> peaks(Precision) const { return std::nullopt; }
 
-  // The first variant of the node's op that can do it; no kernel where there is none. Throws
-  // kUsage, listing what there is, where forced_variant is unknown to the op.
+  // The first variant of the node's op that can do it, unless tuning knows a better one; no kernel
+  // where there is none. Throws kUsage, listing what there is, where forced_variant is unknown to
+  // the op, and TuningError where tuning asks for what cannot be done.
   virtual StepChoice choose(const StepRequest& request) = 0;
+
+  // What tuning files must be for; nothing where there is nothing to tune.
+  virtual std::optional<TuningKey> tuning_key(Precision) const { return std::nullopt; }
+
+  // Measures the candidates for one step, unless the report has its problem already.
+  virtual void tune(const StepRequest&, const Constants&, const TuneOptions&, TuningReport&) {}
 
   // Copies a tensor from one format to another.
   virtual StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,

@@ -30,6 +30,11 @@ struct LoadedPlan {
   std::size_t input_idx() const { return static_cast<std::size_t>(planned.plan.input); }
 };
 
+void check_rank(const Shape& input) {
+  CHECK_AS(kBadInput, input.rank() == 4, "the input is {}, expected [batch, 3, height, width]",
+           input.to_string());
+}
+
 std::byte* at(std::byte* arena, const Plan& plan, int buffer) {
   return arena + plan.buffers[static_cast<std::size_t>(buffer)].offset;
 }
@@ -43,6 +48,27 @@ struct Session::State {
   std::shared_ptr<void> arena;
   std::size_t arena_bytes = 0;
   std::list<LoadedPlan> plans;  // the most recently used first
+  TunedChoices tuning;
+  std::vector<std::string> warnings;
+
+  void load_tuning() {
+    if (options.tuning.empty()) return;
+    const std::optional<TuningKey> key = model->backend().tuning_key(*options.precision);
+    try {
+      if (!key) {
+        throw TuningError(fmt::format("{} has nothing to tune", model->backend().name()));
+      }
+      tuning = read_tuning(options.tuning).find(*key);
+    } catch (const TuningError& error) {
+      ignore_tuning(error);
+    }
+  }
+
+  void ignore_tuning(const TuningError& error) {
+    tuning.clear();
+    warnings.push_back(fmt::format("the tuning file {} is ignored: {}", options.tuning,
+                                   error.what()));
+  }
 
   bool serves(const LoadedPlan& loaded, const Shape& input,
               std::span<const std::string> taps) const {
@@ -50,8 +76,7 @@ struct Session::State {
   }
 
   LoadedPlan& find_or_make(const Shape& input, std::span<const std::string> taps) {
-    CHECK_AS(kBadInput, input.rank() == 4, "the input is {}, expected [batch, 3, height, width]",
-             input.to_string());
+    check_rank(input);
     for (auto it = plans.begin(); it != plans.end(); ++it) {
       if (!serves(*it, input, taps)) continue;
       plans.splice(plans.begin(), plans, it);
@@ -62,18 +87,31 @@ struct Session::State {
     return plans.front();
   }
 
+  PlanKey key_of(const Shape& input, std::span<const std::string> taps) const {
+    return {.batch = input[0],
+            .height = input[2],
+            .width = input[3],
+            .precision = *options.precision,
+            .device = std::string(model->backend().name()),
+            .threads = options.threads,
+            .taps = {taps.begin(), taps.end()},
+            .excluded_variants = options.excluded_variants,
+            .deterministic = options.deterministic};
+  }
+
+  PlannedSteps plan_steps(const Graph& graph, const PlanKey& key) {
+    try {
+      return make_plan(graph, model->backend(), key, {.tuning = &tuning});
+    } catch (const TuningError& error) {
+      ignore_tuning(error);
+    }
+    return make_plan(graph, model->backend(), key);
+  }
+
   LoadedPlan make(const Shape& input, std::span<const std::string> taps) {
     const Graph graph = apply_passes(with_taps(model->graph(input), taps));
     Backend& backend = model->backend();
-    const PlanKey key{.batch = input[0],
-                      .height = input[2],
-                      .width = input[3],
-                      .precision = *options.precision,
-                      .device = std::string(backend.name()),
-                      .threads = options.threads,
-                      .taps = {taps.begin(), taps.end()},
-                      .excluded_variants = options.excluded_variants};
-    LoadedPlan loaded{.planned = make_plan(graph, backend, key), .outputs = {}};
+    LoadedPlan loaded{.planned = plan_steps(graph, key_of(input, taps)), .outputs = {}};
     if (backend.can_run()) {
       const Constants constants(graph, model->weights());
       for (std::size_t i = 0; i < loaded.planned.kernels.size(); ++i) {
@@ -170,7 +208,8 @@ Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
   model->backend().require(*options.precision);
   state_->context = model->backend().make_context(options.threads);
   state_->model = std::move(model);
-  state_->options = options;
+  state_->options = std::move(options);
+  state_->load_tuning();
 }
 
 Session::~Session() = default;
@@ -188,6 +227,28 @@ std::span<const Session::Output> Session::run(const TensorView& input,
 
 const Plan& Session::plan(const Shape& input, std::span<const std::string> taps) {
   return state_->find_or_make(input, taps).planned.plan;
+}
+
+std::span<const std::string> Session::warnings() const { return state_->warnings; }
+
+TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
+  check_rank(input);
+  Backend& backend = state_->model->backend();
+  const std::optional<TuningKey> key = backend.tuning_key(*state_->options.precision);
+  CHECK_AS(kUnsupported, key, "{} has nothing to tune", backend.name());
+  CHECK_AS(kUnsupported, backend.can_run(), "{} is a device for plans only: nothing runs on it",
+           backend.name());
+  CHECK_AS(kUsage, options.candidates >= 1 && options.runs >= 1,
+           "tuning by {} runs of {} candidates, expected at least 1", options.runs,
+           options.candidates);
+  const Graph graph = apply_passes(state_->model->graph(input));
+  const Constants constants(graph, state_->model->weights());
+  TuningReport report{.key = *key, .problems = {}};
+  const auto tune_step = [&](const StepRequest& request) {
+    backend.tune(request, constants, options, report);
+  };
+  make_plan(graph, backend, state_->key_of(input, {}), {.observe = tune_step});
+  return report;
 }
 
 Session::Profile Session::profile(const TensorView& input) {

@@ -10,6 +10,7 @@
 
 #include "engine/model.h"
 #include "engine/plan/plan.h"
+#include "engine/plan/tuning.h"
 #include "engine/tensor.h"
 
 namespace nestor {
@@ -21,6 +22,12 @@ struct SessionOptions {
   int threads = 0;  // of the CPU device; 0: as many as the process may use
   // Names of variants that plans must not use: to compare variants within whole networks.
   std::vector<std::string> excluded_variants = {};
+  // An image's result depends neither on its place in the batch nor on the batch's size, to the
+  // bit. GPUs pay for it, by the plan's own account; on the CPU it is so anyway.
+  bool deterministic = false;
+  // A tuning file (engine/plan/tuning.h) whose choices go before the model's. One that cannot be
+  // used is ignored with a warning. Empty: none.
+  std::string tuning = {};
 };
 
 // One thread's means to run a model: an execution context, an arena, and a cache of plans.
@@ -52,6 +59,15 @@ class Session {
   // The plan that run() would use, for devices that are only described, too. The reference is valid
   // until the session's next run or plan.
   const Plan& plan(const Shape& input, std::span<const std::string> taps = {});
+
+  // Why the tuning file was ignored, in words for the user; empty where it was not. A file that
+  // asks for the impossible shows when a plan wants it.
+  std::span<const std::string> warnings() const;
+
+  // Measures the candidates for every step of the plan for that input that has several, on the
+  // GPU, and says which was fastest; update_tuning() keeps that for later sessions. Takes seconds
+  // to minutes. Throws kUnsupported where the device has nothing to choose from or is not there.
+  TuningReport tune(const Shape& input, const TuneOptions& options = {});
 
   // Milliseconds that each step of the plan took, in one run.
   struct Profile {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/check.h"
@@ -75,7 +76,8 @@ std::string gpu_table(const Plan& plan) {
     fmt::format_to(std::back_inserter(text),
                    "{:4} {:26} {:26} {:20} {:18} {:>15} {:5} {:7} {:6.2f} {:9.2f} {:8.2f} {:8.2f} "
                    "{:8.2f}  #{} {} {}\n",
-                   i, step.name, what, step.variant, launch.tile,
+                   i, step.name, what, step.variant,
+                   launch.tuned ? launch.tile + " tuned" : launch.tile,
                    fmt::format("{}", fmt::join(launch.grid, "x")), launch.block,
                    launch.shared_bytes, launch.waves,
                    2 * static_cast<double>(step.multiply_adds) / kMega,
@@ -85,17 +87,30 @@ std::string gpu_table(const Plan& plan) {
   return text;
 }
 
+std::string price_of_determinism(const GpuTotals& gpu) {
+  if (gpu.batch_dependent_us == 0) return {};
+  return fmt::format("; deterministic: {:+.1f} %",
+                     100 * (gpu.modelled_us / gpu.batch_dependent_us - 1));
+}
+
 std::string gpu_totals(const Plan& plan) {
   const GpuTotals& gpu = *plan.gpu;
+  const auto num_tuned = std::ranges::count_if(
+      plan.steps, [](const Step& step) { return step.gpu && step.gpu->tuned; });
+  const std::string tuned =
+      num_tuned > 0 ? fmt::format("  tuned        {} steps, chosen by a tuning file\n", num_tuned)
+                    : "";
   const auto images = static_cast<double>(plan.key.batch);
   const auto bytes = static_cast<double>(total(plan, &Step::bytes));
   return fmt::format(
       "on {}, {} multiprocessors; nothing was measured, times are a model's\n"
       "  launches     {}\n"
-      "  modelled     {:.3f} ms per image\n"
+      "  modelled     {:.3f} ms per image{}\n"
+      "{}"
       "  floor        {:.3f} ms per image of these steps, {:.3f} ms fully fused\n"
       "  bytes        {:.2f} MB per image, {:.2f} MB fully fused ({:.3f}x)\n",
       gpu.device, gpu.multiprocessors, gpu.launches, gpu.modelled_us / images * 1e-3,
+      price_of_determinism(gpu), tuned,
       gpu.steps_floor_us / images * 1e-3, gpu.floor_us / images * 1e-3, bytes / images / kMega,
       static_cast<double>(gpu.floor_bytes) / images / kMega,
       bytes / static_cast<double>(gpu.floor_bytes));
@@ -106,8 +121,9 @@ std::string gpu_totals(const Plan& plan) {
 std::string to_string(const Plan& plan) {
   const std::string threads = plan.gpu ? "" : fmt::format(", {} threads", plan.key.threads);
   std::string text =
-      fmt::format("plan for batch {} of {} x {}, {} on {}{}\n", plan.key.batch, plan.key.height,
-                  plan.key.width, to_string(plan.key.precision), plan.key.device, threads);
+      fmt::format("plan for batch {} of {} x {}, {} on {}{}{}\n", plan.key.batch, plan.key.height,
+                  plan.key.width, to_string(plan.key.precision), plan.key.device, threads,
+                  plan.key.deterministic ? ", deterministic" : "");
   text += plan.gpu ? gpu_table(plan) : cpu_table(plan);
   const auto out = std::back_inserter(text);
   fmt::format_to(out, "{} steps, {:.3f} GMAC, {:.1f} MB moved\n", plan.steps.size(),
@@ -131,6 +147,7 @@ void add_launch(nlohmann::json& step, const GpuLaunch& launch) {
   step["launches"] = launch.launches;
   step["waves"] = launch.waves;
   step["tile"] = launch.tile;
+  step["tuned"] = launch.tuned;
   step["floor_us"] = launch.floor_us;
   step["modelled_us"] = launch.modelled_us;
 }
@@ -143,6 +160,9 @@ void add_totals(nlohmann::json& document, const GpuTotals& gpu, double images) {
   document["floor_ms_per_image"] = gpu.floor_us / images * 1e-3;
   document["steps_floor_ms_per_image"] = gpu.steps_floor_us / images * 1e-3;
   document["modelled_ms_per_image"] = gpu.modelled_us / images * 1e-3;
+  if (gpu.batch_dependent_us > 0) {
+    document["batch_dependent_modelled_ms_per_image"] = gpu.batch_dependent_us / images * 1e-3;
+  }
 }
 
 }  // namespace
@@ -185,6 +205,7 @@ std::string to_json(const Plan& plan) {
                    {"precision", to_string(plan.key.precision)},
                    {"device", plan.key.device},
                    {"threads", plan.key.threads},
+                   {"deterministic", plan.key.deterministic},
                    {"steps", steps},
                    {"buffers", buffers},
                    {"input", plan.input},

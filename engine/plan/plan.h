@@ -38,6 +38,7 @@ struct PlanKey {
   int threads = 1;
   std::vector<std::string> taps;  // values the user asked for besides the network's outputs
   std::vector<std::string> excluded_variants;
+  bool deterministic = false;  // an image's result depends on nothing else in its batch
 
   auto operator<=>(const PlanKey&) const = default;
 };
@@ -74,6 +75,7 @@ struct GpuLaunch {
   int launches = 1;  // kernels of the step; the numbers here are of the one that takes the time
   double waves = 0;  // of blocks on the device's multiprocessors
   std::string tile;  // "128x128x32, split 2"; empty for kernels without tiles
+  bool tuned = false;  // chosen by a tuning file, not by the model
   std::int64_t workspace_traffic_bytes = 0;  // written and read again by the step
   double modelled_us = 0;
   double floor_us = 0;  // inputs read and outputs written once, arithmetic at the peak
@@ -104,6 +106,8 @@ struct GpuTotals {
   // Of the fully fused network, whatever this plan fuses (engine/plan/fused_floor.h).
   std::int64_t floor_bytes = 0;
   double floor_us = 0;
+  // Of deterministic plans: of the plan that may depend on the batch.
+  double batch_dependent_us = 0;
 };
 
 struct PlanOutput {

@@ -19,9 +19,10 @@ constexpr BufferFormat kHostFormat{DType::kFloat32, Layout::kPlain};
 
 class Planner {
  public:
-  Planner(const Graph& graph, Backend& backend, const PlanKey& key)
+  Planner(const Graph& graph, Backend& backend, const PlanKey& key, const PlanOptions& options)
       : graph_(graph),
         backend_(backend),
+        options_(options),
         peaks_(backend.peaks(key.precision)),
         homes_(graph.values.size()),
         remaining_(use_counts(graph)) {
@@ -124,12 +125,16 @@ class Planner {
     for (const ValueId id : node.inputs) {
       available.push_back(homes(id).empty() ? kHostFormat : buffer(homes(id).front()).format);
     }
-    StepChoice choice = backend_.choose({.graph = graph_,
-                                         .node = node,
-                                         .available = available,
-                                         .precision = result_.plan.key.precision,
-                                         .threads = result_.plan.key.threads,
-                                         .excluded_variants = result_.plan.key.excluded_variants});
+    const StepRequest request{.graph = graph_,
+                              .node = node,
+                              .available = available,
+                              .precision = result_.plan.key.precision,
+                              .threads = result_.plan.key.threads,
+                              .excluded_variants = result_.plan.key.excluded_variants,
+                              .deterministic = result_.plan.key.deterministic,
+                              .tuning = options_.tuning};
+    if (options_.observe) options_.observe(request);
+    StepChoice choice = backend_.choose(request);
     if (choice.kernel == nullptr) {
       unsupported_.push_back(
           fmt::format("{} ({} {})", node.name, node.op->name, node.op->describe(node)));
@@ -217,6 +222,7 @@ class Planner {
 
   const Graph& graph_;
   Backend& backend_;
+  const PlanOptions& options_;
   std::optional<DevicePeaks> peaks_;  // of GPUs
   PlannedSteps result_;
   std::vector<Homes> homes_;
@@ -226,9 +232,18 @@ class Planner {
 
 }  // namespace
 
-PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key) {
+PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key,
+                       const PlanOptions& options) {
   backend.require(key.precision);
-  return Planner(graph, backend, key).run();
+  PlannedSteps planned = Planner(graph, backend, key, options).run();
+  if (key.deterministic && planned.plan.gpu) {
+    PlanKey other = key;
+    other.deterministic = false;
+    const PlanOptions same_tuning{.tuning = options.tuning};
+    planned.plan.gpu->batch_dependent_us =
+        Planner(graph, backend, other, same_tuning).run().plan.gpu->modelled_us;
+  }
+  return planned;
 }
 
 }  // namespace nestor

@@ -2,12 +2,14 @@
 // Graph and backend in, plan out: which variant runs each node, in which formats its tensors lie,
 // where conversions are needed, and where everything lies in the arena.
 
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "engine/backend.h"
 #include "engine/graph/graph.h"
 #include "engine/plan/plan.h"
+#include "engine/plan/tuning.h"
 
 namespace nestor {
 
@@ -18,8 +20,16 @@ struct PlannedSteps {
   std::vector<std::vector<ValueId>> values;  // of the node's inputs; empty for conversions
 };
 
+struct PlanOptions {
+  const TunedChoices* tuning = nullptr;  // go before the model's choices
+  // Called with what each node's variant is about to be chosen for.
+  std::function<void(const StepRequest&)> observe = nullptr;
+};
+
 // Throws kUnsupported, naming all of them, where nodes have no variant. Outputs of the plan are
-// float32 in plain layout. The graph must have one computed output a node.
-PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key);
+// float32 in plain layout. The graph must have one computed output a node. Throws TuningError where
+// the tuning asks for what cannot be done.
+PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key,
+                       const PlanOptions& options = {});
 
 }  // namespace nestor

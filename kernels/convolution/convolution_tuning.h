@@ -68,4 +68,17 @@ inline constexpr ConvolutionTile kConvolutionTiles[] = {
 inline constexpr int kNumConvolutionTiles =
     static_cast<int>(sizeof(kConvolutionTiles) / sizeof(kConvolutionTiles[0]));
 
+// FNV-1a over the tiles' names and what they mean: measurements of other tiles are stale.
+constexpr std::uint64_t convolution_tiles_digest() {
+  std::uint64_t digest = 0xCBF29CE484222325u;
+  const auto add = [&](std::uint64_t value) { digest = (digest ^ value) * 0x100000001B3u; };
+  for (const ConvolutionTile& tile : kConvolutionTiles) {
+    for (const char* c = tile.name; *c != '\0'; ++c) add(static_cast<unsigned char>(*c));
+    add(static_cast<std::uint64_t>(tile.num_threads()));
+    add(static_cast<std::uint64_t>(tile.memory_bytes()));
+    add(static_cast<std::uint64_t>(tile.blocks));
+  }
+  return digest;
+}
+
 }  // namespace nestor

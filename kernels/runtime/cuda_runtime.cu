@@ -292,6 +292,10 @@ DeviceStatus launch(const void* kernel, const LaunchConfig& config, Stream strea
 
 }  // namespace launch_internal
 
+#define TEXT_OF(number) #number
+#define VERSION_TEXT(major, minor) TEXT_OF(major) "." TEXT_OF(minor)
+const char* cuda_toolkit() { return VERSION_TEXT(__CUDACC_VER_MAJOR__, __CUDACC_VER_MINOR__); }
+
 DeviceStatus count_cuda_devices(int& count) {
   count = 0;
   CUDA_TRY(cudaGetDeviceCount(&count));

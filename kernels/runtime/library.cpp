@@ -19,6 +19,7 @@ extern "C" __attribute__((visibility("default"))) const nestor::DeviceLibrary*
 nestor_device_library(std::uint32_t version) {
   static const nestor::DeviceLibrary library = {
       nestor::kDeviceLibraryVersion,
+      nestor::cuda_toolkit(),
       nestor::count_cuda_devices,
       nestor::make_cuda_runtime,
       nestor::pooled_sums,

@@ -11,7 +11,7 @@
 namespace nestor {
 
 // Counted up with every change of the table, of DeviceRuntime or of a launcher's arguments.
-constexpr std::uint32_t kDeviceLibraryVersion = 3;
+constexpr std::uint32_t kDeviceLibraryVersion = 4;
 
 struct AddArgs;
 struct AttentionSumArgs;
@@ -35,6 +35,7 @@ using Launcher = DeviceStatus (*)(const Args& args, Stream stream);
 
 struct DeviceLibrary {
   std::uint32_t version;
+  const char* toolkit;  // that compiled it: "12.4"
   DeviceStatus (*count_devices)(int& count);
   // Null where there is no memory for it. Deleted by the caller, before the library is closed.
   DeviceRuntime* (*make_runtime)(int device);
@@ -63,6 +64,7 @@ inline constexpr char kDeviceLibraryEntry[] = "nestor_device_library";
 using DeviceLibraryEntry = const DeviceLibrary* (*)(std::uint32_t version);
 
 // What library.cpp makes the table of.
+const char* cuda_toolkit();
 DeviceStatus count_cuda_devices(int& count);
 DeviceRuntime* make_cuda_runtime(int device);
 

@@ -8,7 +8,10 @@
 #include "engine/backends/cuda/cuda_context.h"
 #include "engine/backends/cuda/device_library.h"
 #include "engine/backends/cuda/step.h"
+#include "engine/backends/cuda/tune.h"
 #include "engine/backends/variant_list.h"
+#include "engine/version.h"
+#include "kernels/convolution/convolution_tuning.h"
 
 namespace nestor {
 
@@ -68,9 +71,71 @@ BufferFormat CudaBackend::activation_format(Precision precision) {
   return {precision == Precision::kFp16 ? DType::kFloat16 : DType::kFloat32, Layout::kNhwc8};
 }
 
+namespace {
+
+const CudaVariants* row_of(const Op& op) {
+  const auto row = std::ranges::find(cuda_variants(), &op, &CudaVariants::op);
+  return row == cuda_variants().end() ? nullptr : &*row;
+}
+
+// What the tuning says of the step; null where it says nothing, or what is excluded.
+const TunedChoice* tuned_choice(const StepRequest& request) {
+  const CudaVariants* const row = row_of(*request.node.op);
+  if (request.tuning == nullptr || !request.forced_variant.empty() || row == nullptr ||
+      row->problem == nullptr) {
+    return nullptr;
+  }
+  const auto found = request.tuning->find(row->problem(request));
+  if (found == request.tuning->end()) return nullptr;
+  const bool excluded =
+      std::ranges::count(request.excluded_variants, found->second.variant) > 0;
+  return excluded ? nullptr : &found->second;
+}
+
+}  // namespace
+
 StepChoice CudaBackend::choose(const StepRequest& request) {
-  return first_choice(request, variants_of(*request.node.op, cuda_variants()),
-                      [&](const CudaVariant& variant) { return variant.choose(request, *this); });
+  const std::span<const CudaVariant> variants = variants_of(*request.node.op, cuda_variants());
+  const auto choose_from = [&](const StepRequest& wanted) {
+    return first_choice(wanted, variants,
+                        [&](const CudaVariant& variant) { return variant.choose(wanted, *this); });
+  };
+  const TunedChoice* const tuned = tuned_choice(request);
+  if (tuned == nullptr) return choose_from(request);
+  StepRequest pinned = request;
+  pinned.forced_variant = tuned->variant;
+  pinned.pinned = tuned;
+  const auto variant = std::ranges::find(variants, tuned->variant, &CudaVariant::name);
+  const bool possible = variant != variants.end() &&
+                        (variant->candidates != nullptr || (tuned->tile.empty() && tuned->splits == 1));
+  StepChoice choice = possible ? choose_from(pinned) : StepChoice{};
+  if (choice.kernel == nullptr) {
+    throw TuningError(fmt::format("{} ({}) cannot run as variant '{}', tile '{}', {} splits",
+                                  request.node.name,
+                                  row_of(*request.node.op)->problem(request), tuned->variant,
+                                  tuned->tile, tuned->splits));
+  }
+  choice.gpu->tuned = true;
+  return choice;
+}
+
+std::optional<TuningKey> CudaBackend::tuning_key(Precision precision) const {
+  return TuningKey{.gpu = can_run() ? device_name_ : "",
+                   .architecture = fmt::format("sm_{}", spec_.sm),
+                   .toolkit = can_run() ? library_->toolkit : "",
+                   .kernels = fmt::format("{} api {} tiles {:016x}", version_info().version,
+                                          kDeviceLibraryVersion, convolution_tiles_digest()),
+                   .precision = precision};
+}
+
+void CudaBackend::tune(const StepRequest& request, const Constants& constants,
+                       const TuneOptions& options, TuningReport& report) {
+  const CudaVariants* const row = row_of(*request.node.op);
+  if (row == nullptr || row->problem == nullptr) return;
+  const std::string problem = row->problem(request);
+  const bool known = std::ranges::count(report.problems, problem, &TunedProblem::problem) > 0;
+  if (known) return;
+  cuda::tune_step(request, row->variants, constants, options, *this, report, problem);
 }
 
 StepChoice CudaBackend::choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,

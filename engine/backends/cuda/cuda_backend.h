@@ -34,6 +34,9 @@ class CudaBackend : public Backend {
   bool same_bytes(const Shape& shape, BufferFormat a, BufferFormat b) const override;
   std::size_t buffer_bytes(const Shape& shape, BufferFormat format) const override;
   std::unique_ptr<ExecutionContext> make_context(int threads) override;
+  std::optional<TuningKey> tuning_key(Precision precision) const override;
+  void tune(const StepRequest& request, const Constants& constants, const TuneOptions& options,
+            TuningReport& report) override;
   std::shared_ptr<void> allocate(std::size_t bytes) override;
   std::shared_ptr<void> allocate_host(std::size_t bytes) override;
 
@@ -70,12 +73,17 @@ struct CudaVariant {
   // No kernel where the variant cannot do it on backend.spec(). The choice says its launch (grid,
   // shared memory, modelled time).
   StepChoice (*choose)(const StepRequest& request, CudaBackend& backend);
+  // Tiles and splits that it can do it with, the model's favourite first and each with the model's
+  // time; null: `choose` has no such choice. StepRequest::pinned is one of these.
+  std::vector<TunedChoice> (*candidates)(const StepRequest& request, CudaBackend& backend) = nullptr;
 };
 
 // The variants of one op, the preferred first: one row of variants.cpp.
 struct CudaVariants {
   const Op* op;
   std::span<const CudaVariant> variants;
+  // Names what is to be computed, for tuning files; null where there is nothing to tune.
+  std::string (*problem)(const StepRequest& request) = nullptr;
 };
 std::span<const CudaVariants> cuda_variants();
 

@@ -17,6 +17,7 @@ namespace nestor {
 
 // Each is defined in engine/ops/<op>/cuda.cpp.
 std::span<const CudaVariant> convolution_cuda();
+std::string convolution_problem(const StepRequest& request);
 std::span<const CudaVariant> batch_norm_cuda();
 std::span<const CudaVariant> relu_cuda();
 std::span<const CudaVariant> add_cuda();
@@ -30,7 +31,7 @@ std::span<const CudaVariant> split_attention_cuda();
 
 std::span<const CudaVariants> cuda_variants() {
   static const CudaVariants list[] = {
-      {&convolution_op(), convolution_cuda()},
+      {&convolution_op(), convolution_cuda(), convolution_problem},
       {&batch_norm_op(), batch_norm_cuda()},
       {&relu_op(), relu_cuda()},
       {&add_op(), add_cuda()},

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "engine/backends/cuda/cuda_kernel.h"
 #include "engine/backends/cuda/half.h"
 #include "engine/backends/cuda/step.h"
+#include "engine/check.h"
 #include "engine/ops/convolution/convolution.h"
+#include "engine/ops/convolution/problem.h"
 #include "engine/ops/split_attention/split_attention.h"
 #include "kernels/convolution/convolution.h"
 #include "kernels/convolution/packed_weight.h"
@@ -66,46 +69,116 @@ cuda::GemmTile model_tile(const ConvolutionTile& tile) {
           .blocks = tile.blocks};
 }
 
-struct Chosen {
+struct Candidate {
   ConvolutionChoice choice;
   cuda::GemmTime time;
+  double us = 0;  // by which it is preferred
+
+  const ConvolutionTile& tile() const { return kConvolutionTiles[choice.tile]; }
 };
 
 // Split-K moves partial sums through memory for certain, and is faster by a model: it must win by
 // this factor. ResNeSt-50 at batch 16 on sm_70 moves 6 % less without the splits that gain 2 %.
 constexpr double kSplitHandicap = 1.05;
 
-// The fastest of the engine's tiles by the model; no time where none can do it.
-Chosen choose_tile(const ConvolutionShape& shape, ConvolutionEngine engine, DeviceDType dtype,
-                   std::int64_t tensor_bytes, std::int64_t weight_bytes, const DeviceSpec& spec) {
-  const ConvolutionGemm gemm = convolution_gemm(shape, engine);
-  Chosen best{};
-  double best_us = 0;
-  for (int i = 0; i < kNumConvolutionTiles; ++i) {
-    const ConvolutionTile& tile = kConvolutionTiles[i];
-    const cuda::GemmTile modelled = model_tile(tile);
-    if (tile.engine != engine || modelled.resident_blocks(spec) == 0) continue;
-    const cuda::GemmProblem problem{.m = shape.num_rows(),
-                                    .n = gemm.max_columns,
-                                    .k = std::int64_t{gemm.num_slices} * tile.slice(),
-                                    .groups = shape.groups,
-                                    .taps = shape.r * shape.s,
-                                    .half = engine != ConvolutionEngine::kFma,
-                                    .tensor_bytes = tensor_bytes,
-                                    .weight_bytes = weight_bytes};
-    for (const int split : cuda::kSplits) {
-      if (split > 1 && gemm.num_slices < 4 * split) break;
-      const ConvolutionChoice choice{i, split};
-      if (!convolution_supports(shape, dtype, choice)) continue;
-      const cuda::GemmTime time = cuda::gemm_time(problem, modelled, split, spec);
-      const double handicapped = time.us * (split > 1 ? kSplitHandicap : 1);
-      if (best.time.us > 0 && handicapped >= best_us) continue;
-      best = {choice, time};
-      best_us = handicapped;
-    }
+// Deterministic plans choose for this batch, whatever the batch is.
+constexpr int kDeterministicBatch = 16;
+
+// What tile and split-K are chosen for.
+class TileProblem {
+ public:
+  TileProblem(const StepRequest& request, const StepChoice& choice, CudaBackend& backend,
+              ConvolutionEngine engine)
+      : spec_(backend.spec()),
+        shape_(convolution_shape(request)),
+        dtype_(cuda::device_dtype(request.precision)),
+        engine_(engine),
+        deterministic_(request.deterministic),
+        radix_(feeds_radix(request)),
+        image_bytes_(cuda::tensor_bytes(request, choice, backend) / shape_.n),
+        weight_bytes_(cuda::constant_bytes(request, choice, backend)) {
+    if (radix_ > 0 && shape_.k % (8 * radix_) != 0) radix_ = 0;
   }
-  return best;
-}
+
+  const ConvolutionShape& shape() const { return shape_; }
+
+  // Of the split attention that reads sums which this tile leaves; 0 where it leaves none. Tiles
+  // cut the batch: an image's sums are its own only where tiles end at images.
+  int sums_radix(const ConvolutionTile& tile) const {
+    const bool own = shape_.p() * shape_.q() % tile.m == 0;
+    return deterministic_ && !own ? 0 : radix_;
+  }
+
+  // All that the engine can do, the fastest by the model first.
+  std::vector<Candidate> candidates() const {
+    ConvolutionShape shape = shape_;
+    if (deterministic_) shape.n = kDeterministicBatch;
+    std::vector<Candidate> found;
+    for (int i = 0; i < kNumConvolutionTiles; ++i) {
+      const ConvolutionTile& tile = kConvolutionTiles[i];
+      if (tile.engine != engine_ || model_tile(tile).resident_blocks(spec_) == 0) continue;
+      const ConvolutionGemm gemm = convolution_gemm(shape, engine_);
+      for (const int split : cuda::kSplits) {
+        if (split > 1 && gemm.num_slices < 4 * split) break;
+        const ConvolutionChoice choice{i, split};
+        if (!convolution_supports(shape, dtype_, choice)) continue;
+        const cuda::GemmTime time = modelled(shape, choice);
+        found.push_back({choice, time,
+                         time.us * (split > 1 ? kSplitHandicap : 1) + sums_us(shape, tile)});
+      }
+    }
+    std::ranges::stable_sort(found, {}, &Candidate::us);
+    return found;
+  }
+
+  // The pinned candidate, or the best; nothing where there is none.
+  std::optional<Candidate> choose(const StepRequest& request) const {
+    const std::vector<Candidate> all = candidates();
+    const auto found = std::ranges::find_if(all, [&](const Candidate& candidate) {
+      return request.pinned == nullptr || (request.pinned->tile == candidate.tile().name &&
+                                           request.pinned->splits == candidate.choice.splits);
+    });
+    if (found == all.end()) return std::nullopt;
+    Candidate chosen = *found;
+    if (deterministic_) {
+      CHECK_AS(kUnsupported, convolution_supports(shape_, dtype_, chosen.choice),
+               "{}: a batch of {} is too large for a deterministic plan", request.node.name,
+               shape_.n);
+      chosen.time = modelled(shape_, chosen.choice);
+    }
+    return chosen;
+  }
+
+ private:
+  cuda::GemmTime modelled(const ConvolutionShape& shape, ConvolutionChoice choice) const {
+    const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
+    const ConvolutionGemm gemm = convolution_gemm(shape, engine_);
+    return cuda::gemm_time({.m = shape.num_rows(),
+                            .n = gemm.max_columns,
+                            .k = std::int64_t{gemm.num_slices} * tile.slice(),
+                            .groups = shape.groups,
+                            .taps = shape.r * shape.s,
+                            .half = engine_ != ConvolutionEngine::kFma,
+                            .tensor_bytes = image_bytes_ * shape.n,
+                            .weight_bytes = weight_bytes_},
+                           model_tile(tile), choice.splits, spec_);
+  }
+
+  // Of the launch that pools the result where the tile does not.
+  double sums_us(const ConvolutionShape& shape, const ConvolutionTile& tile) const {
+    if (radix_ == 0 || sums_radix(tile) > 0) return 0;
+    const std::int64_t elements = shape.num_rows() * padded_channels(shape.k);
+    return cuda::streaming_us(spec_, elements * (dtype_ == DeviceDType::kFloat16 ? 2 : 4));
+  }
+
+  const DeviceSpec& spec_;
+  ConvolutionShape shape_;
+  DeviceDType dtype_;
+  ConvolutionEngine engine_;
+  bool deterministic_;
+  int radix_;
+  std::int64_t image_bytes_, weight_bytes_;
+};
 
 class ConvolutionKernel final : public cuda::Kernel {
  public:
@@ -165,44 +238,53 @@ class ConvolutionKernel final : public cuda::Kernel {
   std::shared_ptr<void> counters_;
 };
 
+// The choice before anything is chosen; nothing where the engine cannot do it here at all.
+std::optional<StepChoice> engine_choice(const StepRequest& request, CudaBackend& backend,
+                                        ConvolutionEngine engine) {
+  const bool fma = engine == ConvolutionEngine::kFma;
+  const bool half = cuda::device_dtype(request.precision) == DeviceDType::kFloat16;
+  if (!engine_runs_on(engine, backend.spec().sm) || (!fma && !half)) return std::nullopt;
+  StepChoice choice = cuda::activation_choice(request);
+  choice.inputs[1] = {fma ? DType::kFloat32 : DType::kFloat16, Layout::kPlain};
+  return choice;
+}
+
 StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend,
                          ConvolutionEngine engine) {
-  if (!engine_runs_on(engine, backend.spec().sm)) return {};
-  const DeviceDType dtype = cuda::device_dtype(request.precision);
-  if (engine != ConvolutionEngine::kFma && dtype != DeviceDType::kFloat16) return {};
-  const ConvolutionShape shape = convolution_shape(request);
-  StepChoice choice = cuda::activation_choice(request);
-  choice.inputs[1] = {engine == ConvolutionEngine::kFma ? DType::kFloat32 : DType::kFloat16,
-                      Layout::kPlain};
-  const auto [tile_choice, time] =
-      choose_tile(shape, engine, dtype, cuda::tensor_bytes(request, choice, backend),
-                  cuda::constant_bytes(request, choice, backend), backend.spec());
-  if (time.us == 0) return {};
+  std::optional<StepChoice> possible = engine_choice(request, backend, engine);
+  if (!possible) return {};
+  StepChoice choice = std::move(*possible);
+  const TileProblem problem(request, choice, backend, engine);
+  const std::optional<Candidate> chosen = problem.choose(request);
+  if (!chosen) return {};
 
-  const ConvolutionTile& tile = kConvolutionTiles[tile_choice.tile];
+  const ConvolutionShape& shape = problem.shape();
+  const ConvolutionTile& tile = chosen->tile();
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
   const auto& p = params<ConvolutionParams>(request.node);
-  ConvolutionArgs args{.dtype = dtype, .shape = shape, .choice = tile_choice, .relu = p.relu};
+  ConvolutionArgs args{.dtype = cuda::device_dtype(request.precision),
+                       .shape = shape,
+                       .choice = chosen->choice,
+                       .relu = p.relu};
   const std::size_t dst_bytes = backend.buffer_bytes(dst, choice.output);
-  const int radix = feeds_radix(request);
-  if (radix > 0 && shape.k % (8 * radix) == 0) {
+  if (const int radix = problem.sums_radix(tile); radix > 0) {
     choice.output.sums_tile = tile.m;
     choice.output.sums_parts = radix;
     args.pooled_parts = radix;
     args.pooled_slots = narrow(cuda::sums_slots(dst, choice.output));
   }
-  choice.workspace_bytes = convolution_workspace_bytes(shape, tile_choice);
-  const ConvolutionGrid grid = convolution_grid(shape, tile_choice);
+  choice.workspace_bytes = convolution_workspace_bytes(shape, chosen->choice);
+  const ConvolutionGrid grid = convolution_grid(shape, chosen->choice);
   choice.gpu = GpuLaunch{
       .grid = {grid.tiles_n, grid.tiles_m, grid.splits},
       .block = tile.num_threads(),
       .shared_bytes = tile.memory_bytes(),
-      .waves = time.waves,
+      .waves = chosen->time.waves,
       .tile = fmt::format("{}x{}{}{}", tile.m, tile.n,
                           tile.warps_k > 1 ? fmt::format("/{}", tile.warps_k) : "",
                           grid.splits > 1 ? fmt::format(", split {}", grid.splits) : ""),
       .workspace_traffic_bytes = 2 * static_cast<std::int64_t>(choice.workspace_bytes),
-      .modelled_us = time.us,
+      .modelled_us = chosen->time.us,
   };
   choice.kernel =
       std::make_unique<ConvolutionKernel>(backend, request.node.name, args, p, dst_bytes);
@@ -212,6 +294,21 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend,
 template <ConvolutionEngine kEngine>
 StepChoice engine(const StepRequest& request, CudaBackend& backend) {
   return implicit_gemm(request, backend, kEngine);
+}
+
+template <ConvolutionEngine kEngine>
+std::vector<TunedChoice> tiles(const StepRequest& request, CudaBackend& backend) {
+  const std::optional<StepChoice> possible = engine_choice(request, backend, kEngine);
+  if (!possible) return {};
+  std::vector<TunedChoice> result;
+  for (const Candidate& candidate :
+       TileProblem(request, *possible, backend, kEngine).candidates()) {
+    result.push_back({.variant = {},
+                      .tile = candidate.tile().name,
+                      .splits = candidate.choice.splits,
+                      .us = candidate.us});
+  }
+  return result;
 }
 
 // --- the stem's first layer ---------------------------------------------------------------------
@@ -294,12 +391,28 @@ StepChoice stem(const StepRequest& request, CudaBackend& backend) {
 std::span<const CudaVariant> convolution_cuda() {
   static constexpr CudaVariant kVariants[] = {
       {"stem_convolution", stem},
-      {"convolution_sm80", engine<ConvolutionEngine::kAmpere>},
-      {"convolution_sm75", engine<ConvolutionEngine::kTuring>},
-      {"convolution_sm70", engine<ConvolutionEngine::kVolta>},
-      {"convolution_fma", engine<ConvolutionEngine::kFma>},
+      {"convolution_sm80", engine<ConvolutionEngine::kAmpere>,
+       tiles<ConvolutionEngine::kAmpere>},
+      {"convolution_sm75", engine<ConvolutionEngine::kTuring>,
+       tiles<ConvolutionEngine::kTuring>},
+      {"convolution_sm70", engine<ConvolutionEngine::kVolta>,
+       tiles<ConvolutionEngine::kVolta>},
+      {"convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
   };
   return kVariants;
+}
+
+// As problem.h writes them, and "_sums2" where the result is pooled for a split attention of radix
+// 2.
+std::string convolution_problem(const StepRequest& request) {
+  ConvolutionProblem problem{.params = params<ConvolutionParams>(request.node),
+                             .src = request.graph.desc(request.node.inputs[0]).shape,
+                             .weight = request.graph.desc(request.node.inputs[1]).shape,
+                             .dst = {},
+                             .precision = request.precision};
+  if (request.deterministic) problem.src[0] = kDeterministicBatch;
+  const int radix = feeds_radix(request);
+  return to_string(problem) + (radix > 0 ? fmt::format("_sums{}", radix) : "");
 }
 
 }  // namespace nestor

@@ -37,7 +37,7 @@ ConvolutionProblem ConvolutionProblem::parse(std::string_view text) {
     const std::string_view token = rest.substr(0, rest.find('_'));
     rest.remove_prefix(std::min(rest.size(), token.size() + 1));
     const auto [key, number] = split(token);
-    if (token == "fp32" || token == "bf16") {
+    if (token == "fp32" || token == "fp16" || token == "bf16") {
       problem.precision = parse_precision(token);
     } else if (const auto flag = flags.find(token); flag != flags.end()) {
       *flag->second = true;

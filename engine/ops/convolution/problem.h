@@ -7,7 +7,7 @@
 //   st         stride, else 1     p        pad, else (r - 1) / 2 * dilation
 //   d          dilation, else 1   g        groups, else 1
 //   bias, residual, relu          parts of the epilogue
-//   fp32, bf16                    precision, else fp32
+//   fp32, fp16, bf16              precision, else fp32
 
 #include <string>
 #include <string_view>

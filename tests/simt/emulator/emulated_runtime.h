@@ -62,6 +62,10 @@ class EmulatedRuntime final : public DeviceRuntime {
   DeviceStatus launch(Launch launch, Stream stream);
 
   // --- for tests ---
+  // Events tell a clock that only kernels move, each by the milliseconds that `duration` says; by
+  // default they tell the time of day. Null: the default again.
+  using Duration = std::function<float(const Launch&)>;
+  void set_durations(Duration duration);
   const Options& options() const { return options_; }
   // By the name that launches gave.
   std::map<std::string, KernelCounters> counters() const;
@@ -86,6 +90,7 @@ class EmulatedRuntime final : public DeviceRuntime {
   void run_until(StreamState& stream, std::int64_t position);
   void run_launch(const Launch& launch);
   bool refuses_while_capturing();
+  double now_ms() const;
   DeviceStatus check_range(const char* call, const void* pointer, std::size_t num_bytes);
 
   Options options_;
@@ -102,6 +107,8 @@ class EmulatedRuntime final : public DeviceRuntime {
   std::set<DeviceGraph> graphs_;
   std::map<std::thread::id, int> captures_;  // open ones, by the thread that began them
   std::map<std::string, KernelCounters> counters_;
+  Duration duration_;
+  double elapsed_ms_ = 0;  // of the clock that kernels move
 };
 
 }  // namespace nestor::simt

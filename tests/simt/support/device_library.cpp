@@ -23,6 +23,8 @@ EmulatedRuntime* last_runtime() { return last; }
 
 }  // namespace simt
 
+const char* cuda_toolkit() { return "emulated"; }
+
 DeviceStatus count_cuda_devices(int& count) {
   count = 1;
   return {};
