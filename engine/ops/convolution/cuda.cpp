@@ -218,20 +218,21 @@ StepChoice engine(const StepRequest& request, CudaBackend& backend) {
 
 class StemKernel final : public cuda::Kernel {
  public:
-  StemKernel(CudaBackend& backend, std::string name, const StemConvolutionArgs& args)
-      : Kernel(backend, std::move(name)), args_(args) {}
+  StemKernel(CudaBackend& backend, std::string name, const StemConvolutionArgs& args,
+             BufferFormat src)
+      : Kernel(backend, std::move(name)), args_(args), reads_planes_(src.layout == Layout::kPlain) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
-    const int k = args_.k;
+    const int k = args_.k, taps = args_.size * args_.size;
     weight_ = backend().constant(
-        constants.name(inputs[1]) + " stem", static_cast<std::size_t>(27 * k) * sizeof(float),
-        [&](std::byte* bytes) {
+        constants.name(inputs[1]) + " stem",
+        static_cast<std::size_t>(3 * taps * k) * sizeof(float), [&](std::byte* bytes) {
           const Constants::Tensor value = constants.value(inputs[1]);
-          auto* const packed = reinterpret_cast<float*>(bytes);  // [3][3][3][k]
+          auto* const packed = reinterpret_cast<float*>(bytes);  // [size][size][3][k]
           for (int channel = 0; channel < k; ++channel) {
             for (int c = 0; c < 3; ++c) {
-              for (int tap = 0; tap < 9; ++tap) {
-                packed[(tap * 3 + c) * k + channel] = value.data()[(channel * 3 + c) * 9 + tap];
+              for (int tap = 0; tap < taps; ++tap) {
+                packed[(tap * 3 + c) * k + channel] = value.data()[(channel * 3 + c) * taps + tap];
               }
             }
           }
@@ -243,37 +244,45 @@ class StemKernel final : public cuda::Kernel {
 
  private:
   DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
-    args_.src = input<void>(0);
+    if (reads_planes_) {
+      args_.planes = input<float>(0);
+    } else {
+      args_.src = input<void>(0);
+    }
     args_.dst = output<void>();
     return library.stem_convolution(args_, stream);
   }
 
   StemConvolutionArgs args_;
+  bool reads_planes_;
   std::shared_ptr<const cuda::Memory> weight_, bias_;
 };
 
 StepChoice stem(const StepRequest& request, CudaBackend& backend) {
-  constexpr int kThreads = 128, kPixelsPerThread = 4, kChannelsPerThread = 8, kTaps = 27;
+  constexpr int kThreads = 128, kPixelsPerThread = 4, kChannelsPerThread = 8;
   const ConvolutionShape shape = convolution_shape(request);
   const auto& p = params<ConvolutionParams>(request.node);
-  const bool fits = shape.c == 3 && shape.r == 3 && shape.s == 3 && shape.stride == 2 &&
-                    shape.pad == 1 && shape.dilation == 1 && shape.groups == 1 &&
-                    shape.k % 8 == 0 && shape.k <= kMaxStemChannels && p.has_bias &&
-                    !p.has_residual;
+  const bool fits = shape.c == 3 && (shape.r == 3 || shape.r == 7) && shape.s == shape.r &&
+                    shape.stride == 2 && shape.pad == shape.r / 2 && shape.dilation == 1 &&
+                    shape.groups == 1 && shape.k % 8 == 0 && shape.k <= kMaxStemChannels &&
+                    p.has_bias && !p.has_residual;
   if (!fits) return {};
   const DeviceSpec& spec = backend.spec();
+  const int products = 3 * shape.r * shape.s;
   StepChoice choice = cuda::activation_choice(request);
+  // The network's input is read as it is given.
+  if (request.available[0] == BufferFormat{}) choice.inputs[0] = BufferFormat{};
   const std::int64_t rows = std::int64_t{shape.n} * shape.p();
   const std::int64_t threads =
       rows * cuda::ceil_div(shape.q(), kPixelsPerThread) * (shape.k / kChannelsPerThread);
   const double memory = cuda::streaming_us(spec, cuda::tensor_bytes(request, choice, backend),
                                            cuda::constant_bytes(request, choice, backend));
-  const double multiply_adds = static_cast<double>(rows * shape.q() * shape.k) * kTaps;
+  const double multiply_adds = static_cast<double>(rows * shape.q() * shape.k) * products;
   const double arithmetic = 2 * multiply_adds / (spec.fp32_tflops * spec.efficiency) * 1e-6;
   choice.gpu = GpuLaunch{
       .grid = {cuda::ceil_div(threads, kThreads), 1, 1},
       .block = kThreads,
-      .shared_bytes = narrow(kTaps * kMaxStemChannels * sizeof(float)),
+      .shared_bytes = narrow(products * kMaxStemChannels * sizeof(float)),
       .waves = cuda::waves(spec, cuda::ceil_div(threads, kThreads), /*resident=*/8),
       .tile = {},
       .modelled_us = std::max(memory, arithmetic) + 0.2 * std::min(memory, arithmetic),
@@ -281,11 +290,13 @@ StepChoice stem(const StepRequest& request, CudaBackend& backend) {
   choice.kernel = std::make_unique<StemKernel>(
       backend, request.node.name,
       StemConvolutionArgs{.dtype = cuda::device_dtype(request.precision),
+                          .size = shape.r,
                           .n = shape.n,
                           .h = shape.h,
                           .w = shape.w,
                           .k = shape.k,
-                          .relu = p.relu});
+                          .relu = p.relu},
+      choice.inputs[0]);
   return choice;
 }
 

@@ -7,7 +7,9 @@
 
 #include "engine/backend.h"
 #include "engine/error.h"
+#include "engine/graph/builder.h"
 #include "engine/graph/passes/pass.h"
+#include "engine/ops/convolution/convolution.h"
 #include "engine/plan/fused_floor.h"
 #include "engine/plan/planner.h"
 #include "engine/session.h"
@@ -60,10 +62,9 @@ std::map<std::string, Block> blocks_of(const Plan& plan) {
 
 }  // namespace
 
-TEST_CASE("cuda plans: every ResNeSt on every architecture, in both precisions",
+TEST_CASE("cuda plans: every network on every architecture, in both precisions",
           "[cuda_plan][cpu]") {
   for (const Network& network : networks()) {
-    if (network.family != "resnest") continue;
     for (const char* const device : {"cuda:sm_70", "cuda:sm_75", "cuda:sm_80", "cuda:sm_90a"}) {
       for (const std::int64_t batch : {1, 16}) {
         for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
@@ -88,12 +89,30 @@ TEST_CASE("cuda plans: every ResNeSt on every architecture, in both precisions",
 }
 
 TEST_CASE("cuda plans: what no kernel can do is named", "[cuda_plan][cpu]") {
+  GraphBuilder b;
+  const ValueId image = b.input("input", {DType::kFloat32, {1, 8, 32, 32}});
+  b.output("wide", convolution(b, image, "conv1", {.channels = 8, .kernel = 7, .bias = true}));
+  const auto backend = open_backend("cuda:sm_70");
   try {
-    plan_for(*find_network("resnet101_v1b"), "cuda:sm_70", 1);
-    FAIL("planned a 7x7 convolution");
+    make_plan(apply_passes(b.finish()), *backend,
+              {.precision = Precision::kFp16,
+               .device = "cuda:sm_70",
+               .taps = {},
+               .excluded_variants = {}});
+    FAIL("planned a 7x7 convolution of 8 channels");
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::kUnsupported);
     CHECK(std::string(error.what()).find("conv1 (convolution") != std::string::npos);
+  }
+}
+
+TEST_CASE("cuda plans: the first convolution reads the input as it is given", "[cuda_plan][cpu]") {
+  for (const char* const name : {"resnest50", "resnet101_v1b"}) {
+    for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+      const Plan plan = plan_for(*find_network(name), "cuda:sm_70", 1, precision);
+      CHECK(plan.steps[0].op == "convolution");
+      CHECK(plan.steps[0].inputs[0] == plan.input);
+    }
   }
 }
 
