@@ -209,8 +209,7 @@ DeviceStatus stem_convolution(const StemConvolutionArgs& args, Stream stream) {
   const int num_sources = (args.src != nullptr ? 1 : 0) + (args.planes != nullptr ? 1 : 0) +
                           (args.images != nullptr ? 1 : 0);
   if (num_sources != 1) {
-    return {DeviceCode::kInvalidArgument,
-            "stem_convolution: needs one of src, planes and images"};
+    return {DeviceCode::kInvalidArgument, "stem_convolution: needs one of src, planes and images"};
   }
   const int p = (args.h - 1) / 2 + 1, q = (args.w - 1) / 2 + 1;
   const std::int64_t threads =

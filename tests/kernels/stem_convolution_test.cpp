@@ -63,8 +63,7 @@ void test(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t k, bool r
   const Filter filter(k, size);
   for (const DeviceDType dtype : kDTypes) {
     const Tensor src = random_tensor({n, 3, h, w}, 1, dtype, -2, 2);
-    const ConvolutionParams params{
-        .stride = 2, .pad = size / 2, .has_bias = true, .relu = relu};
+    const ConvolutionParams params{.stride = 2, .pad = size / 2, .has_bias = true, .relu = relu};
     const Tensor expected = oracle(convolution_op(), params, {src, filter.weight, filter.bias});
     for_each_schedule([&](Device& device) {
       const auto run_on = [&](const Tensor& images, const Shape& shape) {
@@ -122,11 +121,11 @@ TEST_CASE("stem_convolution rounds planes as their conversion does", "[simt][ste
   const Shape shape{2, 32, 5, 7};
   for_each_schedule([&](Device& device) {
     const Array<float> planes(device, src.values);
-    const Array<unsigned char> tensor(
-        device, unwritten(padded_elements(src.shape), DeviceDType::kFloat16));
-    check(nchw_to_nhwc(
-        {.src = planes.data(), .dst = tensor.data(), .n = 2, .c = 3, .pixels = 9 * 14},
-        device.stream()));
+    const Array<unsigned char> tensor(device,
+                                      unwritten(padded_elements(src.shape), DeviceDType::kFloat16));
+    check(
+        nchw_to_nhwc({.src = planes.data(), .dst = tensor.data(), .n = 2, .c = 3, .pixels = 9 * 14},
+                     device.stream()));
     StemConvolutionArgs args{.n = 2, .h = 9, .w = 14};
     args.src = tensor.data();
     const Tensor two_steps = run(device, args, filter, shape);

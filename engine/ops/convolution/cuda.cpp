@@ -220,13 +220,15 @@ class StemKernel final : public cuda::Kernel {
  public:
   StemKernel(CudaBackend& backend, std::string name, const StemConvolutionArgs& args,
              BufferFormat src)
-      : Kernel(backend, std::move(name)), args_(args), reads_planes_(src.layout == Layout::kPlain) {}
+      : Kernel(backend, std::move(name)),
+        args_(args),
+        reads_planes_(src.layout == Layout::kPlain) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     const int k = args_.k, taps = args_.size * args_.size;
     weight_ = backend().constant(
-        constants.name(inputs[1]) + " stem",
-        static_cast<std::size_t>(3 * taps * k) * sizeof(float), [&](std::byte* bytes) {
+        constants.name(inputs[1]) + " stem", static_cast<std::size_t>(3 * taps * k) * sizeof(float),
+        [&](std::byte* bytes) {
           const Constants::Tensor value = constants.value(inputs[1]);
           auto* const packed = reinterpret_cast<float*>(bytes);  // [size][size][3][k]
           for (int channel = 0; channel < k; ++channel) {
