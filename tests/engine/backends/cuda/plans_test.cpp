@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -162,6 +163,35 @@ TEST_CASE("cuda plans: convolutions leave split attention its sums", "[cuda_plan
     CHECK(step.gpu->launches == 1);
   }
   CHECK(with_sums == 16);
+}
+
+TEST_CASE("cuda plans: the stem's maximum is part of its last convolution where that is faster",
+          "[cuda_plan][cpu]") {
+  const auto num_pools = [](const Plan& plan) {
+    return std::ranges::count(plan.steps, "pooling", &Step::op);
+  };
+  const auto total_macs = [](const Plan& plan) {
+    std::int64_t sum = 0;
+    for (const Step& step : plan.steps) sum += step.multiply_adds;
+    return sum;
+  };
+  // Bottlenecks of ResNet-101 v1s have no poolings.
+  const Network& network = *find_network("resnet101_v1s");
+  for (const char* const device : {"cuda:sm_70", "cuda:sm_80"}) {
+    const Plan fused = plan_for(network, device, 16);
+    const Plan tapped = plan_for(network, device, 16, Precision::kFp16, {"bn1.relu"});
+    CHECK(num_pools(fused) == 0);
+    CHECK(num_pools(tapped) == 1);
+    CHECK(total_macs(fused) == total_macs(tapped));
+    CHECK(fused.gpu->modelled_us < tapped.gpu->modelled_us);
+    CHECK(fused.gpu->floor_bytes == tapped.gpu->floor_bytes);
+    const auto step = std::ranges::find(fused.steps, "convolution_max_pool", &Step::variant);
+    REQUIRE(step != fused.steps.end());
+    const Buffer& dst = fused.buffers[static_cast<std::size_t>(step->outputs[0])];
+    CHECK(dst.shape == Shape{16, 128, 56, 56});
+    CHECK(step->parameters.find("maxpool max 3x3 s2 p1") != std::string::npos);
+  }
+  CHECK(num_pools(plan_for(network, "cuda:sm_70", 16, Precision::kFp32)) == 1);
 }
 
 TEST_CASE("cuda plans: a session plans without a GPU and refuses to run", "[cuda_plan][cpu]") {
