@@ -109,6 +109,9 @@ struct StepRequest {
 
 struct StepChoice {
   std::string variant;
+  // A node that alone reads this one's output and that the step does too: what the step writes is
+  // that node's output. Null: none.
+  const Node* also = nullptr;
   std::vector<BufferFormat> inputs;  // in which each input is wanted
   BufferFormat output;
   int inplace_input = -1;  // the output is written over this input; -1: into a buffer of its own

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "engine/check.h"
 #include "engine/plan/fused_floor.h"
@@ -35,7 +36,7 @@ class Planner {
     result_.plan.input = new_buffer(input, kHostFormat);
     for (const Node& node : graph_.nodes) {
       const bool constant = is_constant(graph_.value(node.outputs[0]));
-      if (!constant) add_node(node);
+      if (!constant && !done_.contains(&node)) add_node(node);
     }
     CHECK_AS(kUnsupported, unsupported_.empty(), "the {} backend has no {} variant of: {}",
              backend_.name(), to_string(result_.plan.key.precision), fmt::join(unsupported_, ", "));
@@ -148,6 +149,7 @@ class Planner {
               .inputs = {},
               .outputs = {},
               .multiply_adds = multiply_adds(graph_, node)};
+    const ValueId output = choice.also == nullptr ? node.outputs[0] : absorb(*choice.also, step);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId id = node.inputs[i];
       if (is_constant(graph_.value(id))) {
@@ -159,12 +161,20 @@ class Planner {
         step.bytes += static_cast<std::int64_t>(buffer(step.inputs.back()).bytes);
       }
     }
-    const int dst = choice.inplace_input < 0 ? new_buffer(node.outputs[0], choice.output)
+    const int dst = choice.inplace_input < 0 ? new_buffer(output, choice.output)
                                              : overwrite(node, choice, step);
     step.outputs = {dst};
     step.bytes += static_cast<std::int64_t>(buffer(dst).bytes);
     push_step(std::move(step), std::move(choice), node.inputs);
     for (const ValueId id : node.inputs) --remaining_[static_cast<std::size_t>(id)];
+  }
+
+  // Makes `node` part of the step. Gives its output, which the step writes.
+  ValueId absorb(const Node& node, Step& step) {
+    step.parameters += fmt::format(", {} {}", node.name, node.op->describe(node));
+    step.multiply_adds += multiply_adds(graph_, node);
+    done_.insert(&node);
+    return node.outputs[0];
   }
 
   // The buffer of an input that the step writes its output over: the input's own where nobody
@@ -227,6 +237,7 @@ class Planner {
   PlannedSteps result_;
   std::vector<Homes> homes_;
   std::vector<int> remaining_;  // uses of each value that are still to come
+  std::set<const Node*> done_;  // in steps of the nodes before them
   std::vector<std::string> unsupported_;
 };
 

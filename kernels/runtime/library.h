@@ -17,6 +17,7 @@ struct AddArgs;
 struct AttentionSumArgs;
 struct BatchNormArgs;
 struct ConvolutionArgs;
+struct ConvolutionMaxPoolArgs;
 struct DenseArgs;
 struct GlobalAveragePoolArgs;
 struct ImagesArgs;
@@ -58,6 +59,7 @@ struct DeviceLibrary {
   Launcher<AttentionSumArgs> attention_sum;
   Launcher<StemConvolutionArgs> stem_convolution;
   Launcher<ConvolutionArgs> convolution;
+  Launcher<ConvolutionMaxPoolArgs> convolution_max_pool;
 };
 
 inline constexpr char kDeviceLibraryEntry[] = "nestor_device_library";

@@ -1,11 +1,13 @@
-// The stem's first convolution, by FFMA: K = 27 is too short for tensor cores to gain much where
-// memory is the limit.
+// The stem's first convolution, by FFMA.
 //
-//   dst[n,p,q,k] = act(bias[k] + sum_{r,s,c} x[n, 2p - 1 + r, 2q - 1 + s, c] * weight[r,s,c,k])
+//   dst[n,p,q,k] = act(bias[k]
+//                      + sum_{r,s,c} x[n, 2p - pad + r, 2q - pad + s, c] * weight[r,s,c,k])
+//
+//   filters of 3x3 (pad 1) and 7x7 (pad 3); dst has (h + 1) / 2 lines of (w + 1) / 2 pixels
 //
 //   grid    n * p * ceil(q / 4) * (k / 8) threads, in this order, 128 a block
-//   thread  4 neighbouring pixels of a row of dst, 8 channels: for each r it reads 9 pixels of src
-//           and then takes 9 chunks of 8 weights from shared memory, 32 products each
+//   thread  4 neighbouring pixels of a row of dst, 8 channels: for each r it reads 9 (13) pixels of
+//           src and then takes 9 (21) chunks of 8 weights from shared memory, 32 products each
 //
 //   src row   -1  0  1  2  3  4  5  6  7      columns from 2q - 1
 //   pixel 0    s  s  s
@@ -13,11 +15,13 @@
 //   pixel 2                s  s  s
 //   pixel 3                      s  s  s
 //
-// Zeros surround the *normalised* image: with `images` the pixels go through a table of 3 x 256
-// values in shared memory, computed by each block with the two divisions of images_to_nhwc() and
-// rounded to the storage, so that both ways give the same bits.
-// Shared memory 7 KB, 10 KB with the table. float32 sums in the order r, s, c; one rounding.
-// An output's bits depend on its window only. 96 FFMA stand against 6 LDS.128.
+// Where the pixels come from is a policy: the network's input as it is given (float32 planes), a
+// tensor in the kernels' layout, or bytes of images. Zeros surround the *normalised* image: bytes
+// go through a table of 3 x 256 values in shared memory, computed by each block with the two
+// divisions of images_to_nhwc(). All are rounded to the storage, so that the three ways give the
+// same bits.
+// Shared memory 7 KB (7x7: 37 KB), 3 KB more with the table. float32 sums in the order r, s, c; one
+// rounding. An output's bits depend on its window only. 96 FFMA stand against 6 LDS.128.
 // kernels.md: 20 us at batch 16 and 224 x 224 on V100 by DRAM; not measured yet.
 #include "kernels/device/launch.h"
 #include "kernels/device/storage.cuh"
@@ -27,9 +31,7 @@ namespace nestor {
 namespace {
 
 constexpr int kThreads = 128;
-constexpr int kPixels = 4;                 // of a thread
-constexpr int kColumns = 2 * kPixels + 1;  // of src that these need
-constexpr int kTaps = 27;
+constexpr int kPixels = 4;  // of a thread
 
 // Pixels of a tensor with 8 channels: 8 or 16 bytes hold the 3 that count.
 template <class T>
@@ -37,7 +39,8 @@ struct TensorPixels {
   struct Smem {};
   static __device__ __forceinline__ void prepare(const StemConvolutionArgs&, Smem&) {}
   static __device__ __forceinline__ void load_pixel(const StemConvolutionArgs& args, Smem&,
-                                                    std::int64_t pixel, float (&x)[3]) {
+                                                    std::int64_t, std::int64_t pixel,
+                                                    float (&x)[3]) {
     load_first(static_cast<const T*>(args.src) + pixel * kChunk, x);
   }
   static __device__ __forceinline__ void load_first(const float* address, float (&x)[3]) {
@@ -52,6 +55,22 @@ struct TensorPixels {
     x[0] = pair.x;
     x[1] = pair.y;
     x[2] = unpack_half2(bits.y).x;
+  }
+};
+
+// A plane a channel.
+template <class T>
+struct PlanePixels {
+  struct Smem {};
+  static __device__ __forceinline__ void prepare(const StemConvolutionArgs&, Smem&) {}
+  static __device__ __forceinline__ void load_pixel(const StemConvolutionArgs& args, Smem&,
+                                                    std::int64_t image, std::int64_t pixel,
+                                                    float (&x)[3]) {
+    const std::int64_t plane = std::int64_t{1} * args.h * args.w;
+#pragma unroll
+    for (int c = 0; c < 3; ++c) {
+      x[c] = rounded<T>(load<float>(args.planes + pixel + (2 * image + c) * plane));
+    }
   }
 };
 
@@ -70,37 +89,46 @@ struct ImagePixels {
     }
   }
   static __device__ __forceinline__ void load_pixel(const StemConvolutionArgs& args, Smem& smem,
-                                                    std::int64_t pixel, float (&x)[3]) {
+                                                    std::int64_t, std::int64_t pixel,
+                                                    float (&x)[3]) {
 #pragma unroll
     for (int c = 0; c < 3; ++c) x[c] = smem.values[c * kLevels + args.images[3 * pixel + c]];
   }
 };
 
-template <class Pixels>
+template <class Pixels, int kSize>
 struct Smem {
-  ChunkPlanes<kTaps * kMaxStemChannels> weight;  // [27][k]
+  ChunkPlanes<3 * kSize * kSize * kMaxStemChannels> weight;  // [size][size][3][k]
   typename Pixels::Smem pixels;
 };
 
+// Where a row of the filter lies over src: `pixel` is its first one, `left` that one's column,
+// which may lie outside.
+struct FilterRow {
+  std::int64_t image, pixel;
+  int left;
+};
+
 // sum += the products of row r of the filter.
-template <class Pixels>
-__device__ __forceinline__ void add_row(const StemConvolutionArgs& args, Smem<Pixels>& smem,
-                                        std::int64_t first_pixel, int left, int r, int chunk,
+template <class Pixels, int kSize>
+__device__ __forceinline__ void add_row(const StemConvolutionArgs& args, Smem<Pixels, kSize>& smem,
+                                        const FilterRow& row, int r, int chunk,
                                         float (&sum)[kPixels][kChunk]) {
+  constexpr int kColumns = 2 * (kPixels - 1) + kSize;  // of src that the pixels need
   float x[kColumns][3];
 #pragma unroll
   for (int i = 0; i < kColumns; ++i) {
     x[i][0] = x[i][1] = x[i][2] = 0.0f;
-    if (left + i >= 0 && left + i < args.w) {
-      Pixels::load_pixel(args, smem.pixels, first_pixel + left + i, x[i]);
+    if (row.left + i >= 0 && row.left + i < args.w) {
+      Pixels::load_pixel(args, smem.pixels, row.image, row.pixel + i, x[i]);
     }
   }
 #pragma unroll
-  for (int s = 0; s < 3; ++s) {
+  for (int s = 0; s < kSize; ++s) {
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
       float weight[kChunk];
-      smem.weight.load_chunk(((r * 3 + s) * 3 + c) * args.k + chunk * kChunk, weight);
+      smem.weight.load_chunk(((r * kSize + s) * 3 + c) * args.k + chunk * kChunk, weight);
 #pragma unroll
       for (int i = 0; i < kPixels; ++i) {
 #pragma unroll
@@ -110,11 +138,12 @@ __device__ __forceinline__ void add_row(const StemConvolutionArgs& args, Smem<Pi
   }
 }
 
-template <class T, class Pixels>
+template <class T, class Pixels, int kSize>
 __global__ void __launch_bounds__(kThreads)
     stem_convolution_kernel(const __grid_constant__ StemConvolutionArgs args) {
-  Smem<Pixels>& smem = block_smem<Smem<Pixels>>();
-  for (int i = static_cast<int>(threadIdx.x); i < kTaps * args.k; i += kThreads) {
+  constexpr int kPad = kSize / 2;
+  Smem<Pixels, kSize>& smem = block_smem<Smem<Pixels, kSize>>();
+  for (int i = static_cast<int>(threadIdx.x); i < 3 * kSize * kSize * args.k; i += kThreads) {
     smem.weight[i] = args.weight[i];
   }
   Pixels::prepare(args, smem.pixels);
@@ -137,11 +166,12 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
       for (int j = 0; j < kChunk; ++j) sum[i][j] = sum[0][j];
     }
-#pragma unroll 1  // the body is 900 instructions
-    for (int r = 0; r < 3; ++r) {
-      const int y = 2 * row - 1 + r;
+    const int left = 2 * column - kPad;
+#pragma unroll 1  // the body is 300 instructions a column of the filter
+    for (int r = 0; r < kSize; ++r) {
+      const int y = 2 * row - kPad + r;
       if (y >= 0 && y < args.h) {
-        add_row<Pixels>(args, smem, (image * args.h + y) * args.w, 2 * column - 1, r, chunk, sum);
+        add_row(args, smem, {image, (image * args.h + y) * args.w + left, left}, r, chunk, sum);
       }
     }
     T* const dst = static_cast<T*>(args.dst) + (batch_row * q + column) * args.k +
@@ -157,21 +187,29 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+template <class T, class Pixels, int kSize>
+DeviceStatus launch_size(unsigned blocks, const StemConvolutionArgs& args, Stream stream) {
+  const LaunchConfig config{"stem_convolution", {blocks}, kThreads, sizeof(Smem<Pixels, kSize>)};
+  return launch(stem_convolution_kernel<T, Pixels, kSize>, config, stream, args);
+}
+
 template <class T, class Pixels>
-DeviceStatus launch_on(unsigned blocks, const StemConvolutionArgs& args, Stream stream) {
-  const LaunchConfig config{"stem_convolution", {blocks}, kThreads, sizeof(Smem<Pixels>)};
-  return launch(stem_convolution_kernel<T, Pixels>, config, stream, args);
+DeviceStatus launch_pixels(unsigned blocks, const StemConvolutionArgs& args, Stream stream) {
+  return args.size == 3 ? launch_size<T, Pixels, 3>(blocks, args, stream)
+                        : launch_size<T, Pixels, 7>(blocks, args, stream);
 }
 
 }  // namespace
 
 DeviceStatus stem_convolution(const StemConvolutionArgs& args, Stream stream) {
   if (args.n < 1 || args.h < 1 || args.w < 1 || args.k < kChunk || args.k % kChunk != 0 ||
-      args.k > kMaxStemChannels) {
+      args.k > kMaxStemChannels || (args.size != 3 && args.size != 7)) {
     return {DeviceCode::kInvalidArgument, "stem_convolution: an extent is not possible"};
   }
-  if ((args.src == nullptr) == (args.images == nullptr)) {
-    return {DeviceCode::kInvalidArgument, "stem_convolution: needs either src or images"};
+  const int num_sources = (args.src != nullptr ? 1 : 0) + (args.planes != nullptr ? 1 : 0) +
+                          (args.images != nullptr ? 1 : 0);
+  if (num_sources != 1) {
+    return {DeviceCode::kInvalidArgument, "stem_convolution: needs one of src, planes and images"};
   }
   const int p = (args.h - 1) / 2 + 1, q = (args.w - 1) / 2 + 1;
   const std::int64_t threads =
@@ -183,8 +221,9 @@ DeviceStatus stem_convolution(const StemConvolutionArgs& args, Stream stream) {
   return with_dtype(args.dtype, [&](auto type) {
     using T = typename decltype(type)::Type;
     const auto grid = static_cast<unsigned>(blocks);
-    return args.src != nullptr ? launch_on<T, TensorPixels<T>>(grid, args, stream)
-                               : launch_on<T, ImagePixels<T>>(grid, args, stream);
+    if (args.planes != nullptr) return launch_pixels<T, PlanePixels<T>>(grid, args, stream);
+    return args.src != nullptr ? launch_pixels<T, TensorPixels<T>>(grid, args, stream)
+                               : launch_pixels<T, ImagePixels<T>>(grid, args, stream);
   });
 }
 

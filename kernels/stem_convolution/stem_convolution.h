@@ -1,5 +1,6 @@
 #pragma once
-// The first convolution: 3x3, stride 2, padding 1, on the 3 channels of images. Asynchronous.
+// The first convolution, on the 3 channels of images: 3x3 with padding 1, or 7x7 with padding 3,
+// stride 2. Asynchronous.
 
 #include "kernels/device/storage.h"
 
@@ -9,12 +10,14 @@ constexpr int kMaxStemChannels = 64;
 
 struct StemConvolutionArgs {
   DeviceDType dtype = DeviceDType::kFloat16;
-  // One of these; the other is null.
+  // One of these; the others are null.
   const void* src = nullptr;             // [n][h][w][8], of which the first 3 channels are read
+  const float* planes = nullptr;         // [n][3][h][w], rounded to dtype as nchw_to_nhwc() does
   const std::uint8_t* images = nullptr;  // [n][h][w][3], normalised as images_to_nhwc() does
-  const float* weight = nullptr;         // [3][3][3][k]: row, column, channel of src
+  const float* weight = nullptr;         // [size][size][3][k]: row, column, channel of src
   const float* bias = nullptr;           // [k]
   void* dst = nullptr;                   // [n][p][q][k], p = (h - 1) / 2 + 1
+  int size = 3;                          // of the filter: 3 or 7
   int n = 0, h = 0, w = 0;
   int k = 0;  // a multiple of 8, at most kMaxStemChannels
   bool relu = true;

@@ -17,17 +17,18 @@ namespace {
 struct Filter {
   Tensor weight, bias;
 
-  explicit Filter(std::int64_t k)
-      : weight(random_tensor({k, 3, 3, 3}, 2, DeviceDType::kFloat32)),
+  explicit Filter(std::int64_t k, std::int64_t size = 3)
+      : weight(random_tensor({k, 3, size, size}, 2, DeviceDType::kFloat32)),
         bias(random_tensor({k}, 3, DeviceDType::kFloat32)) {}
 
   // [row][column][channel of src][k]
   std::vector<float> packed() const {
     std::vector<float> result;
-    for (std::size_t tap = 0; tap < 9; ++tap) {
+    const auto taps = static_cast<std::size_t>(weight.shape[2] * weight.shape[3]);
+    for (std::size_t tap = 0; tap < taps; ++tap) {
       for (std::size_t c = 0; c < 3; ++c) {
         for (std::size_t k = 0; k < bias.values.size(); ++k) {
-          result.push_back(weight.values[(k * 3 + c) * 9 + tap]);
+          result.push_back(weight.values[(k * 3 + c) * taps + tap]);
         }
       }
     }
@@ -41,6 +42,7 @@ Tensor run(Device& device, StemConvolutionArgs args, const Filter& filter, const
   args.weight = weight.data();
   args.bias = bias.data();
   args.dst = dst.data();
+  args.size = static_cast<int>(filter.weight.shape[2]);
   args.k = static_cast<int>(filter.bias.values.size());
   check(stem_convolution(args, device.stream()));
   return from_nhwc(dst.values(), dst_shape, args.dtype);
@@ -56,11 +58,12 @@ Memory with_nan_padding(const Tensor& src, DeviceDType dtype) {
   return memory;
 }
 
-void test(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t k, bool relu = true) {
-  const Filter filter(k);
+void test(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t k, bool relu = true,
+          int size = 3) {
+  const Filter filter(k, size);
   for (const DeviceDType dtype : kDTypes) {
     const Tensor src = random_tensor({n, 3, h, w}, 1, dtype, -2, 2);
-    const ConvolutionParams params{.stride = 2, .pad = 1, .has_bias = true, .relu = relu};
+    const ConvolutionParams params{.stride = 2, .pad = size / 2, .has_bias = true, .relu = relu};
     const Tensor expected = oracle(convolution_op(), params, {src, filter.weight, filter.bias});
     for_each_schedule([&](Device& device) {
       const auto run_on = [&](const Tensor& images, const Shape& shape) {
@@ -75,12 +78,22 @@ void test(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t k, bool r
                    filter, shape);
       };
       const Tensor got = run_on(src, expected.shape);
-      const std::string title = fmt::format("n{}_h{}_w{}_k{}", n, h, w, k);
+      const std::string title = fmt::format("n{}_h{}_w{}_k{} {}x{}", n, h, w, k, size, size);
       CHECK(mismatch(got.values, expected.values, expected.shape, tolerance(dtype_of(dtype)),
                      title) == "");
       const Tensor last = got.image(n - 1);
       CHECK(difference(run_on(src.image(n - 1), last.shape).values, last.values, last.shape,
                        title + " alone") == "");
+      const Array<float> planes(device, src.values);
+      const Tensor of_planes = run(device,
+                                   {.dtype = dtype,
+                                    .planes = planes.data(),
+                                    .n = static_cast<int>(n),
+                                    .h = static_cast<int>(h),
+                                    .w = static_cast<int>(w),
+                                    .relu = relu},
+                                   filter, expected.shape);
+      CHECK(difference(of_planes.values, got.values, expected.shape, title + " planes") == "");
     });
   }
 }
@@ -94,6 +107,33 @@ TEST_CASE("stem_convolution against the oracle", "[simt][stem_convolution]") {
   for (const std::int64_t h : {1, 2, 3, 13}) test(3, h, 8, 32);
   for (const std::int64_t h : {62, 64, 66}) test(1, h, 7, 32);  // 124, 128, 132 threads
   test(1, 9, 9, 24, /*relu=*/false);
+}
+
+TEST_CASE("stem_convolution of 7x7 against the oracle", "[simt][stem_convolution]") {
+  for (const std::int64_t k : {8, 64}) test(2, 14, 17, k, true, 7);
+  for (const std::int64_t w : {1, 2, 5, 6, 7, 8, 9, 10, 13}) test(1, 5, w, 16, true, 7);
+  for (const std::int64_t h : {1, 2, 3, 13}) test(3, h, 8, 16, false, 7);
+}
+
+TEST_CASE("stem_convolution rounds planes as their conversion does", "[simt][stem_convolution]") {
+  const Filter filter(32);
+  Tensor src = random_tensor({2, 3, 9, 14}, 5, DeviceDType::kFloat32, -2, 2);
+  const Shape shape{2, 32, 5, 7};
+  for_each_schedule([&](Device& device) {
+    const Array<float> planes(device, src.values);
+    const Array<unsigned char> tensor(device,
+                                      unwritten(padded_elements(src.shape), DeviceDType::kFloat16));
+    check(
+        nchw_to_nhwc({.src = planes.data(), .dst = tensor.data(), .n = 2, .c = 3, .pixels = 9 * 14},
+                     device.stream()));
+    StemConvolutionArgs args{.n = 2, .h = 9, .w = 14};
+    args.src = tensor.data();
+    const Tensor two_steps = run(device, args, filter, shape);
+    args.src = nullptr;
+    args.planes = planes.data();
+    CHECK(difference(run(device, args, filter, shape).values, two_steps.values, shape, "planes") ==
+          "");
+  });
 }
 
 TEST_CASE("stem_convolution of images gives the bits of its two steps",
@@ -131,13 +171,19 @@ TEST_CASE("stem_convolution refuses what it cannot do", "[simt][stem_convolution
   StemConvolutionArgs args{.src = &any, .n = 1, .h = 4, .w = 4, .k = 72};
   CHECK(stem_convolution(args, nullptr).code == DeviceCode::kInvalidArgument);
   args.k = 32;
+  args.planes = &any;
+  CHECK(stem_convolution(args, nullptr).code == DeviceCode::kInvalidArgument);
   args.src = nullptr;
+  args.planes = nullptr;
+  CHECK(stem_convolution(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.planes = &any;
+  args.size = 5;
   CHECK(stem_convolution(args, nullptr).code == DeviceCode::kInvalidArgument);
 }
 
 TEST_CASE("stem_convolution has no bank conflicts", "[simt][stem_convolution][counters]") {
   for (const std::int64_t k : {32, 64}) {
-    const Filter filter(k);
+    const Filter filter(k, k == 32 ? 3 : 7);
     const Tensor src = random_tensor({1, 3, 16, 16}, 1, DeviceDType::kFloat16);
     const auto counters = count(
         [&](Device& device) {

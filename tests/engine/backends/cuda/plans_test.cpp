@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include "engine/backend.h"
 #include "engine/error.h"
+#include "engine/graph/builder.h"
 #include "engine/graph/passes/pass.h"
+#include "engine/ops/convolution/convolution.h"
 #include "engine/plan/fused_floor.h"
 #include "engine/plan/planner.h"
 #include "engine/session.h"
@@ -60,10 +63,9 @@ std::map<std::string, Block> blocks_of(const Plan& plan) {
 
 }  // namespace
 
-TEST_CASE("cuda plans: every ResNeSt on every architecture, in both precisions",
+TEST_CASE("cuda plans: every network on every architecture, in both precisions",
           "[cuda_plan][cpu]") {
   for (const Network& network : networks()) {
-    if (network.family != "resnest") continue;
     for (const char* const device : {"cuda:sm_70", "cuda:sm_75", "cuda:sm_80", "cuda:sm_90a"}) {
       for (const std::int64_t batch : {1, 16}) {
         for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
@@ -88,12 +90,30 @@ TEST_CASE("cuda plans: every ResNeSt on every architecture, in both precisions",
 }
 
 TEST_CASE("cuda plans: what no kernel can do is named", "[cuda_plan][cpu]") {
+  GraphBuilder b;
+  const ValueId image = b.input("input", {DType::kFloat32, {1, 8, 32, 32}});
+  b.output("wide", convolution(b, image, "conv1", {.channels = 8, .kernel = 7, .bias = true}));
+  const auto backend = open_backend("cuda:sm_70");
   try {
-    plan_for(*find_network("resnet101_v1b"), "cuda:sm_70", 1);
-    FAIL("planned a 7x7 convolution");
+    make_plan(apply_passes(b.finish()), *backend,
+              {.precision = Precision::kFp16,
+               .device = "cuda:sm_70",
+               .taps = {},
+               .excluded_variants = {}});
+    FAIL("planned a 7x7 convolution of 8 channels");
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::kUnsupported);
     CHECK(std::string(error.what()).find("conv1 (convolution") != std::string::npos);
+  }
+}
+
+TEST_CASE("cuda plans: the first convolution reads the input as it is given", "[cuda_plan][cpu]") {
+  for (const char* const name : {"resnest50", "resnet101_v1b"}) {
+    for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+      const Plan plan = plan_for(*find_network(name), "cuda:sm_70", 1, precision);
+      CHECK(plan.steps[0].op == "convolution");
+      CHECK(plan.steps[0].inputs[0] == plan.input);
+    }
   }
 }
 
@@ -143,6 +163,35 @@ TEST_CASE("cuda plans: convolutions leave split attention its sums", "[cuda_plan
     CHECK(step.gpu->launches == 1);
   }
   CHECK(with_sums == 16);
+}
+
+TEST_CASE("cuda plans: the stem's maximum is part of its last convolution where that is faster",
+          "[cuda_plan][cpu]") {
+  const auto num_pools = [](const Plan& plan) {
+    return std::ranges::count(plan.steps, "pooling", &Step::op);
+  };
+  const auto total_macs = [](const Plan& plan) {
+    std::int64_t sum = 0;
+    for (const Step& step : plan.steps) sum += step.multiply_adds;
+    return sum;
+  };
+  // Bottlenecks of ResNet-101 v1s have no poolings.
+  const Network& network = *find_network("resnet101_v1s");
+  for (const char* const device : {"cuda:sm_70", "cuda:sm_80"}) {
+    const Plan fused = plan_for(network, device, 16);
+    const Plan tapped = plan_for(network, device, 16, Precision::kFp16, {"bn1.relu"});
+    CHECK(num_pools(fused) == 0);
+    CHECK(num_pools(tapped) == 1);
+    CHECK(total_macs(fused) == total_macs(tapped));
+    CHECK(fused.gpu->modelled_us < tapped.gpu->modelled_us);
+    CHECK(fused.gpu->floor_bytes == tapped.gpu->floor_bytes);
+    const auto step = std::ranges::find(fused.steps, "convolution_max_pool", &Step::variant);
+    REQUIRE(step != fused.steps.end());
+    const Buffer& dst = fused.buffers[static_cast<std::size_t>(step->outputs[0])];
+    CHECK(dst.shape == Shape{16, 128, 56, 56});
+    CHECK(step->parameters.find("maxpool max 3x3 s2 p1") != std::string::npos);
+  }
+  CHECK(num_pools(plan_for(network, "cuda:sm_70", 16, Precision::kFp32)) == 1);
 }
 
 TEST_CASE("cuda plans: a session plans without a GPU and refuses to run", "[cuda_plan][cpu]") {
