@@ -54,7 +54,8 @@ int feeds_radix(const StepRequest& request) {
 
 // --- implicit GEMM ------------------------------------------------------------------------------
 
-cuda::GemmTile model_tile(const ConvolutionTile& tile) {
+cuda::GemmTile model_tile(const ConvolutionTile& tile, const ConvolutionShape& shape) {
+  const bool halo = tile.form() == ConvolutionForm::kHalo;
   return {.m = tile.m,
           .n = tile.n,
           .k = tile.slice(),
@@ -63,7 +64,8 @@ cuda::GemmTile model_tile(const ConvolutionTile& tile) {
           .warp_n = tile.warp_n,
           .sliced = tile.warps_k,
           .shared_bytes = tile.memory_bytes(),
-          .blocks = tile.blocks};
+          .blocks = tile.blocks,
+          .patch = halo ? narrow(halo_patch(shape, tile)) : 0};
 }
 
 struct Chosen {
@@ -83,7 +85,7 @@ Chosen choose_tile(const ConvolutionShape& shape, ConvolutionEngine engine, Devi
   double best_us = 0;
   for (int i = 0; i < kNumConvolutionTiles; ++i) {
     const ConvolutionTile& tile = kConvolutionTiles[i];
-    const cuda::GemmTile modelled = model_tile(tile);
+    const cuda::GemmTile modelled = model_tile(tile, shape);
     if (tile.engine != engine || modelled.resident_blocks(spec) == 0) continue;
     const cuda::GemmProblem problem{.m = shape.num_rows(),
                                     .n = gemm.max_columns,
@@ -198,8 +200,9 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend,
       .block = tile.num_threads(),
       .shared_bytes = tile.memory_bytes(),
       .waves = time.waves,
-      .tile = fmt::format("{}x{}{}{}", tile.m, tile.n,
+      .tile = fmt::format("{}x{}{}{}{}", tile.m, tile.n,
                           tile.warps_k > 1 ? fmt::format("/{}", tile.warps_k) : "",
+                          tile.form() == ConvolutionForm::kHalo ? " halo" : "",
                           grid.splits > 1 ? fmt::format(", split {}", grid.splits) : ""),
       .workspace_traffic_bytes = 2 * static_cast<std::int64_t>(choice.workspace_bytes),
       .modelled_us = time.us,
