@@ -43,8 +43,10 @@ ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTil
   to.pooled_parts = args.pooled_parts;
   to.pooled_slots = args.pooled_slots;
   to.relu = args.relu;
+  const bool halo = tile.form() == ConvolutionForm::kHalo;
+  const int pixel = halo ? 8 : gemm.src_pitch;  // elements from one to the next; a patch has planes
   for (int tap = 0; tap < to.num_taps; ++tap) {
-    to.tap_delta[tap] = (tap / shape.s * shape.w + tap % shape.s) * shape.dilation * gemm.src_pitch;
+    to.tap_delta[tap] = (tap / shape.s * shape.w + tap % shape.s) * shape.dilation * pixel;
   }
   return to;
 }
@@ -70,8 +72,10 @@ DeviceStatus convolution(const ConvolutionArgs& args, Stream stream) {
   const GridSize grid{static_cast<unsigned>(blocks.tiles_n), static_cast<unsigned>(blocks.tiles_m),
                       static_cast<unsigned>(blocks.splits)};
   const ImplicitGemmArgs gemm = implicit_gemm(args, tile);
+  const bool halo = tile.form() == ConvolutionForm::kHalo;
   switch (tile.engine) {
-    case ConvolutionEngine::kVolta: return convolution_sm70(gemm, choice.tile, grid, stream);
+    case ConvolutionEngine::kVolta:
+      return (halo ? convolution_halo_sm70 : convolution_sm70)(gemm, choice.tile, grid, stream);
     case ConvolutionEngine::kTuring: return convolution_sm75(gemm, choice.tile, grid, stream);
     case ConvolutionEngine::kAmpere: return convolution_sm80(gemm, choice.tile, grid, stream);
     case ConvolutionEngine::kFma:

@@ -107,6 +107,18 @@ constexpr bool engine_runs_on(ConvolutionEngine engine, int sm) {
   return false;
 }
 
+// Pixels of src that the pixels of dst in a halo tile and their neighbours span.
+constexpr std::int64_t halo_patch(const ConvolutionShape& shape, const ConvolutionTile& tile) {
+  return tile.m + 2 * std::int64_t{shape.dilation} * (shape.w + 1);
+}
+
+// Halo tiles take 3x3 convolutions whose dst has the pixels of src, where the patch fits.
+constexpr bool form_supports(const ConvolutionShape& shape, const ConvolutionTile& tile) {
+  return tile.form() == ConvolutionForm::kPlain ||
+         (shape.r == 3 && shape.s == 3 && shape.stride == 1 && shape.pad == shape.dilation &&
+          halo_patch(shape, tile) <= tile.patch);
+}
+
 // Whether the launcher takes it, on any device.
 constexpr bool convolution_supports(const ConvolutionShape& shape, DeviceDType dtype,
                                     ConvolutionChoice choice) {
@@ -131,10 +143,11 @@ constexpr bool convolution_supports(const ConvolutionShape& shape, DeviceDType d
   return (fma || (dtype == DeviceDType::kFloat16 &&
                   (shape.groups == 1 ||
                    (shape.c / shape.groups % 8 == 0 && shape.k / shape.groups % 8 == 0)))) &&
-         shape.r * shape.s <= kMaxConvolutionTaps && gemm.packed_rows % tile.n == 0 &&
-         src_elements <= kMaxElements && weight_elements <= kMaxElements &&
-         dst_elements <= kMaxElements && (shape.num_rows() + tile.m - 1) / tile.m <= kMaxTilesM &&
-         choice.splits >= 1 && choice.splits <= gemm.num_slices && choice.splits <= 64;
+         form_supports(shape, tile) && shape.r * shape.s <= kMaxConvolutionTaps &&
+         gemm.packed_rows % tile.n == 0 && src_elements <= kMaxElements &&
+         weight_elements <= kMaxElements && dst_elements <= kMaxElements &&
+         (shape.num_rows() + tile.m - 1) / tile.m <= kMaxTilesM && choice.splits >= 1 &&
+         choice.splits <= gemm.num_slices && choice.splits <= 64;
 }
 
 struct ConvolutionGrid {

@@ -24,13 +24,15 @@ struct ImplicitGemmArgs {
   int num_slices, packed_rows;
   int pooled_width, pooled_parts, pooled_slots;
   bool relu;
-  int tap_delta[kMaxConvolutionTaps];  // elements from tap 0
+  int tap_delta[kMaxConvolutionTaps];  // elements from tap 0, in src or in a halo tile's patch
 };
 
 // The launchers of each engine.
 DeviceStatus convolution_sm70(const ImplicitGemmArgs& args, int tile, GridSize grid, Stream stream);
 DeviceStatus convolution_sm75(const ImplicitGemmArgs& args, int tile, GridSize grid, Stream stream);
 DeviceStatus convolution_sm80(const ImplicitGemmArgs& args, int tile, GridSize grid, Stream stream);
+DeviceStatus convolution_halo_sm70(const ImplicitGemmArgs& args, int tile, GridSize grid,
+                                   Stream stream);
 DeviceStatus convolution_fma(const ImplicitGemmArgs& args, DeviceDType dtype, int tile,
                              GridSize grid, Stream stream);
 
@@ -44,16 +46,18 @@ struct TileIndex {
   static constexpr int kTile = kIndex;
 };
 
-// run(TileIndex<tile>()), compiled for the tiles of an engine.
-template <ConvolutionEngine kEngine, int kIndex = 0, class Run>
+// run(TileIndex<tile>()), compiled for the tiles of an engine and form.
+template <ConvolutionEngine kEngine, ConvolutionForm kForm = ConvolutionForm::kPlain,
+          int kIndex = 0, class Run>
 DeviceStatus with_tile(int tile, const Run& run) {
   if constexpr (kIndex == kNumConvolutionTiles) {
     return {DeviceCode::kInvalidArgument, "convolution: not a tile of this engine"};
   } else {
-    if constexpr (kConvolutionTiles[kIndex].engine == kEngine) {
+    if constexpr (kConvolutionTiles[kIndex].engine == kEngine &&
+                  kConvolutionTiles[kIndex].form() == kForm) {
       if (tile == kIndex) return run(TileIndex<kIndex>());
     }
-    return with_tile<kEngine, kIndex + 1>(tile, run);
+    return with_tile<kEngine, kForm, kIndex + 1>(tile, run);
   }
 }
 

@@ -4,7 +4,8 @@
 //
 // Nothing here was timed on a GPU yet. Sizes follow the model of the project's tile plan: on sm_70
 // only warps of 64x64 have shared-memory bandwidth to spare (50 % of it at full tensor rate, 64x32
-// 75 %, 32x32 100 %), so small tiles of few rows come from warps that split K.
+// 75 %, 32x32 100 %), so small tiles of few rows come from warps that split K. A halo tile's patch
+// is as large as the blocks that shall be resident leave room for.
 
 #include <cstdint>
 
@@ -17,6 +18,12 @@ enum class ConvolutionEngine : std::int32_t {
   kFma,     // any: fp32 multiply-adds; float32 and float16 storage, any number of channels
 };
 
+// Where the operand of pixels comes from.
+enum class ConvolutionForm : std::int32_t {
+  kPlain,  // global memory for every tap (implicit_gemm.cuh)
+  kHalo,   // 3x3, stride 1: all taps from one patch of src in shared memory (halo_gemm.cuh)
+};
+
 struct ConvolutionTile {
   const char* name;
   ConvolutionEngine engine;
@@ -26,22 +33,35 @@ struct ConvolutionTile {
   int stages;          // slices of K in shared memory
   int blocks;          // that a multiprocessor shall hold: bounds the registers
   int slab_rows;       // rows that the epilogue takes through shared memory at a time
+  int patch = 0;       // pixels of src that a halo tile has room for; 0: the plain form
 
+  constexpr ConvolutionForm form() const {
+    return patch > 0 ? ConvolutionForm::kHalo : ConvolutionForm::kPlain;
+  }
   constexpr int num_warps() const { return m / warp_m * (n / warp_n) * warps_k; }
   constexpr int num_threads() const { return 32 * num_warps(); }
   constexpr int slice() const { return engine == ConvolutionEngine::kFma ? 16 : 32; }
   constexpr int stage_bytes() const {
-    return (m + n) * slice() * (engine == ConvolutionEngine::kFma ? 4 : 2);
+    const int rows = form() == ConvolutionForm::kHalo ? n : m + n;
+    return rows * slice() * (engine == ConvolutionEngine::kFma ? 4 : 2);
   }
+  // A patch is 32 channels of its pixels and of 8 pixels of zeros. Where copies run beside the
+  // products there are two.
+  constexpr int patches() const {
+    if (form() == ConvolutionForm::kPlain) return 0;
+    return engine == ConvolutionEngine::kAmpere ? 2 : 1;
+  }
+  constexpr int patch_bytes() const { return (patch + 8) * slice() * 2; }
   constexpr int slab_bytes() const { return warps_k * slab_rows * n * 4; }
   constexpr int memory_bytes() const {
-    return stages * stage_bytes() > slab_bytes() ? stages * stage_bytes() : slab_bytes();
+    const int loop = patches() * patch_bytes() + stages * stage_bytes();
+    return loop > slab_bytes() ? loop : slab_bytes();
   }
 };
 
 inline constexpr ConvolutionTile kConvolutionTiles[] = {
     // clang-format off
-    // name                        engine                       m    n   warp    k  stages blocks slab
+    // name                        engine                       m    n   warp    k  stages blocks slab patch
     {"convolution_sm70_128x128",   ConvolutionEngine::kVolta,  128, 128, 64, 64, 1, 2, 2, 32},
     {"convolution_sm70_256x128",   ConvolutionEngine::kVolta,  256, 128, 64, 64, 1, 2, 1, 32},
     {"convolution_sm70_128x256",   ConvolutionEngine::kVolta,  128, 256, 64, 64, 1, 2, 1, 32},
@@ -51,6 +71,10 @@ inline constexpr ConvolutionTile kConvolutionTiles[] = {
     {"convolution_sm70_128x32",    ConvolutionEngine::kVolta,  128,  32, 32, 32, 1, 2, 4, 32},
     {"convolution_sm70_128x64_k2", ConvolutionEngine::kVolta,  128,  64, 64, 64, 2, 2, 2, 32},
     {"convolution_sm70_64x64_k4",  ConvolutionEngine::kVolta,   64,  64, 64, 64, 4, 2, 2, 16},
+    {"convolution_sm70_128x128_halo", ConvolutionEngine::kVolta, 128, 128, 64, 64, 1, 2, 2, 32, 498},
+    {"convolution_sm70_256x64_halo",  ConvolutionEngine::kVolta, 256,  64, 64, 64, 1, 2, 2, 32, 626},
+    {"convolution_sm70_128x64_halo",  ConvolutionEngine::kVolta, 128,  64, 64, 64, 1, 2, 4, 32, 242},
+    {"convolution_sm70_128x32_halo",  ConvolutionEngine::kVolta, 128,  32, 32, 32, 1, 2, 4, 32, 306},
     {"convolution_sm75_128x128",   ConvolutionEngine::kTuring, 128, 128, 64, 64, 1, 2, 2, 32},
     {"convolution_sm75_128x64",    ConvolutionEngine::kTuring, 128,  64, 64, 32, 1, 2, 2, 32},
     {"convolution_sm75_64x64",     ConvolutionEngine::kTuring,  64,  64, 32, 32, 1, 2, 4, 32},

@@ -65,6 +65,15 @@ __device__ constexpr bool compiles_for() {
 }
 __device__ __forceinline__ void wrong_architecture() { __trap(); }
 
+// The value, as if it had just been read from somewhere. What rare work within a loop computes from
+// it is not computed ahead of the loop, where it would take registers from the common work.
+__device__ __forceinline__ int opaque(int value) {
+#if !NESTOR_SIMT
+  asm volatile("" : "+r"(value));
+#endif
+  return value;
+}
+
 // An array in shared memory. The emulator checks each index, and keeps a gap behind the array, so
 // that running over its end is noticed also through pointers.
 template <class T, int kSize>

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <map>
 #include <optional>
 
 #include "emulator/build.h"
@@ -221,6 +222,7 @@ TEST_CASE("convolution tiles at their edges", "[simt][kernels][convolution]") {
   for (int i = 0; i < kNumConvolutionTiles; ++i) {
     const ConvolutionTile& tile = kConvolutionTiles[i];
     CHECK(tile_named(tile.name) == i);
+    if (tile.form() == ConvolutionForm::kHalo) continue;  // has edges of its own
     const DeviceDType dtype =
         tile.engine == ConvolutionEngine::kFma ? DeviceDType::kFloat32 : DeviceDType::kFloat16;
     for (const int rows : {1, tile.m - 1, tile.m, tile.m + 1, 131}) {
@@ -364,6 +366,7 @@ TEST_CASE("only the tile of 256 channels asks for packed rows in multiples of it
   for (const int k : {1, 64, 120, 136, 250, 384, 1000}) {
     for (int i = 0; i < kNumConvolutionTiles; ++i) {
       const ConvolutionShape shape{.n = 1, .h = 4, .w = 4, .c = 64, .k = k};
+      if (kConvolutionTiles[i].form() == ConvolutionForm::kHalo) continue;
       const bool fma = kConvolutionTiles[i].engine == ConvolutionEngine::kFma;
       INFO(kConvolutionTiles[i].name << ", " << k);
       CHECK(convolution_supports(shape, fma ? DeviceDType::kFloat32 : DeviceDType::kFloat16,
@@ -410,6 +413,156 @@ TEST_CASE("convolution refuses what it cannot do", "[simt][kernels][convolution]
     args.choice = {volta, 2};  // without a workspace
     CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
   });
+}
+
+// --- the halo form ------------------------------------------------------------------------------
+
+namespace {
+
+constexpr bool is_halo(int tile) {
+  return kConvolutionTiles[tile].form() == ConvolutionForm::kHalo;
+}
+
+// The plain tile that a halo tile is compared with.
+int plain_tile(ConvolutionEngine engine) {
+  for (int i = 0; i < kNumConvolutionTiles; ++i) {
+    if (kConvolutionTiles[i].engine == engine && !is_halo(i)) return i;
+  }
+  throw std::invalid_argument("an engine without plain tiles");
+}
+
+Result bits_of(const Case& test, ConvolutionChoice choice) {
+  simt::Options options;
+  options.sm = sm_of(kConvolutionTiles[choice.tile].engine);
+  Device device(std::make_unique<simt::EmulatedRuntime>(options));
+  return run(device, test, choice);
+}
+
+// All halo tiles that take the problem, against the oracle, and bit by bit against a plain tile
+// with K cut at the same places. How many there were.
+int check_halo_tiles(const char* text, int radix = 0, int splits = 1,
+                     Schedules which = Schedules::kOne) {
+  const Case test(text, DeviceDType::kFloat16, radix);
+  std::map<ConvolutionEngine, Memory> plain;
+  int count = 0;
+  for (const int tile : tiles_for(test, splits)) {
+    if (!is_halo(tile)) continue;
+    ++count;
+    check_tile(test, {tile, splits}, which);
+    const ConvolutionEngine engine = kConvolutionTiles[tile].engine;
+    if (!plain.contains(engine)) plain[engine] = bits_of(test, {plain_tile(engine), splits}).dst;
+    INFO(text << " on " << kConvolutionTiles[tile].name << " / " << splits);
+    CHECK(bits_of(test, {tile, splits}).dst == plain[engine]);
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("halo tiles at their edges", "[simt][kernels][convolution][halo]") {
+  for (int i = 0; i < kNumConvolutionTiles; ++i) {
+    if (!is_halo(i)) continue;
+    const ConvolutionTile& tile = kConvolutionTiles[i];
+    const auto check = [&](const std::string& text) {
+      const Case test(text.c_str(), DeviceDType::kFloat16);
+      REQUIRE(convolution_supports(test.shape, test.dtype, {i, 1}));
+      check_tile(test, {i, 1});
+    };
+    for (const int rows : {1, tile.m - 1, tile.m, tile.m + 1, 131}) {
+      check(fmt::format("n1_c40_h{}_w1_k{}_r3_s3_bias_relu", rows, tile.n));  // one line of taps
+      check(fmt::format("n{}_c8_h1_w1_k16_r3_s3_bias_relu", rows));           // one tap
+    }
+    for (const int columns : {1, 8, tile.n - 8, tile.n - 1, tile.n + 1, tile.n + 8, 67}) {
+      check(fmt::format("n1_c32_h3_w3_k{}_r3_s3_bias_residual", columns));
+    }
+    for (const int channels : {1, 3, 8, 31, 32, 33, 64, 96, 103}) {
+      check(fmt::format("n1_c{}_h4_w3_k16_r3_s3", channels));
+    }
+    // The widest image whose patch fits, and one more.
+    const int widest = (tile.patch - tile.m) / 2 - 1;
+    check(fmt::format("n1_c32_h3_w{}_k16_r3_s3", widest));
+    const ConvolutionShape wider{
+        .n = 1, .h = 3, .w = widest + 1, .c = 32, .k = 16, .r = 3, .s = 3, .pad = 1};
+    CHECK(!convolution_supports(wider, DeviceDType::kFloat16, {i, 1}));
+  }
+}
+
+TEST_CASE("halo tiles on images of all sides", "[simt][kernels][convolution][halo]") {
+  struct Problem {
+    const char* text;
+    int radix = 0, splits = 1;
+  };
+  constexpr Problem kProblems[] = {
+      {"n6_c64_h7_w7_k64_r3_s3_g2_bias_relu", 2},  // up to four images in a tile of 128
+      {"n3_c64_h10_w10_k64_r3_s3_g2_bias_relu", 2},
+      {"n2_c64_h13_w13_k64_r3_s3_g2_bias_relu", 2},
+      {"n2_c128_h14_w14_k128_r3_s3_g2_bias_relu", 2},
+      {"n1_c64_h20_w20_k64_r3_s3_g2_bias_relu", 2},
+      {"n1_c64_h26_w26_k64_r3_s3_g2_bias_relu", 2},
+      {"n1_c64_h28_w28_k64_r3_s3_g2_bias_relu", 2},
+      {"n1_c16_h52_w52_k16_r3_s3_bias_relu", 1},
+      {"n1_c16_h56_w56_k16_r3_s3_bias_relu", 1},
+      {"n2_c32_h5_w17_k64_r3_s3_bias_residual_relu"},
+      {"n2_c32_h17_w5_k64_r3_s3_residual"},
+      {"n1_c128_h5_w6_k128_r3_s3_g4_bias"},
+      {"n2_c80_h6_w5_k48_r3_s3_g2_bias_relu", 2},
+      {"n2_c64_h9_w9_k32_r3_s3_d2_bias_relu"},
+      {"n2_c64_h11_w9_k64_r3_s3_d4_g2_bias_relu", 2},
+      {"n1_c32_h3_w3_k32_r3_s3_d4_bias"},  // only the middle tap falls on a pixel
+      {"n3_c128_h5_w7_k128_r3_s3_g2_bias_residual_relu", 2, 2},
+      {"n3_c128_h5_w7_k128_r3_s3_g2_bias_residual_relu", 2, 5},
+      {"n3_c128_h5_w7_k128_r3_s3_g2_bias_residual_relu", 2, 18},  // a tap each
+  };
+  for (const Problem& problem : kProblems) {
+    CHECK(check_halo_tiles(problem.text, problem.radix, problem.splits) > 0);
+  }
+}
+
+TEST_CASE("halo tiles give the same bits in all schedules", "[simt][kernels][convolution][halo]") {
+  constexpr const char* kText = "n3_c192_h7_w7_k128_r3_s3_g2_bias_residual_relu";
+  for (const int splits : {1, 4}) {
+    CHECK(check_halo_tiles(kText, /*radix=*/2, splits, Schedules::kAll) > 0);
+  }
+}
+
+TEST_CASE("halo tiles have no bank conflicts on any side", "[simt][kernels][convolution][halo]") {
+  if (simt::kRaceBuild) return;  // counts scalar accesses too
+  for (const char* text : {"n3_c64_h7_w7_k64_r3_s3", "n2_c64_h13_w13_k64_r3_s3",
+                           "n2_c64_h14_w14_k64_r3_s3", "n1_c32_h20_w22_k64_r3_s3_d2"}) {
+    const Case test(text, DeviceDType::kFloat16);
+    for (const int tile : tiles_for(test)) {
+      if (!is_halo(tile)) continue;
+      simt::Options options;
+      options.sm = sm_of(kConvolutionTiles[tile].engine);
+      options.count_accesses = true;
+      auto owned = std::make_unique<simt::EmulatedRuntime>(options);
+      simt::EmulatedRuntime& runtime = *owned;
+      Device device(std::move(owned));
+      run(device, test, {tile, 1});
+      const simt::KernelCounters counters = runtime.counters().at(kConvolutionTiles[tile].name);
+      INFO(text << " on " << kConvolutionTiles[tile].name);
+      CHECK(counters.shared_ideal > 0);
+      CHECK(counters.shared_wavefronts == counters.shared_ideal);
+    }
+  }
+}
+
+TEST_CASE("halo tiles refuse what has no patch", "[simt][kernels][convolution][halo]") {
+  const ConvolutionShape shape{.n = 1, .h = 9, .w = 9, .c = 64, .k = 64, .r = 3, .s = 3, .pad = 1};
+  const int tile = tile_named("convolution_sm70_128x64_halo");
+  const auto supports = [&](auto change) {
+    ConvolutionShape changed = shape;
+    change(changed);
+    return convolution_supports(changed, DeviceDType::kFloat16, {tile, 1});
+  };
+  CHECK(supports([](ConvolutionShape&) {}));
+  CHECK(!supports([](ConvolutionShape& s) { s.stride = 2; }));
+  CHECK(!supports([](ConvolutionShape& s) { s.pad = 0; }));
+  CHECK(!supports([](ConvolutionShape& s) { s.pad = 2; }));
+  CHECK(supports([](ConvolutionShape& s) { s.pad = s.dilation = 2; }));
+  CHECK(!supports([](ConvolutionShape& s) { s.r = s.s = 5; }));
+  CHECK(!supports([](ConvolutionShape& s) { s.s = 1; }));
+  CHECK(!supports([](ConvolutionShape& s) { s.w = 57; }));
 }
 
 // build/simt/bin/nestor_kernel_tests "[.speed]"

@@ -39,13 +39,17 @@ Demands demands_of(const GemmProblem& problem, const GemmTile& tile, double k,
                    const DeviceSpec& spec) {
   const double element = problem.half ? 2 : 4;
   const double rate = problem.half ? spec.tensor_macs * spec.mma_share : spec.fp32_macs;
-  const double gather = problem.taps > 1 ? spec.gather_share : 1;
-  const double fetched = problem.taps > 1 ? spec.tap_reuse : 1;  // elements of A for one product's
+  // Elements of A that are stored for one product's, and that come from L2.
+  const double stored =
+      tile.patch > 0 ? static_cast<double>(tile.patch) / tile.m / problem.taps : 1;
+  const bool gathers = problem.taps > 1 && tile.patch == 0;
+  const double fetched = gathers ? spec.tap_reuse : stored;
+  const double gather = gathers ? spec.gather_share : 1;
   // A wavefront brings 128 bytes; fragments of Volta's tensor cores take two for one.
   const double reads = problem.half ? spec.fragment_reads : 1;
   const double loads = static_cast<double>(tile.warps) * (tile.warp_m + tile.warp_n) * k * element *
                        reads / spec.shared_bytes / tile.sliced;
-  const double stores = (tile.m + tile.n) * k * element / spec.shared_bytes;
+  const double stores = (tile.m * stored + tile.n) * k * element / spec.shared_bytes;
   return {.arithmetic = tile.m * tile.n * k / rate / spec.efficiency / gather,
           .shared = (loads + stores) / kSharedEfficiency,
           .l2_bytes = (tile.m * fetched + tile.n) * k * element};

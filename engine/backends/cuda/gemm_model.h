@@ -34,6 +34,7 @@ struct GemmTile {
   int sliced;          // warps that share an output tile and split the slice's k
   int shared_bytes;    // of a block
   int blocks;          // that the registers allow on a multiprocessor
+  int patch = 0;       // pixels of src that lie in shared memory for all taps; 0: each tap's apart
 
   // At once on a multiprocessor.
   int resident_blocks(const DeviceSpec& spec) const;

@@ -59,7 +59,8 @@ int feeds_radix(const StepRequest& request) {
 
 // --- implicit GEMM ------------------------------------------------------------------------------
 
-cuda::GemmTile model_tile(const ConvolutionTile& tile) {
+cuda::GemmTile model_tile(const ConvolutionTile& tile, const ConvolutionShape& shape) {
+  const bool halo = tile.form() == ConvolutionForm::kHalo;
   return {.m = tile.m,
           .n = tile.n,
           .k = tile.slice(),
@@ -68,7 +69,8 @@ cuda::GemmTile model_tile(const ConvolutionTile& tile) {
           .warp_n = tile.warp_n,
           .sliced = tile.warps_k,
           .shared_bytes = tile.memory_bytes(),
-          .blocks = tile.blocks};
+          .blocks = tile.blocks,
+          .patch = halo ? narrow(halo_patch(shape, tile)) : 0};
 }
 
 struct Candidate {
@@ -118,7 +120,7 @@ class TileProblem {
     std::vector<Candidate> found;
     for (int i = 0; i < kNumConvolutionTiles; ++i) {
       const ConvolutionTile& tile = kConvolutionTiles[i];
-      if (tile.engine != engine_ || model_tile(tile).resident_blocks(spec_) == 0) continue;
+      if (tile.engine != engine_ || model_tile(tile, shape).resident_blocks(spec_) == 0) continue;
       const ConvolutionGemm gemm = convolution_gemm(shape, engine_);
       for (const int split : cuda::kSplits) {
         if (split > 1 && gemm.num_slices < 4 * split) break;
@@ -163,7 +165,7 @@ class TileProblem {
                             .half = engine_ != ConvolutionEngine::kFma,
                             .tensor_bytes = image_bytes_ * shape.n,
                             .weight_bytes = weight_bytes_},
-                           model_tile(tile), choice.splits, spec_);
+                           model_tile(tile, shape), choice.splits, spec_);
   }
 
   // Of the launch that pools the result where the tile does not.
@@ -281,8 +283,9 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend,
       .block = tile.num_threads(),
       .shared_bytes = tile.memory_bytes(),
       .waves = chosen->time.waves,
-      .tile = fmt::format("{}x{}{}{}", tile.m, tile.n,
+      .tile = fmt::format("{}x{}{}{}{}", tile.m, tile.n,
                           tile.warps_k > 1 ? fmt::format("/{}", tile.warps_k) : "",
+                          tile.form() == ConvolutionForm::kHalo ? " halo" : "",
                           grid.splits > 1 ? fmt::format(", split {}", grid.splits) : ""),
       .workspace_traffic_bytes = 2 * static_cast<std::int64_t>(choice.workspace_bytes),
       .modelled_us = chosen->time.us,
