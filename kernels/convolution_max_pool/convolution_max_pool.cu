@@ -38,7 +38,12 @@
 //
 // y is not negative, so the maximum is one of integers (NaN, whose bits are larger, wins as in
 // pooling()), and pixels outside y count as 0. Preconditions: convolution_max_pool_supports().
-// Each sum has the order of K of convolution(): the same bits. Not timed yet.
+// Each sum has the order of K of convolution(): the same bits.
+//
+// Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy 86 %, limited by
+// the latency of HMMA; 255 registers, no spills. Modelled launch at batch 16, 112 x 112, 32 to 64
+// channels: 112 us, against 102 + 44 us apart. Tried and lost: addresses of all steps of a tap kept
+// in registers, and bias loaded by row (spills).
 #include "kernels/convolution/convolution_args.h"
 #include "kernels/convolution/implicit_gemm.cuh"
 #include "kernels/convolution_max_pool/convolution_max_pool.h"
