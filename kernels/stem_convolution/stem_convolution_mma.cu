@@ -28,8 +28,8 @@
 //
 // Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy 82 % with 3x3
 // and k = 32 (shared memory 82 %), 97 % with 7x7 and k = 64. 3x3 is limited by memory, though: at
-// batch 16, 224 x 224 and k = 32 22 MB, modelled 34 us against 38 by FFMA; 7x7 with k = 64 94
-// against 374. An output's bits depend on its window only.
+// batch 16, 224 x 224 and k = 32 22 MB, modelled 34 us against 38 by FFMA; 7x7 with k = 64 86
+// against 329. An output's bits depend on its window only.
 #include "kernels/convolution/convolution_args.h"
 #include "kernels/convolution/implicit_gemm.cuh"
 #include "kernels/device/launch.h"
