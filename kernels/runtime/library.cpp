@@ -39,6 +39,7 @@ nestor_device_library(std::uint32_t version) {
       nestor::r_softmax,
       nestor::attention_sum,
       nestor::stem_convolution,
+      nestor::stem_convolution_mma,
       nestor::convolution,
       nestor::convolution_max_pool,
   };

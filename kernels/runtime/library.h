@@ -58,6 +58,7 @@ struct DeviceLibrary {
   Launcher<RSoftmaxArgs> r_softmax;
   Launcher<AttentionSumArgs> attention_sum;
   Launcher<StemConvolutionArgs> stem_convolution;
+  Launcher<StemConvolutionArgs> stem_convolution_mma;
   Launcher<ConvolutionArgs> convolution;
   Launcher<ConvolutionMaxPoolArgs> convolution_max_pool;
 };

@@ -15,86 +15,20 @@
 //   pixel 2                s  s  s
 //   pixel 3                      s  s  s
 //
-// Where the pixels come from is a policy: the network's input as it is given (float32 planes), a
-// tensor in the kernels' layout, or bytes of images. Zeros surround the *normalised* image: bytes
-// go through a table of 3 x 256 values in shared memory, computed by each block with the two
-// divisions of images_to_nhwc(). All are rounded to the storage, so that the three ways give the
-// same bits.
+// Where the pixels come from is a policy (stem_pixels.cuh).
 // Shared memory 7 KB (7x7: 37 KB), 3 KB more with the table. float32 sums in the order r, s, c; one
 // rounding. An output's bits depend on its window only. 96 FFMA stand against 6 LDS.128.
 // kernels.md: 20 us at batch 16 and 224 x 224 on V100 by DRAM; not measured yet.
 #include "kernels/device/launch.h"
 #include "kernels/device/storage.cuh"
 #include "kernels/stem_convolution/stem_convolution.h"
+#include "kernels/stem_convolution/stem_pixels.cuh"
 
 namespace nestor {
 namespace {
 
 constexpr int kThreads = 128;
 constexpr int kPixels = 4;  // of a thread
-
-// Pixels of a tensor with 8 channels: 8 or 16 bytes hold the 3 that count.
-template <class T>
-struct TensorPixels {
-  struct Smem {};
-  static __device__ __forceinline__ void prepare(const StemConvolutionArgs&, Smem&) {}
-  static __device__ __forceinline__ void load_pixel(const StemConvolutionArgs& args, Smem&,
-                                                    std::int64_t, std::int64_t pixel,
-                                                    float (&x)[3]) {
-    load_first(static_cast<const T*>(args.src) + pixel * kChunk, x);
-  }
-  static __device__ __forceinline__ void load_first(const float* address, float (&x)[3]) {
-    const float4 quad = load<float4>(address);
-    x[0] = quad.x;
-    x[1] = quad.y;
-    x[2] = quad.z;
-  }
-  static __device__ __forceinline__ void load_first(const Half* address, float (&x)[3]) {
-    const uint2 bits = load<uint2>(address);
-    const float2 pair = unpack_half2(bits.x);
-    x[0] = pair.x;
-    x[1] = pair.y;
-    x[2] = unpack_half2(bits.y).x;
-  }
-};
-
-// A plane a channel.
-template <class T>
-struct PlanePixels {
-  struct Smem {};
-  static __device__ __forceinline__ void prepare(const StemConvolutionArgs&, Smem&) {}
-  static __device__ __forceinline__ void load_pixel(const StemConvolutionArgs& args, Smem&,
-                                                    std::int64_t image, std::int64_t pixel,
-                                                    float (&x)[3]) {
-    const std::int64_t plane = std::int64_t{1} * args.h * args.w;
-#pragma unroll
-    for (int c = 0; c < 3; ++c) {
-      x[c] = rounded<T>(load<float>(args.planes + pixel + (2 * image + c) * plane));
-    }
-  }
-};
-
-// Bytes of an image, normalised.
-template <class T>
-struct ImagePixels {
-  static constexpr int kLevels = 256;
-  struct Smem {
-    SharedArray<float, 3 * kLevels> values;  // [channel][level]
-  };
-  static __device__ __forceinline__ void prepare(const StemConvolutionArgs& args, Smem& smem) {
-    for (int i = static_cast<int>(threadIdx.x); i < 3 * kLevels; i += kThreads) {
-      const int c = i / kLevels;
-      const auto level = static_cast<float>(i % kLevels);
-      smem.values[i] = rounded<T>((level / 255.0f - args.mean[c]) / args.std[c]);
-    }
-  }
-  static __device__ __forceinline__ void load_pixel(const StemConvolutionArgs& args, Smem& smem,
-                                                    std::int64_t, std::int64_t pixel,
-                                                    float (&x)[3]) {
-#pragma unroll
-    for (int c = 0; c < 3; ++c) x[c] = smem.values[c * kLevels + args.images[3 * pixel + c]];
-  }
-};
 
 template <class Pixels, int kSize>
 struct Smem {
@@ -146,7 +80,7 @@ __global__ void __launch_bounds__(kThreads)
   for (int i = static_cast<int>(threadIdx.x); i < 3 * kSize * kSize * args.k; i += kThreads) {
     smem.weight[i] = args.weight[i];
   }
-  Pixels::prepare(args, smem.pixels);
+  Pixels::prepare(args, smem.pixels, kThreads);
   __syncthreads();  // weights and table are written before they are read
 
   const int p = (args.h - 1) / 2 + 1, q = (args.w - 1) / 2 + 1;
@@ -206,9 +140,7 @@ DeviceStatus stem_convolution(const StemConvolutionArgs& args, Stream stream) {
       args.k > kMaxStemChannels || (args.size != 3 && args.size != 7)) {
     return {DeviceCode::kInvalidArgument, "stem_convolution: an extent is not possible"};
   }
-  const int num_sources = (args.src != nullptr ? 1 : 0) + (args.planes != nullptr ? 1 : 0) +
-                          (args.images != nullptr ? 1 : 0);
-  if (num_sources != 1) {
+  if (num_stem_sources(args) != 1) {
     return {DeviceCode::kInvalidArgument, "stem_convolution: needs one of src, planes and images"};
   }
   const int p = (args.h - 1) / 2 + 1, q = (args.w - 1) / 2 + 1;

@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <memory>
 
 #include "engine/error.h"
+#include "engine/graph/builder.h"
+#include "engine/ops/dense/dense.h"
+#include "engine/ops/global_average_pool/global_average_pool.h"
+#include "graphs/blocks.h"
 #include "tests/executor/emulated_model.h"
 #include "tests/support/compare.h"
 #include "tests/support/interpreter.h"
@@ -57,6 +62,34 @@ TEST_CASE("executor: taps split what is fused", "[simt][executor]") {
   const test::Images images({1, 3, 64, 64});
   const auto outputs = session.run(images.view(), taps);
   check_outputs(*model, images.view(), taps, outputs, Precision::kFp16, "with taps");
+}
+
+TEST_CASE("executor: the stem reads the input itself and ends with its maximum",
+          "[simt][executor]") {
+  const GraphFunction stem = [](const Shape& input) {
+    GraphBuilder b;
+    const ValueId image = b.input("input", {DType::kFloat32, input});
+    const ValueId pooled = deep_stem(b, image, 32);
+    b.output("logits", dense(b, global_average_pool(b, pooled, "avgpool"), "classes", 10));
+    return b.finish();
+  };
+  const test::Images images({16, 3, 28, 32});
+  for (const int sm : {70, 80}) {
+    const auto model = test::emulated_model(stem, sm);
+    Session session(model, {});
+    const auto uses = [&](std::string_view variant, std::span<const std::string> taps) {
+      const auto& steps = session.plan(images.view().desc.shape, taps).steps;
+      return std::ranges::count(steps, variant, &Step::variant) > 0;
+    };
+    CHECK(uses("stem_convolution_mma", {}));
+    CHECK(uses("convolution_max_pool", {}));
+    for (const std::vector<std::string>& taps :
+         {std::vector<std::string>{"stem"}, std::vector<std::string>{"bn1.relu", "stem"}}) {
+      CHECK(uses("convolution_max_pool", taps) == (taps.size() == 1));
+      check_outputs(*model, images.view(), taps, session.run(images.view(), taps), Precision::kFp16,
+                    fmt::format("stem on sm_{}, {} taps", sm, taps.size()));
+    }
+  }
 }
 
 TEST_CASE("executor: later runs replay the first one's graph and allocate nothing",

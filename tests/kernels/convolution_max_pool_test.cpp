@@ -166,6 +166,9 @@ TEST_CASE("convolution_max_pool at odd sizes", "[simt][convolution_max_pool]") {
   // Lines and columns of dst around a tile's.
   for (const int h : {12, 13, 15, 16}) test({1, h, 32, 32, 64});
   for (const int w : {61, 62, 63, 65}) test({1, 2, w, 32, 64});
+  // The widest and the highest tiles, of 42 x 1 and of 1 x 20 pixels of dst.
+  for (const int w : {83, 84, 85, 171}) test({1, 1, w, 32, 64});
+  for (const int h : {39, 40, 41}) test({1, h, 1, 32, 64});
 }
 
 TEST_CASE("convolution_max_pool gives the same bits in all schedules, wherever an image lies",

@@ -7,6 +7,7 @@
 
 #include "emulator/build.h"
 #include "kernels/add/add.h"
+#include "kernels/convolution_max_pool/convolution_max_pool.h"
 #include "kernels/dense/dense.h"
 #include "kernels/global_average_pool/global_average_pool.h"
 #include "kernels/layout/layout.h"
@@ -168,6 +169,37 @@ std::vector<Case> cases() {
                                               stream);
                     },
                     /*sectors=*/2.4});  // of each pixel's 16 bytes 8 are read
+    for (const int size : {3, 7}) {
+      list.push_back({"stem_convolution_mma", fmt::format("{0}x{0}, 32x64, {1} channels", size, k),
+                      [k, size](Zeros& zeros, Stream stream) {
+                        const int elements = packed_stem_weight_elements(size, k, 70);
+                        return stem_convolution_mma({.planes = zeros.floats<float>(3 * 2048),
+                                                     .packed = zeros.halves(elements),
+                                                     .bias = zeros.floats<float>(k),
+                                                     .dst = zeros.halves(k * 512),
+                                                     .size = size,
+                                                     .n = 1,
+                                                     .h = 32,
+                                                     .w = 64,
+                                                     .k = k},
+                                                    stream);
+                      },
+                      /*sectors=*/1.2});  // a patch's lines begin and end within sectors
+    }
+    list.push_back({"convolution_max_pool", fmt::format("28x32, {} to {} channels", k, 2 * k),
+                    [k](Zeros& zeros, Stream stream) {
+                      return convolution_max_pool({.src = zeros.halves(k * 896),
+                                                   .weight = zeros.halves(9 * k * 128),
+                                                   .bias = zeros.floats<float>(2 * k),
+                                                   .dst = zeros.halves(2 * k * 224),
+                                                   .n = 1,
+                                                   .h = 28,
+                                                   .w = 32,
+                                                   .c = k,
+                                                   .k = 2 * k},
+                                                  stream);
+                    },
+                    /*sectors=*/1.0});
   }
   return list;
 }

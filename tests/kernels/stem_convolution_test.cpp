@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstring>
 
 #include "engine/ops/convolution/convolution.h"
 #include "kernels/layout/layout.h"
@@ -166,6 +167,139 @@ TEST_CASE("stem_convolution of images gives the bits of its two steps",
   }
 }
 
+// --- on tensor cores ----------------------------------------------------------------------------
+
+namespace {
+
+constexpr int kTensorCores[] = {70, 75, 80};
+
+std::uint16_t half_bits(float x) {
+  const auto value = static_cast<_Float16>(x);
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+// Its weights are halves.
+struct HalfFilter : Filter {
+  HalfFilter(std::int64_t k, std::int64_t size) : Filter(k, size) {
+    weight = random_tensor({k, 3, size, size}, 2, DeviceDType::kFloat16);
+  }
+  std::vector<std::uint16_t> packed_for(int sm) const {
+    const auto k = static_cast<int>(weight.shape[0]), size = static_cast<int>(weight.shape[2]);
+    std::vector<std::uint16_t> result(
+        static_cast<std::size_t>(packed_stem_weight_elements(size, k, sm)), 0);
+    pack_stem_weight(size, k, sm, weight.values.data(), half_bits, result.data());
+    return result;
+  }
+};
+
+simt::Options options_for(int sm) {
+  simt::Options options;
+  options.sm = sm;
+  return options;
+}
+
+Memory run_mma(Device& device, StemConvolutionArgs args, int sm, const HalfFilter& filter) {
+  const Array<std::uint16_t> packed(device, filter.packed_for(sm));
+  const Array<float> bias(device, filter.bias.values);
+  args.k = static_cast<int>(filter.weight.shape[0]);
+  const Shape dst_shape{args.n, args.k, (args.h + 1) / 2, (args.w + 1) / 2};
+  const Array<unsigned char> dst(device, unwritten(padded_elements(dst_shape), args.dtype));
+  args.sm = sm;
+  args.size = static_cast<int>(filter.weight.shape[2]);
+  args.packed = packed.data();
+  args.bias = bias.data();
+  args.dst = dst.data();
+  check(stem_convolution_mma(args, device.stream()));
+  return dst.values();
+}
+
+void test_mma(int n, int h, int w, int k, int size, bool relu = true) {
+  const HalfFilter filter(k, size);
+  const Tensor src = random_tensor({n, 3, h, w}, 1, DeviceDType::kFloat16, -2, 2);
+  const ConvolutionParams params{.stride = 2, .pad = size / 2, .has_bias = true, .relu = relu};
+  const Tensor expected = oracle(convolution_op(), params, {src, filter.weight, filter.bias});
+  for (const int sm : kTensorCores) {
+    const std::string title =
+        fmt::format("n{}_h{}_w{}_k{} {}x{} on sm_{}", n, h, w, k, size, size, sm);
+    Device device(std::make_unique<simt::EmulatedRuntime>(options_for(sm)));
+    const auto run_on = [&](const Tensor& images) {
+      const Array<float> planes(device, images.values);
+      return run_mma(device,
+                     {.planes = planes.data(),
+                      .n = static_cast<int>(images.shape[0]),
+                      .h = h,
+                      .w = w,
+                      .relu = relu},
+                     sm, filter);
+    };
+    const Tensor got = from_nhwc(run_on(src), expected.shape, DeviceDType::kFloat16);
+    CHECK(mismatch(got.values, expected.values, expected.shape, tolerance(DType::kFloat16),
+                   title) == "");
+    INFO(title);
+    CHECK(run_on(src.image(n - 1)) == to_nhwc(got.image(n - 1), DeviceDType::kFloat16));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("stem_convolution_mma against the oracle", "[simt][stem_convolution]") {
+  for (const int size : {3, 7}) {
+    for (const int k : {32, 64}) test_mma(2, 14, 17, k, size);
+    // A tile of 8 lines x 32 columns of dst.
+    for (const int w : {1, 2, 13, 61, 63, 64, 65, 67, 130}) test_mma(1, 3, w, 32, size);
+    for (const int h : {1, 2, 13, 15, 17, 18, 34}) test_mma(3, h, 5, 32, size);
+    test_mma(1, 9, 9, 64, size, /*relu=*/false);
+  }
+}
+
+TEST_CASE("stem_convolution_mma gives the same bits in all schedules", "[simt][stem_convolution]") {
+  const Tensor src = random_tensor({2, 3, 19, 70}, 1, DeviceDType::kFloat32, -2, 2);
+  for (const int size : {3, 7}) {
+    const HalfFilter filter(64, size);
+    for (const int sm : kTensorCores) {
+      Memory first;
+      for (const simt::Options& options : simt::schedules(options_for(sm))) {
+        INFO(size << " emulated " << to_string(options));
+        Device device(std::make_unique<simt::EmulatedRuntime>(options));
+        const Array<float> planes(device, src.values);
+        const Memory got =
+            run_mma(device, {.planes = planes.data(), .n = 2, .h = 19, .w = 70}, sm, filter);
+        if (first.empty()) first = got;
+        CHECK(got == first);
+      }
+    }
+  }
+}
+
+TEST_CASE("stem_convolution_mma of images gives the bits of their normalised planes",
+          "[simt][stem_convolution]") {
+  constexpr int kPixels = 2 * 9 * 14;
+  Random random(7);
+  std::vector<std::uint8_t> bytes(kPixels * 3);
+  std::vector<float> normalised(bytes.size());
+  const StemConvolutionArgs defaults;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<std::uint8_t>(random.integer(0, 255));
+    const std::size_t pixel = i / 3, c = i % 3, of_image = kPixels / 2;
+    normalised[(pixel / of_image * 3 + c) * of_image + pixel % of_image] =
+        (static_cast<float>(bytes[i]) / 255.0F - defaults.mean[c]) / defaults.std[c];
+  }
+  const HalfFilter filter(32, 3);
+  for (const int sm : kTensorCores) {
+    Device device(std::make_unique<simt::EmulatedRuntime>(options_for(sm)));
+    const Array<std::uint8_t> images(device, bytes);
+    const Array<float> planes(device, normalised);
+    StemConvolutionArgs args{.n = 2, .h = 9, .w = 14};
+    args.planes = planes.data();
+    const Memory of_planes = run_mma(device, args, sm, filter);
+    args.planes = nullptr;
+    args.images = images.data();
+    CHECK(run_mma(device, args, sm, filter) == of_planes);
+  }
+}
+
 TEST_CASE("stem_convolution refuses what it cannot do", "[simt][stem_convolution]") {
   const float any = 0;
   StemConvolutionArgs args{.src = &any, .n = 1, .h = 4, .w = 4, .k = 72};
@@ -179,6 +313,15 @@ TEST_CASE("stem_convolution refuses what it cannot do", "[simt][stem_convolution
   args.planes = &any;
   args.size = 5;
   CHECK(stem_convolution(args, nullptr).code == DeviceCode::kInvalidArgument);
+  CHECK(stem_convolution_mma(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.size = 3;
+  args.k = 24;
+  CHECK(stem_convolution_mma(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.k = 32;
+  args.planes = nullptr;
+  CHECK(stem_convolution_mma(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.src = &any;
+  CHECK(stem_convolution_mma(args, nullptr).code == DeviceCode::kInvalidArgument);
 }
 
 TEST_CASE("stem_convolution has no bank conflicts", "[simt][stem_convolution][counters]") {
@@ -193,6 +336,29 @@ TEST_CASE("stem_convolution has no bank conflicts", "[simt][stem_convolution][co
         "stem_convolution");
     CHECK(counters.shared_requests > 0);
     CHECK(counters.shared_wavefronts == counters.shared_ideal);
+  }
+}
+
+TEST_CASE("stem_convolution_mma has no bank conflicts", "[simt][stem_convolution][counters]") {
+  const Tensor src = random_tensor({1, 3, 32, 96}, 1, DeviceDType::kFloat16);
+  for (const int size : {3, 7}) {
+    for (const int k : {32, 64}) {
+      for (const int sm : kTensorCores) {
+        simt::Options options = options_for(sm);
+        options.count_accesses = true;
+        auto owned = std::make_unique<simt::EmulatedRuntime>(options);
+        simt::EmulatedRuntime& runtime = *owned;
+        Device device(std::move(owned));
+        const Array<float> planes(device, src.values);
+        run_mma(device, {.planes = planes.data(), .n = 1, .h = 32, .w = 96}, sm,
+                HalfFilter(k, size));
+        device.synchronize();
+        const simt::KernelCounters& counters = runtime.counters().at("stem_convolution_mma");
+        INFO(size << "x" << size << ", k " << k << ", sm_" << sm);
+        CHECK(counters.shared_requests > 0);
+        CHECK(counters.shared_wavefronts == counters.shared_ideal);
+      }
+    }
   }
 }
 

@@ -1,0 +1,32 @@
+#pragma once
+// What the convolution's bindings for CUDA share.
+
+#include "engine/backends/cuda/cuda_kernel.h"
+#include "kernels/convolution/convolution.h"
+
+namespace nestor::cuda {
+
+ConvolutionShape convolution_shape(const StepRequest& request);
+
+// The weight `id` as kernels/convolution wants it, once for all variants of an engine.
+std::shared_ptr<const Memory> packed_weight(CudaBackend& backend, const Constants& constants,
+                                            ValueId id, const ConvolutionShape& shape,
+                                            ConvolutionEngine engine);
+
+// The engine with tensor cores of an architecture.
+ConvolutionEngine tensor_engine(int sm);
+
+// --- variants -----------------------------------------------------------------------------------
+
+// Implicit GEMM by tensor_engine(), with the tile that the model likes best.
+StepChoice convolution_on_tensor_cores(const StepRequest& request, CudaBackend& backend);
+
+// The network's first layer, 3x3 or 7x7 with stride 2 on 3 channels, which reads the network's
+// input as it is given: on tensor cores in fp16 where the model says so, else outside them.
+StepChoice stem_convolution_mma(const StepRequest& request, CudaBackend& backend);
+StepChoice stem_convolution(const StepRequest& request, CudaBackend& backend);
+
+// With the 3x3 maximum that alone reads the result, where the model says so.
+StepChoice convolution_max_pool(const StepRequest& request, CudaBackend& backend);
+
+}  // namespace nestor::cuda
