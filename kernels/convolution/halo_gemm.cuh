@@ -327,6 +327,8 @@ __device__ __forceinline__ void multiply_halo_through_copies(HaloWarpTile<Tile, 
   static_assert(Tile::kPatches == 2, "a patch is read while the next is copied");
   constexpr int kSteps = HaloWarpTile<Tile, Fragments>::kSteps;
   constexpr int kSets = HaloWarpTile<Tile, Fragments>::kSets;
+  // With the products before the barrier, where there are registers for it.
+  constexpr bool kSelectEarly = kSets == 1;
   const SliceRange range = slice_range(args);
   WeightLoader<Tile> weights(args, tile, range.begin);
   SliceCursor cursor(args, range.begin, Tile::kSlice);
@@ -354,12 +356,13 @@ __device__ __forceinline__ void multiply_halo_through_copies(HaloWarpTile<Tile, 
     async_copy_commit();
   }
   int stage = 0, free_stage = Tile::kStages - 1, patch = 0;
+  if (kSelectEarly) warp.select_tap(args, cursor.tap);
 #pragma unroll 1
   for (int slice = range.begin; slice < range.end; ++slice) {
-    warp.select_tap(args, cursor.tap);
+    if (!kSelectEarly) warp.select_tap(args, cursor.tap);
     async_copy_wait<Tile::kStages - 2>();
     __syncthreads();  // this slice is there for all, and nobody reads the one before any more
-    if (kSets == 2) warp.load(0, smem.patch(patch), smem.panel_b(stage), 0);
+    warp.load(0, smem.patch(patch), smem.panel_b(stage), 0);
     if (cursor.tap == 0 && slice != range.begin) {
       copy_patch(patch ^ 1, cursor.channel + Tile::kSlice);
     }
@@ -367,13 +370,16 @@ __device__ __forceinline__ void multiply_halo_through_copies(HaloWarpTile<Tile, 
     async_copy_commit();
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
-      if (kSets == 1) warp.load(0, smem.patch(patch), smem.panel_b(stage), step);
+      if (kSets == 1 && step > 0) warp.load(0, smem.patch(patch), smem.panel_b(stage), step);
       if (kSets == 2 && step + 1 < kSteps) {
         warp.load((step + 1) % 2, smem.patch(patch), smem.panel_b(stage), step + 1);
       }
+      if (step + 1 == kSteps) {
+        cursor.next(args, Tile::kSlice);
+        if (kSelectEarly) warp.select_tap(args, cursor.tap);
+      }
       warp.multiply(step % kSets);
     }
-    cursor.next(args, Tile::kSlice);
     if (cursor.tap == 0) patch ^= 1;
     stage = stage + 1 == Tile::kStages ? 0 : stage + 1;
     free_stage = free_stage + 1 == Tile::kStages ? 0 : free_stage + 1;
