@@ -76,8 +76,10 @@ DeviceStatus convolution(const ConvolutionArgs& args, Stream stream) {
   switch (tile.engine) {
     case ConvolutionEngine::kVolta:
       return (halo ? convolution_halo_sm70 : convolution_sm70)(gemm, choice.tile, grid, stream);
-    case ConvolutionEngine::kTuring: return convolution_sm75(gemm, choice.tile, grid, stream);
-    case ConvolutionEngine::kAmpere: return convolution_sm80(gemm, choice.tile, grid, stream);
+    case ConvolutionEngine::kTuring:
+      return (halo ? convolution_halo_sm75 : convolution_sm75)(gemm, choice.tile, grid, stream);
+    case ConvolutionEngine::kAmpere:
+      return (halo ? convolution_halo_sm80 : convolution_sm80)(gemm, choice.tile, grid, stream);
     case ConvolutionEngine::kFma:
       return convolution_fma(gemm, args.dtype, choice.tile, grid, stream);
   }

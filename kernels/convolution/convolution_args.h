@@ -33,6 +33,10 @@ DeviceStatus convolution_sm75(const ImplicitGemmArgs& args, int tile, GridSize g
 DeviceStatus convolution_sm80(const ImplicitGemmArgs& args, int tile, GridSize grid, Stream stream);
 DeviceStatus convolution_halo_sm70(const ImplicitGemmArgs& args, int tile, GridSize grid,
                                    Stream stream);
+DeviceStatus convolution_halo_sm75(const ImplicitGemmArgs& args, int tile, GridSize grid,
+                                   Stream stream);
+DeviceStatus convolution_halo_sm80(const ImplicitGemmArgs& args, int tile, GridSize grid,
+                                   Stream stream);
 DeviceStatus convolution_fma(const ImplicitGemmArgs& args, DeviceDType dtype, int tile,
                              GridSize grid, Stream stream);
 

@@ -74,10 +74,12 @@ inline constexpr ConvolutionTile kConvolutionTiles[] = {
     {"convolution_sm70_128x128_halo", ConvolutionEngine::kVolta, 128, 128, 64, 64, 1, 2, 2, 32, 498},
     {"convolution_sm70_256x64_halo",  ConvolutionEngine::kVolta, 256,  64, 64, 64, 1, 2, 2, 32, 626},
     {"convolution_sm70_128x64_halo",  ConvolutionEngine::kVolta, 128,  64, 64, 64, 1, 2, 4, 32, 242},
-    {"convolution_sm70_128x32_halo",  ConvolutionEngine::kVolta, 128,  32, 32, 32, 1, 2, 4, 32, 306},
+    {"convolution_sm70_128x64_k2_halo", ConvolutionEngine::kVolta, 128, 64, 64, 64, 2, 2, 2, 32, 498},
+    {"convolution_sm70_128x32_k2_halo", ConvolutionEngine::kVolta, 128, 32, 64, 32, 2, 2, 3, 32, 306},
     {"convolution_sm75_128x128",   ConvolutionEngine::kTuring, 128, 128, 64, 64, 1, 2, 2, 32},
     {"convolution_sm75_128x64",    ConvolutionEngine::kTuring, 128,  64, 64, 32, 1, 2, 2, 32},
     {"convolution_sm75_64x64",     ConvolutionEngine::kTuring,  64,  64, 32, 32, 1, 2, 4, 32},
+    {"convolution_sm75_128x64_halo", ConvolutionEngine::kTuring, 128, 64, 64, 32, 1, 2, 2, 32, 370},
     {"convolution_sm80_128x128",   ConvolutionEngine::kAmpere, 128, 128, 64, 64, 1, 3, 2, 32},
     {"convolution_sm80_256x128",   ConvolutionEngine::kAmpere, 256, 128, 64, 64, 1, 4, 1, 32},
     {"convolution_sm80_128x256",   ConvolutionEngine::kAmpere, 128, 256, 64, 64, 1, 4, 1, 32},
@@ -86,6 +88,9 @@ inline constexpr ConvolutionTile kConvolutionTiles[] = {
     {"convolution_sm80_64x64",     ConvolutionEngine::kAmpere,  64,  64, 32, 32, 1, 4, 3, 32},
     {"convolution_sm80_128x32",    ConvolutionEngine::kAmpere, 128,  32, 32, 32, 1, 4, 3, 32},
     {"convolution_sm80_64x64_k2",  ConvolutionEngine::kAmpere,  64,  64, 64, 32, 2, 4, 2, 32},
+    {"convolution_sm80_256x64_halo", ConvolutionEngine::kAmpere, 256, 64, 64, 64, 1, 3, 2, 32, 490},
+    {"convolution_sm80_128x64_halo", ConvolutionEngine::kAmpere, 128, 64, 64, 32, 1, 4, 3, 32, 242},
+    {"convolution_sm80_128x32_halo", ConvolutionEngine::kAmpere, 128, 32, 32, 32, 1, 4, 4, 32, 194},
     {"convolution_fma_64x64",      ConvolutionEngine::kFma,     64,  64, 32, 16, 1, 2, 2, 32},
     // clang-format on
 };

@@ -255,6 +255,8 @@ __device__ __forceinline__ void multiply_halo_through_registers(HaloWarpTile<Til
   static_assert(Tile::kStages == 2 && Tile::kPatches == 1, "a stage is read, the other written");
   constexpr int kSteps = HaloWarpTile<Tile, Fragments>::kSteps, kLast = kSteps - 1;
   constexpr int kSets = HaloWarpTile<Tile, Fragments>::kSets;
+  // Before the barrier where there are few products to hide it; else it would cost registers.
+  constexpr bool kSelectEarly = kSteps < 4;
   const SliceRange range = slice_range(args);
   WeightLoader<Tile> weights(args, tile, range.begin);
   SliceCursor cursor(args, range.begin, Tile::kSlice);
@@ -296,13 +298,14 @@ __device__ __forceinline__ void multiply_halo_through_registers(HaloWarpTile<Til
       }
       if (step == kLast) {
         store_b(stage ^ 1);
+        if (kSelectEarly) warp.select_tap(args, cursor.tap);
         __syncthreads();  // the next weights are stored, and all fragments of this slice loaded
         if (has_next && cursor.tap == 0) {
           PatchLoader<Tile>(args, tile)
               .template store_patch<4>(args, smem.patch(0), cursor.channel);
           __syncthreads();  // the next patch is stored before its fragments are loaded
         }
-        warp.select_tap(args, cursor.tap);
+        if (!kSelectEarly) warp.select_tap(args, cursor.tap);
         if (kSets == 2) warp.load(0, smem.patch(0), smem.panel_b(stage ^ 1), 0);
       }
       warp.multiply(step % kSets);
@@ -310,6 +313,79 @@ __device__ __forceinline__ void multiply_halo_through_registers(HaloWarpTile<Til
     stage ^= 1;
   }
   __syncthreads();  // nobody reads fragments any more, not even of the slice that was not there
+}
+
+// Two patches and kStages stages of weights that cp.async fills. A patch is copied while the one
+// before it is multiplied: from the first tap on, when nobody reads what lay in its place any more.
+template <class Tile, class Fragments>
+__device__ __forceinline__ void multiply_halo_through_copies(HaloWarpTile<Tile, Fragments>& warp,
+                                                             HaloSmem<Tile>& smem,
+                                                             const ImplicitGemmArgs& args,
+                                                             const TilePosition& tile) {
+  static_assert(Tile::kStages >= 3, "a stage is free while two are on their way or read");
+  static_assert(Tile::kStages <= Tile::kTaps, "a patch is there when its first tap's weights are");
+  static_assert(Tile::kPatches == 2, "a patch is read while the next is copied");
+  constexpr int kSteps = HaloWarpTile<Tile, Fragments>::kSteps;
+  constexpr int kSets = HaloWarpTile<Tile, Fragments>::kSets;
+  // With the products before the barrier, where there are registers for it.
+  constexpr bool kSelectEarly = kSets == 1;
+  const SliceRange range = slice_range(args);
+  WeightLoader<Tile> weights(args, tile, range.begin);
+  SliceCursor cursor(args, range.begin, Tile::kSlice);
+  const int last_channel = (range.end - 1) / Tile::kTaps * Tile::kSlice;
+  const auto copy_patch = [&](int idx, int channel) {
+    if (channel <= last_channel) {
+      PatchLoader<Tile>(args, tile).copy_patch(args, smem.patch(idx), channel);
+    }
+  };
+  const auto copy_weights = [&](int stage, bool exists) {
+    if (exists) {
+      weights.next(args, [&](int, int offset, const std::uint16_t* address) {
+        async_copy_16(smem.panel_b(stage) + offset, address, 16);
+      });
+    }
+  };
+
+  // Each stage is a group, also one without copies. The first two patches belong to the first two:
+  // of the first one as little as a tap may be left to this block.
+  store_zeros(smem);
+#pragma unroll
+  for (int stage = 0; stage + 1 < Tile::kStages; ++stage) {
+    if (stage < 2) copy_patch(stage, cursor.channel + stage * Tile::kSlice);
+    copy_weights(stage, range.begin + stage < range.end);
+    async_copy_commit();
+  }
+  int stage = 0, free_stage = Tile::kStages - 1, patch = 0;
+  if (kSelectEarly) warp.select_tap(args, cursor.tap);
+#pragma unroll 1
+  for (int slice = range.begin; slice < range.end; ++slice) {
+    if (!kSelectEarly) warp.select_tap(args, cursor.tap);
+    async_copy_wait<Tile::kStages - 2>();
+    __syncthreads();  // this slice is there for all, and nobody reads the one before any more
+    warp.load(0, smem.patch(patch), smem.panel_b(stage), 0);
+    if (cursor.tap == 0 && slice != range.begin) {
+      copy_patch(patch ^ 1, cursor.channel + Tile::kSlice);
+    }
+    copy_weights(free_stage, slice + Tile::kStages - 1 < range.end);
+    async_copy_commit();
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+      if (kSets == 1 && step > 0) warp.load(0, smem.patch(patch), smem.panel_b(stage), step);
+      if (kSets == 2 && step + 1 < kSteps) {
+        warp.load((step + 1) % 2, smem.patch(patch), smem.panel_b(stage), step + 1);
+      }
+      if (step + 1 == kSteps) {
+        cursor.next(args, Tile::kSlice);
+        if (kSelectEarly) warp.select_tap(args, cursor.tap);
+      }
+      warp.multiply(step % kSets);
+    }
+    if (cursor.tap == 0) patch ^= 1;
+    stage = stage + 1 == Tile::kStages ? 0 : stage + 1;
+    free_stage = free_stage + 1 == Tile::kStages ? 0 : free_stage + 1;
+  }
+  async_copy_wait<0>();
+  __syncthreads();  // all fragments are loaded before the epilogue writes over the patches
 }
 
 }  // namespace nestor
