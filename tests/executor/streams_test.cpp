@@ -64,9 +64,19 @@ std::vector<Outputs> overlapped(Session& session) {
   return results;
 }
 
-std::shared_ptr<const Model> model_with(bool eager) {
-  simt::Options options;
-  options.eager_streams = eager;
+// Streams that work at once, when somebody waits, and in any order that events allow.
+std::vector<simt::Options> stream_schedules() {
+  std::vector<simt::Options> list(2);
+  list[0].eager_streams = true;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    list.emplace_back();
+    list.back().order = simt::Order::kRandom;
+    list.back().seed = seed;
+  }
+  return list;
+}
+
+std::shared_ptr<const Model> model_with(const simt::Options& options) {
   return test::emulated_model(test::small_graph, 70, options);
 }
 
@@ -85,9 +95,9 @@ std::string refusal(ErrorCode code, const Action& action) {
 
 TEST_CASE("streams: overlapping batches give what they give alone, in their order",
           "[simt][executor][streams]") {
-  for (const bool eager : {false, true}) {
-    INFO((eager ? "eager" : "lazy"));
-    const auto model = model_with(eager);
+  for (const simt::Options& options : stream_schedules()) {
+    INFO(simt::to_string(options) << " seed " << options.seed);
+    const auto model = model_with(options);
     Session serial(model, {}), session(model, {});
     const std::vector<Outputs> expected = one_by_one(serial);
     CHECK(session.num_slots() == 2);
@@ -99,7 +109,7 @@ TEST_CASE("streams: overlapping batches give what they give alone, in their orde
 
 TEST_CASE("streams: a later overlapped batch makes no object",
           "[simt][executor][streams]") {
-  const auto model = model_with(false);
+  const auto model = model_with({});
   Session session(model, {});
   const test::Images images({2, 3, 16, 16});
   const auto two_batches = [&] {
@@ -119,7 +129,7 @@ TEST_CASE("streams: a later overlapped batch makes no object",
 
 TEST_CASE("streams: what does not go while batches are pending is refused, and they are kept",
           "[simt][executor][streams]") {
-  const auto model = model_with(false);
+  const auto model = model_with({});
   Session session(model, {});
   const test::Images images({1, 3, 16, 16});
   const std::vector<float> expected = test::run(session, images.view());
@@ -142,9 +152,9 @@ TEST_CASE("streams: what does not go while batches are pending is refused, and t
 }
 
 TEST_CASE("streams: a caller's stream and memory", "[simt][executor][streams]") {
-  for (const bool eager : {false, true}) {
-    INFO((eager ? "eager" : "lazy"));
-    const auto model = model_with(eager);
+  for (const simt::Options& options : stream_schedules()) {
+    INFO(simt::to_string(options) << " seed " << options.seed);
+    const auto model = model_with(options);
     simt::EmulatedRuntime& runtime = *simt::last_runtime();
     Session session(model, {});
     std::vector<Outputs> expected = one_by_one(session), results;
@@ -172,7 +182,7 @@ TEST_CASE("streams: a caller's stream and memory", "[simt][executor][streams]") 
 }
 
 TEST_CASE("streams: enqueue does not wait, and replays the graph", "[simt][executor][streams]") {
-  const auto model = model_with(false);
+  const auto model = model_with({});
   simt::EmulatedRuntime& runtime = *simt::last_runtime();
   Session session(model, {});
   const test::Images images({2, 3, 16, 16});
@@ -193,7 +203,7 @@ TEST_CASE("streams: enqueue does not wait, and replays the graph", "[simt][execu
 }
 
 TEST_CASE("streams: a session's end waits for what was enqueued", "[simt][executor][streams]") {
-  const auto model = model_with(false);
+  const auto model = model_with({});
   simt::EmulatedRuntime& runtime = *simt::last_runtime();
   const test::Images images({2, 3, 16, 16});
   auto session = std::make_unique<Session>(model, SessionOptions{});
@@ -201,13 +211,39 @@ TEST_CASE("streams: a session's end waits for what was enqueued", "[simt][execut
   const test::CallerStream stream(runtime);
   test::CallerRun run(runtime, images.view(), expected);
   run.enqueue(*session, stream, {});
+  const std::int64_t objects = runtime.num_live_objects();
   session.reset();
+  // Arena, outputs, staging, stream, event, and the graph, which nobody may launch any more.
+  CHECK(runtime.num_live_objects() == objects - 6);
   stream.synchronize();
   CHECK((run.results() == expected));
 }
 
+TEST_CASE("streams: a larger arena waits for what uses the old one", "[simt][executor][streams]") {
+  const auto model = model_with({});
+  simt::EmulatedRuntime& runtime = *simt::last_runtime();
+  const std::int64_t leaked = simt::EmulatedRuntime::num_leaked_objects();
+  {
+    Session session(model, {});
+    const test::Images images({2, 3, 16, 16}), larger({3, 3, 32, 24});
+    const Outputs expected = copies_of(session.run(images.view()));
+    const test::CallerStream stream(runtime);
+    test::CallerRun run(runtime, images.view(), expected);
+    run.enqueue(session, stream, {});
+    static_cast<void>(session.run(larger.view()));  // moves the arena
+    run.enqueue(session, stream, {});               // records the plan anew
+    stream.synchronize();
+    CHECK((run.results() == expected));
+    session.submit(images.view());
+    session.submit(test::Images({4, 3, 48, 48}).view());
+    CHECK((copies_of(session.collect()) == expected));
+    session.collect();
+  }
+  CHECK(simt::EmulatedRuntime::num_leaked_objects() == leaked);
+}
+
 TEST_CASE("streams: memory and streams that do not fit are refused", "[simt][executor][streams]") {
-  const auto model = model_with(false);
+  const auto model = model_with({});
   simt::EmulatedRuntime& runtime = *simt::last_runtime();
   Session session(model, {});
   const test::Images images({1, 3, 16, 16});
