@@ -51,8 +51,9 @@ struct Download {
   std::size_t bytes;
 };
 
-// A thread's means to run steps: thread count on the CPU, a stream on a GPU. A run is an upload,
-// the steps and the downloads, within one Scope.
+// A thread's means to run steps: thread count on the CPU, streams on a GPU. A run is an upload, the
+// steps and the downloads, within one Scope; or begins with submit() and ends with collect(); or is
+// the caller's stream's.
 class ExecutionContext {
  public:
   virtual ~ExecutionContext() = default;
@@ -72,6 +73,34 @@ class ExecutionContext {
 
   // Returns when the steps are done and their outputs are in host memory.
   virtual void download(std::span<const Download> outputs) = 0;
+
+  // A plan's steps as they are bound, and what lies where.
+  struct BoundSteps {
+    StepKernels steps;
+    std::unique_ptr<Recording>& recording;
+    void* input;  // in the arena, like the outputs' `src`
+    std::size_t input_bytes;
+    std::span<const Download> outputs;
+  };
+
+  // Runs that may be on their way at once.
+  virtual std::size_t num_slots() const { return 1; }
+
+  // Begins a run in a slot whose last one was collected; `src` may change afterwards.
+  virtual void submit(std::size_t slot, const BoundSteps& run, const void* src);
+
+  // Ends the slot's run. Says where its outputs lie, one behind the other, until the slot is used
+  // again; null: where download() puts them.
+  virtual const void* collect(std::size_t slot);
+
+  // Gives a run to a stream of the caller's and waits for nothing: the input from `src`, and each
+  // output to its `dst`, in memory of the device. Runs of one context never overlap. Throws
+  // kUnsupported where there are no streams.
+  virtual void enqueue(const BoundSteps& run, const void* src, std::span<void* const> dst,
+                       void* stream);
+
+  // Returns when nothing that was submitted or enqueued uses the arena any more.
+  virtual void wait() {}
 
   // Runs the steps one by one and says how many milliseconds each took.
   virtual std::vector<double> time_steps(StepKernels steps) = 0;

@@ -25,6 +25,7 @@ struct LoadedPlan {
   std::unique_ptr<ExecutionContext::Recording> recording;  // of the kernels as they are bound now
   std::shared_ptr<void> host;                              // of the outputs, if not in the arena
   std::vector<Download> downloads;                         // from the arena to there
+  std::vector<void*> device_outputs;                       // the caller's, of one call
 
   const Shape& input() const { return planned.plan.buffers[input_idx()].shape; }
   std::size_t input_idx() const { return static_cast<std::size_t>(planned.plan.input); }
@@ -39,6 +40,21 @@ std::byte* at(std::byte* arena, const Plan& plan, int buffer) {
   return arena + plan.buffers[static_cast<std::size_t>(buffer)].offset;
 }
 
+// A batch that was submitted and not collected.
+struct PendingBatch {
+  LoadedPlan* plan;
+  std::size_t slot;
+};
+
+// Outputs in host memory lie one behind the other.
+void point_outputs(LoadedPlan& loaded, const void* base) {
+  const auto* next = static_cast<const std::byte*>(base);
+  for (std::size_t i = 0; i < loaded.outputs.size(); ++i) {
+    loaded.outputs[i].tensor.data = next;
+    next += loaded.downloads[i].bytes;
+  }
+}
+
 }  // namespace
 
 struct Session::State {
@@ -50,6 +66,21 @@ struct Session::State {
   std::list<LoadedPlan> plans;  // the most recently used first
   TunedChoices tuning;
   std::vector<std::string> warnings;
+  std::vector<PendingBatch> pending;  // the oldest first
+  std::size_t next_slot = 0;
+
+  // What is on its way uses the plans and the arena.
+  ~State() {
+    try {
+      if (context != nullptr) context->wait();
+    } catch (const Error&) {  // the device is gone, and with it what was on its way
+    }
+  }
+
+  void require_none_pending() const {
+    CHECK_AS(kUsage, pending.empty(), "{} submitted batches are pending: collect them first",
+             pending.size());
+  }
 
   void load_tuning() {
     if (options.tuning.empty()) return;
@@ -82,6 +113,7 @@ struct Session::State {
       plans.splice(plans.begin(), plans, it);
       return plans.front();
     }
+    if (plans.size() == kMaxPlans) context->wait();
     plans.push_front(make(input, taps));
     if (plans.size() > kMaxPlans) plans.pop_back();
     return plans.front();
@@ -138,17 +170,19 @@ struct Session::State {
     loaded.host = model->backend().allocate_host(host_bytes);
     if (loaded.host == nullptr) return;
     auto* next = static_cast<std::byte*>(loaded.host.get());
-    for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
-      const Buffer& buffer = plan.buffers[static_cast<std::size_t>(plan.outputs[i].buffer)];
-      loaded.outputs[i].tensor.data = next;
-      loaded.downloads.push_back({next, nullptr, buffer.bytes});
-      next += buffer.bytes;
+    for (const PlanOutput& output : plan.outputs) {
+      const std::size_t bytes = plan.buffers[static_cast<std::size_t>(output.buffer)].bytes;
+      loaded.downloads.push_back({next, nullptr, bytes});
+      next += bytes;
     }
+    loaded.device_outputs.resize(plan.outputs.size());
   }
 
   // Points the plan's kernels at the arena, which is made larger where the plan needs it.
   void bind(LoadedPlan& loaded) {
     const Plan& plan = loaded.planned.plan;
+    if (plan.arena_bytes <= arena_bytes && loaded.arena == arena.get()) return;
+    context->wait();  // nothing may use the old arena or the recording
     if (plan.arena_bytes > arena_bytes) {
       arena.reset();
       arena_bytes = 0;
@@ -156,7 +190,6 @@ struct Session::State {
       arena_bytes = plan.arena_bytes;
     }
     auto* const base = static_cast<std::byte*>(arena.get());
-    if (loaded.arena == base) return;
     loaded.arena = nullptr;
     loaded.recording.reset();
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
@@ -180,19 +213,40 @@ struct Session::State {
     loaded.arena = base;
   }
 
+  // The plan for the input, ready to run.
   LoadedPlan& prepare(const TensorView& input, std::span<const std::string> taps) {
     CHECK_AS(kBadInput, input.desc.dtype == DType::kFloat32, "the input is {}, expected float32",
              to_string(input.desc.dtype));
     CHECK_AS(kBadInput, input.data != nullptr, "the input {} has no data", to_string(input.desc));
     LoadedPlan& loaded = find_or_make(input.desc.shape, taps);
     bind(loaded);
+    return loaded;
+  }
+
+  // The same for input in host memory.
+  LoadedPlan& prepare_host(const TensorView& input, std::span<const std::string> taps) {
+    LoadedPlan& loaded = prepare(input, taps);
     const auto num_elements = static_cast<std::size_t>(input.desc.shape.num_elements());
     const std::optional<std::size_t> bad = first_not_finite({input.as<float>(), num_elements});
     CHECK_AS(kBadInput, !bad, "the input is {} at its element {}, expected finite numbers",
              input.as<float>()[*bad], *bad);
+    return loaded;
+  }
+
+  LoadedPlan& upload(const TensorView& input, std::span<const std::string> taps) {
+    LoadedPlan& loaded = prepare_host(input, taps);
     context->upload(at(loaded.arena, loaded.planned.plan, loaded.planned.plan.input), input.data,
                     input.bytes());
     return loaded;
+  }
+
+  static ExecutionContext::BoundSteps bound(LoadedPlan& loaded) {
+    const Plan& plan = loaded.planned.plan;
+    return {.steps = loaded.planned.kernels,
+            .recording = loaded.recording,
+            .input = at(loaded.arena, plan, plan.input),
+            .input_bytes = plan.buffers[loaded.input_idx()].bytes,
+            .outputs = loaded.downloads};
   }
 };
 
@@ -210,6 +264,7 @@ Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
   state_->model = std::move(model);
   state_->options = std::move(options);
   state_->load_tuning();
+  state_->pending.reserve(state_->context->num_slots());
 }
 
 Session::~Session() = default;
@@ -218,14 +273,64 @@ Session::Session(Session&&) noexcept = default;
 std::span<const Session::Output> Session::run(const TensorView& input,
                                               std::span<const std::string> taps) {
   ExecutionContext& context = *state_->context;
+  state_->require_none_pending();
   const ExecutionContext::Scope scope(context);
-  LoadedPlan& loaded = state_->prepare(input, taps);
+  LoadedPlan& loaded = state_->upload(input, taps);
   context.run(loaded.planned.kernels, loaded.recording);
   context.download(loaded.downloads);
+  if (loaded.host != nullptr) point_outputs(loaded, loaded.host.get());
   return loaded.outputs;
 }
 
+std::size_t Session::num_slots() const { return state_->context->num_slots(); }
+std::size_t Session::num_pending() const { return state_->pending.size(); }
+
+void Session::submit(const TensorView& input, std::span<const std::string> taps) {
+  State& state = *state_;
+  CHECK_AS(kUsage, num_pending() < num_slots(),
+           "{} submitted batches are pending, no more is possible: collect one first",
+           num_pending());
+  const ExecutionContext::Scope scope(*state.context);
+  LoadedPlan& loaded = state.prepare_host(input, taps);
+  state.context->submit(state.next_slot, State::bound(loaded), input.data);
+  state.pending.push_back({&loaded, state.next_slot});
+  state.next_slot = (state.next_slot + 1) % num_slots();
+}
+
+std::span<const Session::Output> Session::collect() {
+  State& state = *state_;
+  CHECK_AS(kUsage, !state.pending.empty(), "no submitted batch is pending");
+  const PendingBatch batch = state.pending.front();
+  state.pending.erase(state.pending.begin());
+  const ExecutionContext::Scope scope(*state.context);
+  const void* const outputs = state.context->collect(batch.slot);
+  if (outputs != nullptr) point_outputs(*batch.plan, outputs);
+  return batch.plan->outputs;
+}
+
+void Session::enqueue(const TensorView& input, std::span<const DeviceBuffer> outputs,
+                      void* stream, std::span<const std::string> taps) {
+  State& state = *state_;
+  state.require_none_pending();
+  CHECK_AS(kUsage, stream != nullptr, "no stream, or the default stream: expected one of its own");
+  const ExecutionContext::Scope scope(*state.context);
+  LoadedPlan& loaded = state.prepare(input, taps);
+  const std::size_t wanted = loaded.outputs.size();
+  CHECK_AS(kUsage, outputs.size() == wanted, "memory for {} outputs, expected it for {}",
+           outputs.size(), wanted);
+  loaded.device_outputs.resize(wanted);
+  for (std::size_t i = 0; i < wanted; ++i) {
+    const std::size_t bytes = loaded.outputs[i].tensor.bytes();
+    CHECK_AS(kUsage, outputs[i].data != nullptr && outputs[i].bytes >= bytes,
+             "memory of {} bytes for the output {}, expected {}",
+             outputs[i].data == nullptr ? 0 : outputs[i].bytes, loaded.outputs[i].name, bytes);
+    loaded.device_outputs[i] = outputs[i].data;
+  }
+  state.context->enqueue(State::bound(loaded), input.data, loaded.device_outputs, stream);
+}
+
 const Plan& Session::plan(const Shape& input, std::span<const std::string> taps) {
+  state_->require_none_pending();
   return state_->find_or_make(input, taps).planned.plan;
 }
 
@@ -233,6 +338,7 @@ std::span<const std::string> Session::warnings() const { return state_->warnings
 
 TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
   check_rank(input);
+  state_->require_none_pending();
   Backend& backend = state_->model->backend();
   const std::optional<TuningKey> key = backend.tuning_key(*state_->options.precision);
   CHECK_AS(kUnsupported, key, "{} has nothing to tune", backend.name());
@@ -253,8 +359,9 @@ TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
 
 Session::Profile Session::profile(const TensorView& input) {
   ExecutionContext& context = *state_->context;
+  state_->require_none_pending();
   const ExecutionContext::Scope scope(context);
-  LoadedPlan& loaded = state_->prepare(input, {});
+  LoadedPlan& loaded = state_->upload(input, {});
   Profile profile{.step_ms = context.time_steps(loaded.planned.kernels)};
   profile.total_ms = std::accumulate(profile.step_ms.begin(), profile.step_ms.end(), 0.0);
   return profile;

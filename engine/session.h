@@ -30,7 +30,8 @@ struct SessionOptions {
   std::string tuning = {};
 };
 
-// One thread's means to run a model: an execution context, an arena, and a cache of plans.
+// One thread's means to run a model: an execution context, an arena, and a cache of plans. On a GPU
+// nothing is computed twice at once: a session's runs follow one another.
 //
 // Not thread-safe: one session a thread. Shares ownership of the model. After any error except
 // kDeviceLost it works on. A plan is made at the first run of an input shape; later runs of that
@@ -55,6 +56,56 @@ class Session {
   // ("layer1", "layer1.attention", or the name of any operator). Taps inside fused parts split
   // these parts in this plan only. Throws kBadInput or kUsage where input or taps do not fit.
   std::span<const Output> run(const TensorView& input, std::span<const std::string> taps = {});
+
+  // --- more than one batch at a time ---
+  //
+  // On a GPU the next batch is copied to the device, and the last one's results from it, while
+  // another is computed:
+  //
+  //   while (next(input)) {
+  //     if (session.num_pending() == session.num_slots()) use(session.collect());
+  //     session.submit(input);
+  //   }
+  //   while (session.num_pending() > 0) use(session.collect());
+  //
+  // Results come in the order of submission and are those of run(), which is refused, like all
+  // else but the functions here, while batches are pending.
+
+  // Batches that may be pending: 2 on a GPU, 1 on a CPU, where submit() is what computes.
+  std::size_t num_slots() const;
+  std::size_t num_pending() const;
+
+  // Begins to run the network on `input`, as run() does. Waits for nothing but the first time for
+  // plan and memory; `input` may change when it returns. Throws kUsage where num_slots() batches
+  // are pending. A batch that is refused, or whose submission fails, is not pending.
+  void submit(const TensorView& input, std::span<const std::string> taps = {});
+
+  // Waits for the oldest pending batch. The outputs are valid until the session's next call of
+  // submit, collect, run, enqueue or plan. Throws kUsage where nothing is pending; where the device
+  // failed the batch is lost, and no longer pending.
+  std::span<const Output> collect();
+
+  // --- tensors in device memory ---
+
+  struct DeviceBuffer {
+    void* data = nullptr;
+    std::size_t bytes = 0;  // that there is room for
+  };
+
+  // Runs the network on a stream of the caller's (a cudaStream_t of the model's device; not the
+  // default stream, and not capturing), on input in device memory, float32 [n, 3, h, w] in C order,
+  // and leaves each output of run() in the caller's device memory, float32 in C order. plan() says
+  // what outputs there are.
+  //
+  // Asynchronous: the run comes behind all that the stream was given before, and ahead of what it
+  // is given afterwards. Input and outputs must live until the stream has got there, and may be
+  // other ones in each call. Only the first run of a shape waits: for plan, weights and memory.
+  // Calls of one session run one after another, whatever their streams; run() and submit() come
+  // behind them, and the session's end waits for them. Input is not checked for numbers that are
+  // not finite. What a kernel does wrong shows as kDeviceLost in a later call. Throws kUsage where
+  // stream or outputs do not fit, kUnsupported on a CPU.
+  void enqueue(const TensorView& input, std::span<const DeviceBuffer> outputs, void* stream,
+               std::span<const std::string> taps = {});
 
   // The plan that run() would use, for devices that are only described, too. The reference is valid
   // until the session's next run or plan.

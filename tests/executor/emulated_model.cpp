@@ -12,8 +12,8 @@
 
 namespace nestor::test {
 
-std::shared_ptr<const Model> emulated_model(const GraphFunction& graph, int sm) {
-  simt::Options options;
+std::shared_ptr<const Model> emulated_model(const GraphFunction& graph, int sm,
+                                            simt::Options options) {
   options.sm = sm;
   simt::set_device_options(options);
   const Shape nominal{1, 3, 64, 64};

@@ -65,6 +65,44 @@ TEST_CASE("events order streams", "[simt][runtime]") {
   CHECK(runtime.num_live_objects() == 0);
 }
 
+TEST_CASE("in random order streams interleave, and events still order them", "[simt][runtime]") {
+  int interleaved = 0;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    Options options;
+    options.order = simt::Order::kRandom;
+    options.seed = seed;
+    EmulatedRuntime runtime{options};
+    Buffers buffers;
+    Stream first = nullptr, second = nullptr;
+    Event filled = nullptr;
+    check(runtime.create_stream(first));
+    check(runtime.create_stream(second));
+    check(runtime.create_event(filled));
+    check(runtime.allocate(buffers.device, Buffers::kBytes));
+    check(runtime.fill(buffers.device, 0, Buffers::kBytes, first));
+    check(runtime.copy_to_device(buffers.device, buffers.host.data(), Buffers::kBytes, second));
+    check(runtime.record(filled, second));
+    check(runtime.wait(first, filled));
+    check(runtime.copy_to_host(buffers.back.data(), buffers.device, Buffers::kBytes, first));
+    check(runtime.synchronize(first));
+    interleaved += buffers.back[0] == 0.0f ? 1 : 0;  // nothing ordered the first two
+    check(runtime.fill(buffers.device, 0, Buffers::kBytes, first));
+    check(runtime.record(filled, first));
+    check(runtime.wait(second, filled));
+    check(runtime.copy_to_device(buffers.device, buffers.host.data(), Buffers::kBytes, second));
+    check(runtime.synchronize(second));
+    check(runtime.copy_to_host(buffers.back.data(), buffers.device, Buffers::kBytes, second));
+    check(runtime.synchronize(second));
+    CHECK(buffers.back[0] == 1.0f);
+    check(runtime.destroy_event(filled));
+    check(runtime.destroy_stream(first));
+    check(runtime.destroy_stream(second));
+    check(runtime.release(buffers.device));
+  }
+  CHECK(interleaved > 0);
+  CHECK(interleaved < 8);
+}
+
 TEST_CASE("a captured graph is done at each launch, and not before", "[simt][runtime]") {
   EmulatedRuntime runtime{Options{}};
   Buffers buffers;
@@ -116,6 +154,9 @@ TEST_CASE("a captured graph is done at each launch, and not before", "[simt][run
     CHECK(runtime.end_capture(stream, broken).code == DeviceCode::kFailed);
     check(runtime.synchronize(side));
   }
+  check(runtime.launch_graph(graph, stream));
+  CHECK_FALSE(runtime.destroy_graph(graph).ok());  // the launch is not done
+  check(runtime.synchronize(stream));
   check(runtime.destroy_graph(graph));
   check(runtime.destroy_event(forked));
   check(runtime.destroy_event(joined));
@@ -175,9 +216,9 @@ class MiniSession {
  public:
   explicit MiniSession(EmulatedRuntime& runtime) : runtime_(runtime) {}
   ~MiniSession() {
+    static_cast<void>(runtime_.destroy_stream(stream_));  // does what is left of its work
     static_cast<void>(runtime_.destroy_graph(graph_));
     static_cast<void>(runtime_.destroy_event(event_));
-    static_cast<void>(runtime_.destroy_stream(stream_));
     static_cast<void>(runtime_.release(buffers_.device));
   }
   MiniSession(const MiniSession&) = delete;

@@ -48,13 +48,24 @@ class Capture {
 
 }  // namespace
 
+void CudaContext::reserve(Memory& memory, std::size_t bytes, Memory::Place place) const {
+  if (bytes <= memory.bytes()) return;
+  memory = Memory();
+  memory = Memory(runtime_, bytes, place);
+}
+
+// What is given to the stream from now on comes after the last run on a stream of the caller's.
+void CudaContext::come_after_enqueued() {
+  if (!is_enqueued_) return;
+  DEVICE_CHECK(runtime_->wait(stream(), enqueued_->get()));
+  is_enqueued_ = false;
+}
+
 void CudaContext::upload(void* dst, const void* src, std::size_t bytes) {
-  if (bytes > staging_.bytes()) {
-    staging_ = Memory();
-    staging_ = Memory(runtime_, bytes, Memory::Place::kPinnedHost);
-  }
+  reserve(staging_, bytes, Memory::Place::kPinnedHost);
   std::memcpy(staging_.get(), src, bytes);
   busy_ = true;
+  come_after_enqueued();
   DEVICE_CHECK(runtime_->copy_to_device(dst, staging_.get(), bytes, stream()));
 }
 
@@ -76,6 +87,82 @@ void CudaContext::download(std::span<const Download> outputs) {
   }
   DEVICE_CHECK(runtime_->synchronize(stream()));
   busy_ = false;
+}
+
+void CudaContext::submit(std::size_t slot_idx, const BoundSteps& bound, const void* src) {
+  if (pipeline_ == nullptr) pipeline_ = std::make_unique<Pipeline>(runtime_);
+  Slot& slot = pipeline_->slots[slot_idx];
+  std::size_t output_bytes = 0;
+  for (const Download& output : bound.outputs) output_bytes += output.bytes;
+  reserve(slot.host_input, bound.input_bytes, Memory::Place::kPinnedHost);
+  reserve(slot.device_input, bound.input_bytes, Memory::Place::kDevice);
+  reserve(slot.device_outputs, output_bytes, Memory::Place::kDevice);
+  reserve(slot.host_outputs, output_bytes, Memory::Place::kPinnedHost);
+  if (bound.recording == nullptr) bound.recording = record(bound.steps);
+  std::memcpy(slot.host_input.get(), src, bound.input_bytes);
+
+  busy_ = in_flight_ = true;
+  const Stream uploads = pipeline_->uploads.get(), downloads = pipeline_->downloads.get();
+  DEVICE_CHECK(runtime_->copy_to_device(slot.device_input.get(), slot.host_input.get(),
+                                        bound.input_bytes, uploads));
+  DEVICE_CHECK(runtime_->record(slot.uploaded.get(), uploads));
+
+  come_after_enqueued();
+  DEVICE_CHECK(runtime_->wait(stream(), slot.uploaded.get()));
+  DEVICE_CHECK(runtime_->copy_on_device(bound.input, slot.device_input.get(), bound.input_bytes,
+                                        stream()));
+  run(bound.steps, bound.recording);
+  auto* const on_device = static_cast<std::byte*>(slot.device_outputs.get());
+  auto* const on_host = static_cast<std::byte*>(slot.host_outputs.get());
+  std::size_t offset = 0;
+  for (const Download& output : bound.outputs) {
+    DEVICE_CHECK(runtime_->copy_on_device(on_device + offset, output.src, output.bytes, stream()));
+    offset += output.bytes;
+  }
+  DEVICE_CHECK(runtime_->record(slot.computed.get(), stream()));
+
+  DEVICE_CHECK(runtime_->wait(downloads, slot.computed.get()));
+  DEVICE_CHECK(runtime_->copy_to_host(on_host, on_device, output_bytes, downloads));
+  DEVICE_CHECK(runtime_->record(slot.downloaded.get(), downloads));
+  busy_ = false;
+}
+
+const void* CudaContext::collect(std::size_t slot_idx) {
+  Slot& slot = pipeline_->slots[slot_idx];
+  busy_ = true;
+  DEVICE_CHECK(runtime_->synchronize(slot.downloaded.get()));
+  busy_ = false;
+  return slot.host_outputs.get();
+}
+
+void CudaContext::enqueue(const BoundSteps& bound, const void* src, std::span<void* const> dst,
+                          void* stream) {
+  if (enqueued_ == nullptr) enqueued_ = std::make_unique<OwnedEvent>(runtime_);
+  if (bound.recording == nullptr) bound.recording = record(bound.steps);
+  caller_ = static_cast<Stream>(stream);
+  busy_ = in_flight_ = true;
+  // Runs of our own stream have been waited for.
+  if (is_enqueued_) DEVICE_CHECK(runtime_->wait(caller_, enqueued_->get()));
+  DEVICE_CHECK(runtime_->copy_on_device(bound.input, src, bound.input_bytes, caller_));
+  const DeviceGraph graph = static_cast<const Graph&>(*bound.recording).get();
+  DEVICE_CHECK(runtime_->launch_graph(graph, caller_));
+  for (std::size_t i = 0; i < dst.size(); ++i) {
+    const Download& output = bound.outputs[i];
+    DEVICE_CHECK(runtime_->copy_on_device(dst[i], output.src, output.bytes, caller_));
+  }
+  DEVICE_CHECK(runtime_->record(enqueued_->get(), caller_));
+  is_enqueued_ = true;
+  busy_ = false;
+  caller_ = nullptr;
+}
+
+void CudaContext::wait() {
+  if (!in_flight_) return;
+  if (is_enqueued_) DEVICE_CHECK(runtime_->synchronize(enqueued_->get()));
+  is_enqueued_ = false;
+  DEVICE_CHECK(runtime_->synchronize(stream()));
+  if (pipeline_ != nullptr) DEVICE_CHECK(runtime_->synchronize(pipeline_->downloads.get()));
+  in_flight_ = false;
 }
 
 std::vector<double> CudaContext::time_steps(StepKernels steps) {
@@ -103,7 +190,13 @@ std::vector<double> CudaContext::time_steps(StepKernels steps) {
 void CudaContext::end() noexcept {
   if (!busy_) return;
   static_cast<void>(runtime_->synchronize(stream()));
+  if (pipeline_ != nullptr) {
+    static_cast<void>(runtime_->synchronize(pipeline_->uploads.get()));
+    static_cast<void>(runtime_->synchronize(pipeline_->downloads.get()));
+  }
+  if (caller_ != nullptr) static_cast<void>(runtime_->synchronize(caller_));
   busy_ = false;
+  caller_ = nullptr;
 }
 
 }  // namespace nestor::cuda

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "kernels/device/launch.h"
 
@@ -21,8 +22,14 @@ struct EmulatedRuntime::Capture {
 };
 
 struct EmulatedRuntime::StreamState {
+  struct Work {
+    Operation operation;
+    bool waits;  // for another stream
+  };
+
   EmulatedRuntime* runtime = nullptr;
-  std::deque<Operation> queue;
+  std::deque<Work> queue;
+  bool is_running = false;  // some of its work
   std::int64_t num_done = 0;
   std::shared_ptr<Capture> capture;
 
@@ -43,6 +50,7 @@ struct EventHandle {
 
 struct DeviceGraphHandle {
   std::vector<EmulatedRuntime::Operation> operations;
+  std::shared_ptr<int> num_pending = std::make_shared<int>(0);  // launches that are not done
 };
 
 namespace simt {
@@ -101,7 +109,8 @@ std::atomic<std::int64_t> leaked_objects = 0;
 
 std::int64_t EmulatedRuntime::num_leaked_objects() { return leaked_objects; }
 
-EmulatedRuntime::EmulatedRuntime(Options options) : options_(options) {
+EmulatedRuntime::EmulatedRuntime(Options options)
+    : options_(options), random_(static_cast<std::minstd_rand::result_type>(options.seed)) {
   shared_limit(options.sm);  // throws for an architecture that there is not
 }
 
@@ -286,20 +295,38 @@ DeviceStatus EmulatedRuntime::destroy_stream(Stream stream) {
 // first.
 void EmulatedRuntime::run_until(StreamState& stream, std::int64_t position) {
   while (stream.num_done < position && !stream.queue.empty()) {
-    const Operation operation = std::move(stream.queue.front());
-    stream.queue.pop_front();
-    ++stream.num_done;
-    if (!lost_) operation();
+    if (options_.order == Order::kRandom) advance_another(stream);
+    if (stream.num_done < position && !stream.queue.empty()) run_next(stream);
   }
 }
 
-DeviceStatus EmulatedRuntime::give(StreamState& stream, Operation operation) {
+void EmulatedRuntime::run_next(StreamState& stream) {
+  const Operation operation = std::move(stream.queue.front().operation);
+  stream.queue.pop_front();
+  ++stream.num_done;
+  const bool before = std::exchange(stream.is_running, true);
+  if (!lost_) operation();
+  stream.is_running = before;
+}
+
+// Streams that nothing orders go on in any order: some of what another one could do comes first.
+void EmulatedRuntime::advance_another(const StreamState& stream) {
+  for (Stream other : streams_) {
+    StreamState& state = *other->state;
+    while (&state != &stream && !state.is_running && !state.queue.empty() &&
+           !state.queue.front().waits && random_() % 2 == 0) {
+      run_next(state);
+    }
+  }
+}
+
+DeviceStatus EmulatedRuntime::give(StreamState& stream, Operation operation, bool waits) {
   if (stream.capture != nullptr) {
     stream.capture->operations.push_back(std::move(operation));
     if (&stream != stream.capture->origin) stream.capture->unjoined.insert(&stream);
     return {};
   }
-  stream.queue.push_back(std::move(operation));
+  stream.queue.push_back({std::move(operation), waits});
   if (!options_.eager_streams) return {};
   run_until(stream, stream.num_given());
   return after_work();
@@ -408,9 +435,10 @@ DeviceStatus EmulatedRuntime::wait(Stream stream, Event event) {
   if (waiting.capture != nullptr) {
     return failure(DeviceCode::kInvalidArgument, "wait: the event was not recorded in the capture");
   }
-  return give(waiting, [this, other = event->stream, position = event->position] {
+  const auto run_other = [this, other = event->stream, position = event->position] {
     run_until(*other, position);
-  });
+  };
+  return give(waiting, run_other, /*waits=*/true);
 }
 
 DeviceStatus EmulatedRuntime::synchronize(Event event) {
@@ -492,11 +520,12 @@ DeviceStatus EmulatedRuntime::launch_graph(DeviceGraph graph, Stream stream) {
   if (graphs_.count(graph) == 0) {
     return failure(DeviceCode::kInvalidArgument, "launch_graph: not a graph of this device");
   }
+  ++*graph->num_pending;
   for (const Operation& operation : graph->operations) {
     const DeviceStatus status = give(*stream->state, operation);
     if (!status.ok()) return status;
   }
-  return {};
+  return give(*stream->state, [pending = graph->num_pending] { --*pending; });
 }
 
 DeviceStatus EmulatedRuntime::destroy_graph(DeviceGraph graph) {
@@ -504,6 +533,10 @@ DeviceStatus EmulatedRuntime::destroy_graph(DeviceGraph graph) {
   if (graph == nullptr) return {};
   if (graphs_.erase(graph) == 0) {
     return failure(DeviceCode::kInvalidArgument, "destroy_graph: not a graph of this device");
+  }
+  if (*graph->num_pending > 0 && !lost_) {  // CUDA would allow it; whoever does it forgot to wait
+    graphs_.insert(graph);
+    return failure(DeviceCode::kInvalidArgument, "destroy_graph: a launch of it is not done");
   }
   delete graph;
   return {};

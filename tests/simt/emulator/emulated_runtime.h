@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -86,8 +87,10 @@ class EmulatedRuntime final : public DeviceRuntime {
   DeviceStatus enter(const char* call, DeviceCode injected);
   DeviceStatus failure(DeviceCode code, const std::string& what);
   DeviceStatus after_work();
-  DeviceStatus give(StreamState& stream, Operation operation);
+  DeviceStatus give(StreamState& stream, Operation operation, bool waits = false);
   void run_until(StreamState& stream, std::int64_t position);
+  void run_next(StreamState& stream);
+  void advance_another(const StreamState& stream);
   void run_launch(const Launch& launch);
   bool refuses_while_capturing();
   double now_ms() const;
@@ -109,6 +112,7 @@ class EmulatedRuntime final : public DeviceRuntime {
   std::map<std::string, KernelCounters> counters_;
   Duration duration_;
   double elapsed_ms_ = 0;  // of the clock that kernels move
+  std::minstd_rand random_;
 };
 
 }  // namespace nestor::simt

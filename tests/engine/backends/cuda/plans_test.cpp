@@ -23,7 +23,8 @@ namespace nestor {
 namespace {
 
 Plan plan_for(const Network& network, std::string_view device, std::int64_t batch,
-              Precision precision = Precision::kFp16, const std::vector<std::string>& taps = {}) {
+              Precision precision = Precision::kFp16, const std::vector<std::string>& taps = {},
+              bool deterministic = false) {
   const int side = network.evaluation.input_size;
   const Graph graph = build_graph(network, {}, {batch, 3, side, side});
   const auto backend = open_backend(device);
@@ -33,7 +34,8 @@ Plan plan_for(const Network& network, std::string_view device, std::int64_t batc
                     .precision = precision,
                     .device = std::string(device),
                     .taps = taps,
-                    .excluded_variants = {}};
+                    .excluded_variants = {},
+                    .deterministic = deterministic};
   return make_plan(apply_passes(with_taps(graph, taps)), *backend, key).plan;
 }
 
@@ -192,6 +194,33 @@ TEST_CASE("cuda plans: the stem's maximum is part of its last convolution where 
     CHECK(step->parameters.find("maxpool max 3x3 s2 p1") != std::string::npos);
   }
   CHECK(num_pools(plan_for(network, "cuda:sm_70", 16, Precision::kFp32)) == 1);
+}
+
+TEST_CASE("cuda plans: deterministic ones have the same tiles and sums for any batch",
+          "[cuda_plan][cpu]") {
+  for (const char* const name : {"resnest50", "resnest101", "resnest200", "resnest269"}) {
+    for (const char* const device : {"cuda:sm_70", "cuda:sm_80"}) {
+      INFO(name << " on " << device);
+      const Network& network = *find_network(name);
+      const Plan large = plan_for(network, device, 16, Precision::kFp16, {}, true);
+      CHECK(large.gpu->batch_dependent_us == plan_for(network, device, 16).gpu->modelled_us);
+      CHECK(large.gpu->modelled_us >= large.gpu->batch_dependent_us);
+      CHECK(large.gpu->modelled_us < 1.1 * large.gpu->batch_dependent_us);
+      for (const std::int64_t batch : {1, 3, 40}) {
+        const Plan plan = plan_for(network, device, batch, Precision::kFp16, {}, true);
+        REQUIRE(plan.steps.size() == large.steps.size());
+        for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+          const Step &step = plan.steps[i], &other = large.steps[i];
+          INFO(step.name);
+          CHECK(step.variant == other.variant);
+          CHECK(step.gpu->tile == other.gpu->tile);
+          CHECK(step.gpu->launches == other.gpu->launches);
+          const auto dst = static_cast<std::size_t>(step.outputs[0]);
+          CHECK(plan.buffers[dst].format == large.buffers[dst].format);
+        }
+      }
+    }
+  }
 }
 
 TEST_CASE("cuda plans: a session plans without a GPU and refuses to run", "[cuda_plan][cpu]") {
