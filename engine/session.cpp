@@ -75,7 +75,7 @@ struct Session::State {
                       .excluded_variants = options.excluded_variants};
     LoadedPlan loaded{.planned = make_plan(graph, backend, key), .outputs = {}};
     if (backend.can_run()) {
-      const Constants constants(graph, model->weights());
+      const Constants constants(loaded.planned.graph, model->weights());
       for (std::size_t i = 0; i < loaded.planned.kernels.size(); ++i) {
         loaded.planned.kernels[i]->load(constants, loaded.planned.values[i]);
       }

@@ -4,6 +4,7 @@
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/convolution/convolution.h"
+#include "kernels/convolution/fused_convolution.h"
 #include "kernels/dense/dense.h"
 #include "kernels/global_average_pool/global_average_pool.h"
 #include "kernels/layout/layout.h"
@@ -38,6 +39,7 @@ nestor_device_library(std::uint32_t version) {
       nestor::attention_sum,
       nestor::stem_convolution,
       nestor::convolution,
+      nestor::fused_convolution,
   };
   return version == nestor::kDeviceLibraryVersion ? &library : nullptr;
 }

@@ -11,13 +11,14 @@
 namespace nestor {
 
 // Counted up with every change of the table, of DeviceRuntime or of a launcher's arguments.
-constexpr std::uint32_t kDeviceLibraryVersion = 3;
+constexpr std::uint32_t kDeviceLibraryVersion = 4;
 
 struct AddArgs;
 struct AttentionSumArgs;
 struct BatchNormArgs;
 struct ConvolutionArgs;
 struct DenseArgs;
+struct FusedConvolutionArgs;
 struct GlobalAveragePoolArgs;
 struct ImagesArgs;
 struct LayoutArgs;
@@ -57,6 +58,7 @@ struct DeviceLibrary {
   Launcher<AttentionSumArgs> attention_sum;
   Launcher<StemConvolutionArgs> stem_convolution;
   Launcher<ConvolutionArgs> convolution;
+  Launcher<FusedConvolutionArgs> fused_convolution;
 };
 
 inline constexpr char kDeviceLibraryEntry[] = "nestor_device_library";

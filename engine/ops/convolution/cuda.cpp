@@ -4,15 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
+#include "engine/backends/cuda/convolution_step.h"
 #include "engine/backends/cuda/cuda_kernel.h"
-#include "engine/backends/cuda/half.h"
 #include "engine/backends/cuda/step.h"
 #include "engine/ops/convolution/convolution.h"
+#include "engine/ops/fused_convolution/fused_convolution.h"
 #include "engine/ops/split_attention/split_attention.h"
 #include "kernels/convolution/convolution.h"
-#include "kernels/convolution/packed_weight.h"
 #include "kernels/stem_convolution/stem_convolution.h"
 
 namespace nestor {
@@ -38,14 +37,15 @@ ConvolutionShape convolution_shape(const StepRequest& request) {
           .groups = p.groups};
 }
 
-// The radix of the split attention that alone reads the convolution's result and wants its sums
-// over pixels; 0 where there is none.
+// The radix of the split attention that reads the convolution's result and wants its sums over
+// pixels; 0 where there is none, or who else reads it cannot leave the sums alone.
 int feeds_radix(const StepRequest& request) {
   const ValueId dst = request.node.outputs[0];
   if (request.graph.is_output(dst)) return 0;
   int radix = 0;
   for (const Node& node : request.graph.nodes) {
     if (std::ranges::count(node.inputs, dst) == 0) continue;
+    if (node.op == &fused_convolution_op()) continue;  // weights what the gates are for
     if (node.op != &split_attention_op() || node.inputs[0] != dst) return 0;
     radix = params<SplitAttentionParams>(node).radix;
   }
@@ -54,26 +54,10 @@ int feeds_radix(const StepRequest& request) {
 
 // --- implicit GEMM ------------------------------------------------------------------------------
 
-cuda::GemmTile model_tile(const ConvolutionTile& tile) {
-  return {.m = tile.m,
-          .n = tile.n,
-          .k = tile.slice(),
-          .warps = tile.num_warps(),
-          .warp_m = tile.warp_m,
-          .warp_n = tile.warp_n,
-          .sliced = tile.warps_k,
-          .shared_bytes = tile.memory_bytes(),
-          .blocks = tile.blocks};
-}
-
 struct Chosen {
   ConvolutionChoice choice;
   cuda::GemmTime time;
 };
-
-// Split-K moves partial sums through memory for certain, and is faster by a model: it must win by
-// this factor. ResNeSt-50 at batch 16 on sm_70 moves 6 % less without the splits that gain 2 %.
-constexpr double kSplitHandicap = 1.05;
 
 // The fastest of the engine's tiles by the model; no time where none can do it.
 Chosen choose_tile(const ConvolutionShape& shape, ConvolutionEngine engine, DeviceDType dtype,
@@ -83,7 +67,7 @@ Chosen choose_tile(const ConvolutionShape& shape, ConvolutionEngine engine, Devi
   double best_us = 0;
   for (int i = 0; i < kNumConvolutionTiles; ++i) {
     const ConvolutionTile& tile = kConvolutionTiles[i];
-    const cuda::GemmTile modelled = model_tile(tile);
+    const cuda::GemmTile modelled = cuda::model_tile(tile);
     if (tile.engine != engine || modelled.resident_blocks(spec) == 0) continue;
     const cuda::GemmProblem problem{.m = shape.num_rows(),
                                     .n = gemm.max_columns,
@@ -98,7 +82,7 @@ Chosen choose_tile(const ConvolutionShape& shape, ConvolutionEngine engine, Devi
       const ConvolutionChoice choice{i, split};
       if (!convolution_supports(shape, dtype, choice)) continue;
       const cuda::GemmTime time = cuda::gemm_time(problem, modelled, split, spec);
-      const double handicapped = time.us * (split > 1 ? kSplitHandicap : 1);
+      const double handicapped = time.us * (split > 1 ? cuda::kSplitHandicap : 1);
       if (best.time.us > 0 && handicapped >= best_us) continue;
       best = {choice, time};
       best_us = handicapped;
@@ -115,7 +99,7 @@ class ConvolutionKernel final : public cuda::Kernel {
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     const ConvolutionEngine engine = kConvolutionTiles[args_.choice.tile].engine;
-    weight_ = packed(constants, inputs[1], engine);
+    weight_ = cuda::packed_weight(backend(), constants, inputs[1], args_.shape, engine);
     args_.weight = weight_->get();
     if (params_.has_bias) {
       bias_ = array(constants, inputs[2], cuda::padded8(args_.shape.k));
@@ -128,25 +112,6 @@ class ConvolutionKernel final : public cuda::Kernel {
   }
 
  private:
-  std::shared_ptr<const cuda::Memory> packed(const Constants& constants, ValueId id,
-                                             ConvolutionEngine engine) const {
-    const bool fma = engine == ConvolutionEngine::kFma;
-    const std::string name =
-        fmt::format("{} packed {}", constants.name(id), fma ? "float32" : "float16");
-    return backend().constant(name, packed_weight_bytes(args_.shape, engine),
-                              [&](std::byte* bytes) {
-                                const Constants::Tensor value = constants.value(id);
-                                if (fma) {
-                                  pack_weight(
-                                      args_.shape, engine, value.data(), [](float x) { return x; },
-                                      reinterpret_cast<float*>(bytes));
-                                } else {
-                                  pack_weight(args_.shape, engine, value.data(), cuda::to_half,
-                                              reinterpret_cast<std::uint16_t*>(bytes));
-                                }
-                              });
-  }
-
   DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
     args_.src = input<void>(0);
     args_.residual = params_.has_residual ? input<void>(params_.has_bias ? 3 : 2) : nullptr;
