@@ -288,13 +288,13 @@ class Estimate {
 
 Graph fused_for(const Graph& graph, Backend& backend, const PlanKey& key) {
   if (!backend.fuses_loads()) return graph;
-  return fuse_loads(graph, [&](const Graph& at, std::span<const Node> apart,
-                               std::span<const Node> fused) {
-    const std::optional<double> together_us = Estimate(at, backend, key).us(fused);
-    if (!together_us) return false;
-    const std::optional<double> apart_us = Estimate(at, backend, key).us(apart);
-    return !apart_us || *together_us < *apart_us;
-  });
+  return fuse_loads(
+      graph, [&](const Graph& at, std::span<const Node> apart, std::span<const Node> fused) {
+        const std::optional<double> together_us = Estimate(at, backend, key).us(fused);
+        if (!together_us) return false;
+        const std::optional<double> apart_us = Estimate(at, backend, key).us(apart);
+        return !apart_us || *together_us < *apart_us;
+      });
 }
 
 }  // namespace

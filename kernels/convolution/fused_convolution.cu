@@ -93,14 +93,10 @@ DeviceStatus fused_convolution(const FusedConvolutionArgs& args, Stream stream) 
   const FusedGemmArgs gemm = fused_gemm(args, tile);
   const FusedConvolutionTile row = *fused_tile(shape, choice.tile);
   switch (tile.engine) {
-    case ConvolutionEngine::kVolta:
-      return fused_convolution_sm70(gemm, row, grid, stream);
-    case ConvolutionEngine::kTuring:
-      return fused_convolution_sm75(gemm, row, grid, stream);
-    case ConvolutionEngine::kAmpere:
-      return fused_convolution_sm80(gemm, row, grid, stream);
-    case ConvolutionEngine::kFma:
-      return fused_convolution_fma(gemm, row, grid, stream);
+    case ConvolutionEngine::kVolta: return fused_convolution_sm70(gemm, row, grid, stream);
+    case ConvolutionEngine::kTuring: return fused_convolution_sm75(gemm, row, grid, stream);
+    case ConvolutionEngine::kAmpere: return fused_convolution_sm80(gemm, row, grid, stream);
+    case ConvolutionEngine::kFma: return fused_convolution_fma(gemm, row, grid, stream);
   }
   return refused("fused_convolution: unknown engine");
 }

@@ -1,7 +1,7 @@
 #pragma once
 // A 1x1 convolution (engine/ops/fused_convolution/fused_convolution.h) that computes what it reads
-// while it loads it, and can add that of a shortcut: one GEMM whose K is the source's channels, then
-// the shortcut's.
+// while it loads it, and can add that of a shortcut: one GEMM whose K is the source's channels,
+// then the shortcut's.
 //
 //   dst[n,p,q,k] = act( bias[k] + residual[n,p,q,k] + sum_c a[n,p,q,c] * weight[k,c]
 //                                                   + sum_c b[n,p,q,c] * shortcut_weight[k,c] )
@@ -10,8 +10,8 @@
 //         sum_r gates[n,r,c] * src[n,p,q,r,c], also behind a 3x3 average that counts zeros around
 //         the image (AVD)
 //
-// Tensors, alignment and padding as in convolution.h. Sums of products are fp32; a and b are rounded
-// to dtype before they are multiplied, in steps that sources.cuh lists.
+// Tensors, alignment and padding as in convolution.h. Sums of products are fp32; a and b are
+// rounded to dtype before they are multiplied, in steps that sources.cuh lists.
 
 #include "kernels/convolution/convolution.h"
 #include "kernels/convolution/fused_convolution_tuning.h"
@@ -37,9 +37,7 @@ struct FusedConvolutionShape {
   ConvolutionSource source, shortcut;
 
   // The 1x1 convolution of each, for packed_weight.h.
-  constexpr ConvolutionShape gemm(const ConvolutionSource& of) const {
-    return {n, p, q, of.c, k};
-  }
+  constexpr ConvolutionShape gemm(const ConvolutionSource& of) const { return {n, p, q, of.c, k}; }
 };
 
 struct FusedConvolutionArgs {
@@ -68,9 +66,9 @@ DeviceStatus fused_convolution(const FusedConvolutionArgs& args, Stream stream);
 constexpr SourceKind source_kind(const ConvolutionSource& source) {
   if (source.c == 0) return SourceKind::kNone;
   if (source.window == 1 && source.pad == 0) {
-    return !source.gated         ? SourceKind::kPlain
+    return !source.gated        ? SourceKind::kPlain
            : source.stride == 1 ? SourceKind::kAttention
-                                 : SourceKind::kNone;
+                                : SourceKind::kNone;
   }
   if (source.window == 2 && source.pad == 0 && !source.gated) return SourceKind::kPool;
   if (source.window == 3 && source.pad == 1 && source.gated) return SourceKind::kAttentionPool;
@@ -90,7 +88,9 @@ constexpr const FusedConvolutionTile* fused_tile(const FusedConvolutionShape& sh
 // Gates in shared memory, as halves: see sources.cuh.
 inline constexpr int kGateHalves = 4096;
 constexpr int gate_part_pitch(int channels) { return (channels + 31) / 32 * 32; }
-constexpr int gate_image_pitch(int channels) { return kFusedRadix * gate_part_pitch(channels) + 32; }
+constexpr int gate_image_pitch(int channels) {
+  return kFusedRadix * gate_part_pitch(channels) + 32;
+}
 // The most images that a tile can hold rows of.
 constexpr int images_of_tile(int n, int pixels, int tile_rows) {
   const int images = (tile_rows + pixels - 2) / pixels + 1;

@@ -95,8 +95,7 @@ __device__ __forceinline__ void multiply_source(FmaSums<Tile>& sums, FmaSmem<Til
                                                 const FusedGemmArgs& args,
                                                 const ImplicitGemmArgs& gemm,
                                                 const TilePosition& tile, SliceRange range) {
-  const auto source =
-      fma_source<kKind>(args, tile.row + static_cast<int>(threadIdx.x) % Tile::kM);
+  const auto source = fma_source<kKind>(args, tile.row + static_cast<int>(threadIdx.x) % Tile::kM);
   FmaLoader<Tile, Floats, decltype(source)> loader(gemm, tile, range.begin, source);
   multiply_by_fma(sums, smem, gemm, range, loader);
 }

@@ -25,7 +25,7 @@ enum class SourceKind : std::int32_t {
 
 struct FusedConvolutionTile {
   const char* name;
-  int tile;  // of kConvolutionTiles
+  int tile;                     // of kConvolutionTiles
   SourceKind source, shortcut;  // kNone: no shortcut
 };
 

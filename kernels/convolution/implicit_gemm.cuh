@@ -430,9 +430,11 @@ struct StagedSlice {
 //
 // The range is not empty.
 template <class Tile, class Fragments, class Source>
-__device__ __forceinline__ void multiply_through_registers(
-    WarpTile<Tile, Fragments>& warp, ImplicitGemmSmem<Tile>& smem, const ImplicitGemmArgs& args,
-    const TilePosition& tile, SliceRange range, const Source& source) {
+__device__ __forceinline__ void multiply_through_registers(WarpTile<Tile, Fragments>& warp,
+                                                           ImplicitGemmSmem<Tile>& smem,
+                                                           const ImplicitGemmArgs& args,
+                                                           const TilePosition& tile,
+                                                           SliceRange range, const Source& source) {
   static_assert(Tile::kStages == 2, "a stage is read while the other is written");
   constexpr int kSteps = WarpTile<Tile, Fragments>::kSteps, kLast = kSteps - 1;
   constexpr int kSets = WarpTile<Tile, Fragments>::kSets;

@@ -38,7 +38,7 @@ struct WeightedSource {
   static_assert(kParts >= 2, "two parts are on their way");
   struct Chunks {
     uint4 a[Tile::kPassesA], next[Tile::kPassesA];
-    int channel;   // the slice's first
+    int channel;  // the slice's first
     bool exists;  // the thread's channels of it
   };
 
@@ -47,8 +47,7 @@ struct WeightedSource {
   __device__ __forceinline__ void begin(const ImplicitGemmArgs& args, SliceLoader<Tile>& loader,
                                         Chunks& chunks, bool has_next) const {
     chunks.channel = loader.cursor.channel;
-    chunks.exists =
-        has_next && loader.cursor.channel + loader.chunk_channel < args.group_channels;
+    chunks.exists = has_next && loader.cursor.channel + loader.chunk_channel < args.group_channels;
     loader.cursor.channel += Tile::kSlice;
     fetch(args, loader, chunks, 0, chunks.a);
     fetch(args, loader, chunks, 1, chunks.next);
@@ -111,8 +110,7 @@ template <class Tile>
 struct PoolGates {
   static constexpr int kPartsPerTap = 1;
 
-  __device__ __forceinline__ PoolGates(const FusedGemmArgs&, const TilePosition&,
-                                       std::uint16_t*) {}
+  __device__ __forceinline__ PoolGates(const FusedGemmArgs&, const TilePosition&, std::uint16_t*) {}
 
   __device__ __forceinline__ uint4 of(const SliceLoader<Tile>& loader, int, int pass, int) const {
     const auto halvings = static_cast<std::uint32_t>(__popc(loader.pixels[pass].taps) / 2);
@@ -151,7 +149,8 @@ struct AttentionGates {
         packed = make_uint2(pack_half2(gate.x * args.gate_scale, gate.y * args.gate_scale),
                             pack_half2(gate.z * args.gate_scale, gate.w * args.gate_scale));
       }
-      store(memory + part / kFusedRadix * args.gate_image_pitch + part % kFusedRadix * part_pitch + channel,
+      store(memory + part / kFusedRadix * args.gate_image_pitch + part % kFusedRadix * part_pitch +
+                channel,
             packed);
     }
 #pragma unroll

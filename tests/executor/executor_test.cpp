@@ -72,8 +72,8 @@ TEST_CASE("executor: fused loads, and all loads apart, give what the oracles say
     const auto model = test::emulated_model(test::graph_of_network("resnest14"), row.sm);
     Session session(model, {.precision = row.precision, .excluded_variants = row.excluded});
     const test::Images images({2, 3, 72, 56});  // odd sides: 9x7, 5x4, 3x2
-    const std::string title = fmt::format("sm_{} {} without {}", row.sm, to_string(row.precision),
-                                          row.excluded.front());
+    const std::string title =
+        fmt::format("sm_{} {} without {}", row.sm, to_string(row.precision), row.excluded.front());
     INFO(title);
     int num_weighted = 0, num_shortcuts = 0;
     for (const Step& step : session.plan(images.view().desc.shape).steps) {

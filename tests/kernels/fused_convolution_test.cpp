@@ -50,12 +50,15 @@ FusedSource params_of(SourceKind kind, int stride) {
   if (kind == SourceKind::kAttention || kind == SourceKind::kAttentionPool) source.radix = 2;
   if (kind == SourceKind::kPool) {
     source.has_pool = true;
-    source.pool = {.kind = PoolingParams::Kind::kAverage, .kernel = 2, .stride = 2,
-                   .ceil_mode = true};
+    source.pool = {
+        .kind = PoolingParams::Kind::kAverage, .kernel = 2, .stride = 2, .ceil_mode = true};
   }
   if (kind == SourceKind::kAttentionPool) {
     source.has_pool = true;
-    source.pool = {.kind = PoolingParams::Kind::kAverage, .kernel = 3, .stride = stride, .pad = 1,
+    source.pool = {.kind = PoolingParams::Kind::kAverage,
+                   .kernel = 3,
+                   .stride = stride,
+                   .pad = 1,
                    .count_include_pad = true};
   }
   return source;
@@ -106,10 +109,10 @@ Tensor loaded_in_halves(const ConvolutionSource& source, const Tensor& src, cons
           const int channel = (image * radix + r) * source.c + c;
           const double value =
               src.values[static_cast<std::size_t>(channel * pixels + y * source.w + x)];
-          const double gate =
-              source.gated ? as_half(gates.values[static_cast<std::size_t>(channel)] /
-                                     static_cast<float>(source.window * source.window))
-                           : 1.0 / ((bottom - top) * (right - left));
+          const double gate = source.gated
+                                  ? as_half(gates.values[static_cast<std::size_t>(channel)] /
+                                            static_cast<float>(source.window * source.window))
+                                  : 1.0 / ((bottom - top) * (right - left));
           sum = as_half(gate * value + sum);
         }
       }
@@ -124,8 +127,12 @@ struct Case {
   Case(const Problem& x, DeviceDType dtype_) : title(to_string(x)), problem(x), dtype(dtype_) {
     const std::uint64_t seed = seed_of(title);
     const int source_stride = x.source == SourceKind::kAttentionPool ? x.stride : 1;
-    shape = {.n = x.n, .p = x.p, .q = x.q, .k = x.k,
-             .source = source_of(x.source, x, x.c, source_stride), .shortcut = {}};
+    shape = {.n = x.n,
+             .p = x.p,
+             .q = x.q,
+             .k = x.k,
+             .source = source_of(x.source, x, x.c, source_stride),
+             .shortcut = {}};
     params.source = params_of(x.source, source_stride);
     params.relu = x.relu;
     const int radix = shape.source.gated ? 2 : 1;
@@ -222,10 +229,9 @@ Memory run(Device& device, const Case& test, ConvolutionChoice choice,
   const Array<float> gates(device, gate_values);
   const Array<float> bias(device, test.bias.values);
   const Array<unsigned char> residual(device, nhwc(test.residual));
-  const Array<unsigned char> dst(device,
-                                 where == Residual::kInDst
-                                     ? nhwc(test.residual)
-                                     : unwritten(padded_elements(test.dst_shape), test.dtype));
+  const Array<unsigned char> dst(
+      device, where == Residual::kInDst ? nhwc(test.residual)
+                                        : unwritten(padded_elements(test.dst_shape), test.dtype));
   const Array<float> workspace(device,
                                convolution_workspace_bytes(gemm, choice) / sizeof(float) + 1);
   const auto num_counters = static_cast<std::size_t>(convolution_num_counters(gemm, choice)) + 1;
@@ -315,13 +321,18 @@ TEST_CASE("fused convolutions at their tiles' edges", "[simt][kernels][fused_con
   }
 }
 
-TEST_CASE("pools of fused convolutions reach over odd sides", "[simt][kernels][fused_convolution]") {
+TEST_CASE("pools of fused convolutions reach over odd sides",
+          "[simt][kernels][fused_convolution]") {
   for (const FusedConvolutionTile& row : kFusedConvolutionTiles) {
     for (const auto& [p, q] : {std::pair{1, 1}, {1, 5}, {4, 1}, {7, 7}, {5, 8}}) {
       for (const bool odd : {false, true}) {
         for (const int stride : {1, 2}) {
-          check_row(row, {.n = 2, .p = p, .q = q, .k = kConvolutionTiles[row.tile].n,
-                          .stride = stride, .odd = odd});
+          check_row(row, {.n = 2,
+                          .p = p,
+                          .q = q,
+                          .k = kConvolutionTiles[row.tile].n,
+                          .stride = stride,
+                          .odd = odd});
         }
       }
     }
@@ -345,8 +356,9 @@ TEST_CASE("fused convolutions of ResNeSt-50", "[simt][kernels][fused_convolution
     const int stages = simt::kRaceBuild || simt::kAddressBuild ? 1 : 4;
     for (int stage = 0; stage < stages; ++stage) {
       const int c = 64 << stage, d = stage == 0 ? 64 : 128 << stage;
-      check_row(row, {.p = 5, .q = 4, .c = c, .k = 4 * c, .d = d,
-                      .stride = stage == 0 ? 1 : 2, .odd = true});
+      check_row(
+          row,
+          {.p = 5, .q = 4, .c = c, .k = 4 * c, .d = d, .stride = stage == 0 ? 1 : 2, .odd = true});
     }
   }
 }
@@ -356,8 +368,14 @@ TEST_CASE("a fused convolution split in K adds its parts in order",
   for (const FusedConvolutionTile& row : kFusedConvolutionTiles) {
     // Parts that end within, at and behind the first source.
     for (const int splits : {2, 3, 4}) {
-      check_row(row, {.n = 3, .p = 5, .q = 7, .c = 128, .k = kConvolutionTiles[row.tile].n, .d = 64,
-                      .residual = true},
+      check_row(row,
+                {.n = 3,
+                 .p = 5,
+                 .q = 7,
+                 .c = 128,
+                 .k = kConvolutionTiles[row.tile].n,
+                 .d = 64,
+                 .residual = true},
                 splits, Schedules::kAll);
     }
   }
@@ -377,9 +395,9 @@ TEST_CASE("what fused convolutions load is the sum apart within its tolerance",
   for (const FusedConvolutionTile& row : kFusedConvolutionTiles) {
     if (row.source == SourceKind::kPlain || row.shortcut != SourceKind::kNone) continue;
     const int c = kConvolutionTiles[row.tile].n;
-    Case test({.source = row.source, .n = 2, .p = 6, .q = 5, .c = c, .k = c, .odd = true,
-               .relu = false},
-              dtype_for(row.tile));
+    Case test(
+        {.source = row.source, .n = 2, .p = 6, .q = 5, .c = c, .k = c, .odd = true, .relu = false},
+        dtype_for(row.tile));
     if (!supported(test, {row.tile, 1})) continue;
     for (int i = 0; i < c; ++i) {
       for (int j = 0; j < c; ++j) {
@@ -395,8 +413,7 @@ TEST_CASE("what fused convolutions load is the sum apart within its tolerance",
     simt::Options options;
     options.sm = sm_of(kConvolutionTiles[row.tile].engine);
     Device device(std::make_unique<simt::EmulatedRuntime>(options));
-    const Tensor got =
-        from_nhwc(run(device, test, {row.tile, 1}), test.dst_shape, test.dtype);
+    const Tensor got = from_nhwc(run(device, test, {row.tile, 1}), test.dst_shape, test.dtype);
     const double unit = test.dtype == DeviceDType::kFloat16 ? 0x1p-10 : 0x1p-23;
     const double units = row.source == SourceKind::kAttentionPool ? 10 : 2;
     double worst = 0;
@@ -414,8 +431,13 @@ TEST_CASE("the residual of a fused convolution may be its dst",
           "[simt][kernels][fused_convolution]") {
   for (const FusedConvolutionTile& row : kFusedConvolutionTiles) {
     if (row.shortcut != SourceKind::kNone) continue;
-    const Case test({.source = row.source, .n = 2, .p = 7, .q = 5, .c = 64,
-                     .k = kConvolutionTiles[row.tile].n, .residual = true},
+    const Case test({.source = row.source,
+                     .n = 2,
+                     .p = 7,
+                     .q = 5,
+                     .c = 64,
+                     .k = kConvolutionTiles[row.tile].n,
+                     .residual = true},
                     dtype_for(row.tile));
     simt::Options options;
     options.sm = sm_of(kConvolutionTiles[row.tile].engine);
@@ -431,8 +453,14 @@ TEST_CASE("the residual of a fused convolution may be its dst",
 TEST_CASE("fused convolutions have no bank conflicts", "[simt][kernels][fused_convolution]") {
   for (const FusedConvolutionTile& row : kFusedConvolutionTiles) {
     if (kConvolutionTiles[row.tile].engine == ConvolutionEngine::kFma) continue;
-    const Case test({.source = row.source, .shortcut = row.shortcut, .n = 3, .p = 7, .q = 9,
-                     .c = 96, .k = kConvolutionTiles[row.tile].n, .d = 64},
+    const Case test({.source = row.source,
+                     .shortcut = row.shortcut,
+                     .n = 3,
+                     .p = 7,
+                     .q = 9,
+                     .c = 96,
+                     .k = kConvolutionTiles[row.tile].n,
+                     .d = 64},
                     DeviceDType::kFloat16);
     simt::Options options;
     options.sm = sm_of(kConvolutionTiles[row.tile].engine);
@@ -466,11 +494,10 @@ TEST_CASE("fused convolution refuses what it cannot do", "[simt][kernels][fused_
   CHECK(refused([](auto& shape) { shape.source.c = 500; }));
   CHECK(refused([](auto& shape) { shape.k = 250; }));
   CHECK(refused([](auto& shape) { shape.source.stride = 2; }));
-  CHECK(refused([](auto& shape) { shape.p = 8; }));  // more lines than src has
+  CHECK(refused([](auto& shape) { shape.p = 8; }));              // more lines than src has
   CHECK(refused([](auto& shape) { shape.source.window = 2; }));  // of gated parts
-  CHECK(refused([](auto& shape) {
-    shape.shortcut = {.h = 14, .w = 14, .c = 64, .stride = 2, .window = 3};
-  }));
+  CHECK(refused(
+      [](auto& shape) { shape.shortcut = {.h = 14, .w = 14, .c = 64, .stride = 2, .window = 3}; }));
   Device device(std::make_unique<simt::EmulatedRuntime>(simt::Options{}));
   FusedConvolutionArgs args;
   args.shape = conv3.shape;

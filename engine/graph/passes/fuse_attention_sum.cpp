@@ -26,15 +26,15 @@ Graph fuse_attention_sum(Graph graph, const Pays& pays) {
     gates.params = SplitAttentionParams{
         .radix = p.radix, .cardinality = p.cardinality, .pool = {}, .gates_only = true};
     gates.name += ".gates";
-    to.values.push_back({Value::Kind::kComputed,
-                         gates.op->infer(gates, input_descs(to, gates))[0], gates.name});
+    to.values.push_back(
+        {Value::Kind::kComputed, gates.op->infer(gates, input_descs(to, gates))[0], gates.name});
     gates.outputs = {static_cast<ValueId>(to.values.size() - 1)};
     fused.op = &fused_convolution_op();
-    fused.params = FusedConvolutionParams{
-        .source = {.radix = p.radix, .has_pool = p.has_pool, .pool = p.pool},
-        .shortcut = {},
-        .has_residual = conv_params.has_residual,
-        .relu = conv_params.relu};
+    fused.params =
+        FusedConvolutionParams{.source = {.radix = p.radix, .has_pool = p.has_pool, .pool = p.pool},
+                               .shortcut = {},
+                               .has_residual = conv_params.has_residual,
+                               .relu = conv_params.relu};
     fused.inputs[0] = attention.inputs[0];
     fused.inputs.insert(fused.inputs.begin() + 3, gates.outputs[0]);
     const Node apart[] = {attention, *conv}, together[] = {gates, fused};

@@ -15,8 +15,8 @@ namespace nestor {
 using Pays = std::function<bool(const Graph& graph, std::span<const Node> apart,
                                 std::span<const Node> fused)>;
 
-// average pool -> 1x1 convolution, or shortcut of a fused convolution, becomes a fused convolution of
-// what is pooled.
+// average pool -> 1x1 convolution, or shortcut of a fused convolution, becomes a fused convolution
+// of what is pooled.
 Graph fuse_shortcut_pool(Graph graph, const Pays& pays);
 
 // split attention -> 1x1 convolution becomes split attention that ends with the gates, and a fused

@@ -36,16 +36,13 @@ Graph fuse_shortcut(Graph graph, const Pays& pays) {
     if (shortcut == nullptr) shortcut = rewrite.sole_producer(residual, fused_convolution_op());
     if (shortcut == nullptr) continue;
     const std::optional<FusedConvolutionParams> side = as_fused(to, *shortcut);
-    if (!side || side->has_residual || side->has_shortcut || side->relu ||
-        side->source.radix > 0) {
+    if (!side || side->has_residual || side->has_shortcut || side->relu || side->source.radix > 0) {
       continue;
     }
     Node fused = node;
     fused.op = &fused_convolution_op();
-    fused.params = FusedConvolutionParams{.source = main->source,
-                                          .has_shortcut = true,
-                                          .shortcut = side->source,
-                                          .relu = main->relu};
+    fused.params = FusedConvolutionParams{
+        .source = main->source, .has_shortcut = true, .shortcut = side->source, .relu = main->relu};
     fused.inputs.pop_back();
     fused.inputs.insert(fused.inputs.end(), {shortcut->inputs[0], shortcut->inputs[1]});
     const Node apart[] = {*shortcut, node};

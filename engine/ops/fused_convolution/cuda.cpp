@@ -69,7 +69,8 @@ struct LoadCost {
 LoadCost load_cost(const ConvolutionSource& source, const DeviceSpec& spec) {
   switch (source_kind(source)) {
     case SourceKind::kPool: return {.elements = kFusedPoolParts, .share = 0.85};
-    case SourceKind::kAttention: return {.elements = kFusedRadix, .share = spec.sm < 80 ? 0.90 : 0.85};
+    case SourceKind::kAttention:
+      return {.elements = kFusedRadix, .share = spec.sm < 80 ? 0.90 : 0.85};
     case SourceKind::kAttentionPool: {
       const double stride = source.stride;
       return {.elements = std::max(kFusedAvdParts * spec.tap_reuse, kFusedRadix * stride * stride),
@@ -84,8 +85,7 @@ LoadCost load_cost(const ConvolutionSource& source, const DeviceSpec& spec) {
 cuda::GemmProblem problem_of(const FusedConvolutionShape& shape, const ConvolutionTile& tile,
                              const DeviceSpec& spec) {
   const auto slices = [&](const ConvolutionSource& source) {
-    return source.c == 0 ? 0.0
-                         : convolution_gemm(shape.gemm(source), tile.engine).num_slices * 1.0;
+    return source.c == 0 ? 0.0 : convolution_gemm(shape.gemm(source), tile.engine).num_slices * 1.0;
   };
   const double first = slices(shape.source), second = slices(shape.shortcut);
   const LoadCost a = load_cost(shape.source, spec), b = load_cost(shape.shortcut, spec);
@@ -143,7 +143,8 @@ class FusedConvolutionKernel final : public cuda::Kernel {
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     const FusedConvolutionShape& shape = args_.shape;
     const ConvolutionEngine engine = kConvolutionTiles[args_.choice.tile].engine;
-    weight_ = cuda::packed_weight(backend(), constants, inputs[1], shape.gemm(shape.source), engine);
+    weight_ =
+        cuda::packed_weight(backend(), constants, inputs[1], shape.gemm(shape.source), engine);
     args_.weight = weight_->get();
     bias_ = array(constants, inputs[2], cuda::padded8(shape.k));
     args_.bias = static_cast<const float*>(bias_->get());
@@ -199,8 +200,8 @@ StepChoice engine(const StepRequest& request, CudaBackend& backend) {
   const ConvolutionShape gemm = shape.gemm(shape.source);
   const ConvolutionGrid grid = convolution_grid(gemm, tile_choice);
   choice.workspace_bytes = convolution_workspace_bytes(gemm, tile_choice);
-  choice.unread_bytes = cuda::sums_bytes(request.graph.desc(request.node.inputs[0]).shape,
-                                         request.available[0]);
+  choice.unread_bytes =
+      cuda::sums_bytes(request.graph.desc(request.node.inputs[0]).shape, request.available[0]);
   choice.gpu = GpuLaunch{
       .grid = {grid.tiles_n, grid.tiles_m, grid.splits},
       .block = tile.num_threads(),
@@ -213,8 +214,7 @@ StepChoice engine(const StepRequest& request, CudaBackend& backend) {
   };
   choice.kernel = std::make_unique<FusedConvolutionKernel>(
       backend, request.node.name,
-      FusedConvolutionArgs{
-          .dtype = dtype, .shape = shape, .choice = tile_choice, .relu = p.relu},
+      FusedConvolutionArgs{.dtype = dtype, .shape = shape, .choice = tile_choice, .relu = p.relu},
       p);
   return choice;
 }

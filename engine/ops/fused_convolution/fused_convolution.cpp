@@ -29,9 +29,9 @@ Shape loaded_shape(const Node& node, const FusedSource& source, const Shape& src
             src[1] % std::max(1, source.radix) == 0,
         "{}: src is {}, expected [n, multiple of {}, h, w]", node.name, src.to_string(),
         std::max(1, source.radix));
-  CHECK(!source.has_pool ||
-            (source.pool.kind == PoolingParams::Kind::kAverage && source.stride == 1),
-        "{}: expected an average pool, without a stride behind it", node.name);
+  CHECK(
+      !source.has_pool || (source.pool.kind == PoolingParams::Kind::kAverage && source.stride == 1),
+      "{}: expected an average pool, without a stride behind it", node.name);
   const auto size = [&](std::int64_t extent) {
     return source.has_pool ? pooled_size(source.pool, extent) : (extent - 1) / source.stride + 1;
   };
@@ -99,9 +99,8 @@ void reference(const Node& node, std::span<const TensorView> inputs,
     more.push_back(shortcut.view());
   }
   if (p.has_residual) more.push_back(inputs[at.residual]);
-  const ConvolutionParams conv{.has_bias = true,
-                               .has_residual = p.has_residual || p.has_shortcut,
-                               .relu = p.relu};
+  const ConvolutionParams conv{
+      .has_bias = true, .has_residual = p.has_residual || p.has_shortcut, .relu = p.relu};
   const OracleTensor dst = convolve(p.source, inputs[0], more, conv);
   std::copy(dst.data.begin(), dst.data.end(), outputs[0]);
 }
@@ -126,7 +125,8 @@ std::string describe_source(const FusedSource& source) {
 
 std::string describe(const Node& node) {
   const auto& p = params<FusedConvolutionParams>(node);
-  std::string text = "of" + (describe_source(p.source).empty() ? " src" : describe_source(p.source));
+  std::string text =
+      "of" + (describe_source(p.source).empty() ? " src" : describe_source(p.source));
   if (p.has_shortcut) text += " +shortcut" + describe_source(p.shortcut);
   if (p.has_residual) text += " +residual";
   if (p.relu) text += " relu";

@@ -103,8 +103,8 @@ bool supports(const SplitAttentionParams& p, std::int64_t width, std::int64_t hi
 }
 
 // Sums, two small layers and softmax, then the weighted sum of the radix parts with its AVD pool or
-// nothing but the gates, in one launch; a launch before it for the pooled sums where the convolution
-// did not leave them.
+// nothing but the gates, in one launch; a launch before it for the pooled sums where the
+// convolution did not leave them.
 StepChoice one_launch(const StepRequest& request, CudaBackend& backend) {
   const DeviceSpec& spec = backend.spec();
   const auto& p = params<SplitAttentionParams>(request.node);
@@ -147,8 +147,8 @@ StepChoice one_launch(const StepRequest& request, CudaBackend& backend) {
   args.pixels_per_block = blocks.pixels_per_block;
 
   if (p.gates_only) choice.unread_bytes = sums_offset;  // src itself
-  const std::int64_t tensors = cuda::tensor_bytes(request, choice, backend) -
-                               static_cast<std::int64_t>(choice.unread_bytes);
+  const std::int64_t tensors =
+      cuda::tensor_bytes(request, choice, backend) - static_cast<std::int64_t>(choice.unread_bytes);
   const std::int64_t constants = cuda::constant_bytes(request, choice, backend);
   GpuLaunch launch{.grid = {cuda::ceil_div(dst_pixels, blocks.pixels_per_block),
                             cuda::ceil_div(width, blocks.channels_per_block), src[0]},
@@ -167,9 +167,8 @@ StepChoice one_launch(const StepRequest& request, CudaBackend& backend) {
     launch.modelled_us += cuda::streaming_us(spec, static_cast<std::int64_t>(sums_offset));
   }
   choice.gpu = launch;
-  choice.kernel =
-      std::make_unique<SplitAttentionKernel>(backend, request.node.name, args, sums_offset,
-                                             p.gates_only);
+  choice.kernel = std::make_unique<SplitAttentionKernel>(backend, request.node.name, args,
+                                                         sums_offset, p.gates_only);
   return choice;
 }
 
@@ -187,7 +186,7 @@ StepChoice gates(const StepRequest& request, CudaBackend& backend) {
 
 std::span<const CudaVariant> split_attention_cuda() {
   static constexpr CudaVariant kVariants[] = {{"split_attention", sum_apart},
-                                                {"attention_gates", gates}};
+                                              {"attention_gates", gates}};
   return kVariants;
 }
 

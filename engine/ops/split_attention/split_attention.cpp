@@ -57,7 +57,8 @@ void reference(const Node& node, std::span<const TensorView> inputs,
     std::copy(attention.data.begin(), attention.data.end(), outputs[0]);
     return;
   }
-  OracleTensor dst = run_oracle(node, attention_sum_op(), AttentionSumParams{p.radix}, {src, attention.view()});
+  OracleTensor dst =
+      run_oracle(node, attention_sum_op(), AttentionSumParams{p.radix}, {src, attention.view()});
   if (p.has_pool) dst = run_oracle(node, pooling_op(), p.pool, {dst.view()});
   std::copy(dst.data.begin(), dst.data.end(), outputs[0]);
 }

@@ -14,7 +14,8 @@
 //   fc2_weight [radix*W, I/K, 1, 1], fc2_bias [radix*W]
 //   dst [n, W, p, q]; [n, radix*W, 1, 1] if gates_only
 //
-// Made by the pass fuse_split_attention, gates_only by fuse_attention_sum; networks spell out the operators it stands for.
+// Made by the pass fuse_split_attention, gates_only by fuse_attention_sum; networks spell out the
+// operators it stands for.
 
 #include "engine/graph/graph.h"
 #include "engine/ops/pooling/pooling.h"

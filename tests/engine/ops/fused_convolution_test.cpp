@@ -90,12 +90,12 @@ TEST_CASE("fused convolution: what does not fit is an error that names the node"
                     Contains("conv3: weight") && Contains("expected [k, 8, 1, 1]"));
   CHECK_THROWS_WITH(add({}, {src, {16, 8, 3, 3}, bias}), Contains("conv3: weight"));
   CHECK_THROWS_WITH(add({}, {src, weight, {8}}), Contains("conv3: bias"));
-  CHECK_THROWS_WITH(add({.source = {.radix = 2}, .shortcut = {}},
-                        {src, {16, 4, 1, 1}, bias, {2, 4, 1, 1}}),
-                    Contains("conv3: gates"));
-  CHECK_THROWS_WITH(add({.source = {.radix = 3}, .shortcut = {}},
-                        {src, {16, 4, 1, 1}, bias, {2, 8, 1, 1}}),
-                    Contains("conv3: src") && Contains("multiple of 3"));
+  CHECK_THROWS_WITH(
+      add({.source = {.radix = 2}, .shortcut = {}}, {src, {16, 4, 1, 1}, bias, {2, 4, 1, 1}}),
+      Contains("conv3: gates"));
+  CHECK_THROWS_WITH(
+      add({.source = {.radix = 3}, .shortcut = {}}, {src, {16, 4, 1, 1}, bias, {2, 8, 1, 1}}),
+      Contains("conv3: src") && Contains("multiple of 3"));
   const FusedConvolutionParams merged{.has_shortcut = true, .shortcut = {}};
   CHECK_THROWS_WITH(add(merged, {src, weight, bias, {2, 8, 5, 4}, weight}),
                     Contains("conv3: the shortcut is"));

@@ -22,7 +22,8 @@ namespace {
 // A block of each stage: the first has a shortcut of its own, the others AVD and a pooled shortcut.
 // Stages of odd sides.
 Graph network(const std::vector<std::string>& taps = {}) {
-  return apply_passes(with_taps(build_graph(*find_network("resnest_mini"), {}, {2, 3, 36, 52}), taps));
+  return apply_passes(
+      with_taps(build_graph(*find_network("resnest_mini"), {}, {2, 3, 36, 52}), taps));
 }
 
 bool always(const Graph&, std::span<const Node>, std::span<const Node>) { return true; }
@@ -61,9 +62,8 @@ void check_same_results(const Graph& before, const Graph& after) {
 TEST_CASE("fuse_loads: all that pays, and it computes the same", "[passes][cpu]") {
   const Graph before = network();
   const Graph after = fuse_loads(before, always);
-  CHECK(tail_of(after, "layer1.0") ==
-        Texts{"split_attention radix 2 cardinality 1 gates",
-              "fused_convolution of weighted x2 +shortcut relu"});
+  CHECK(tail_of(after, "layer1.0") == Texts{"split_attention radix 2 cardinality 1 gates",
+                                            "fused_convolution of weighted x2 +shortcut relu"});
   for (const char* const block : {"layer2.0", "layer3.0", "layer4.0"}) {
     CHECK(tail_of(after, block) ==
           Texts{"split_attention radix 2 cardinality 1 gates",
@@ -84,21 +84,21 @@ TEST_CASE("fuse_loads: each fusion for itself", "[passes][cpu]") {
   const std::string attention = "split_attention radix 2 cardinality 1 +avd s2";
   SECTION("the shortcut's pool") {
     const Graph after = fuse_shortcut_pool(before, always);
-    CHECK(tail_of(after, "layer2.0") ==
-          Texts{attention, "fused_convolution of pool2 s2", "convolution s1 p0 +bias +residual relu"});
+    CHECK(tail_of(after, "layer2.0") == Texts{attention, "fused_convolution of pool2 s2",
+                                              "convolution s1 p0 +bias +residual relu"});
     check_same_results(before, after);
   }
   SECTION("the weighted sum") {
     const Graph after = fuse_attention_sum(before, always);
-    CHECK(tail_of(after, "layer1.0") ==
-          Texts{"split_attention radix 2 cardinality 1 gates", "convolution s1 p0 +bias",
-                "fused_convolution of weighted x2 +residual relu"});
+    CHECK(tail_of(after, "layer1.0") == Texts{"split_attention radix 2 cardinality 1 gates",
+                                              "convolution s1 p0 +bias",
+                                              "fused_convolution of weighted x2 +residual relu"});
     check_same_results(before, after);
   }
   SECTION("the shortcut, and then its pool") {
     const Graph merged = fuse_shortcut(before, always);
-    CHECK(tail_of(merged, "layer2.0") ==
-          Texts{attention, "pooling average 2x2 s2 p0 ceil", "fused_convolution of src +shortcut relu"});
+    CHECK(tail_of(merged, "layer2.0") == Texts{attention, "pooling average 2x2 s2 p0 ceil",
+                                               "fused_convolution of src +shortcut relu"});
     check_same_results(before, merged);
     const Graph after = fuse_shortcut_pool(merged, always);
     CHECK(tail_of(after, "layer2.0") ==
