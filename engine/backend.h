@@ -145,6 +145,7 @@ struct StepChoice {
   BufferFormat output;
   int inplace_input = -1;  // the output is written over this input; -1: into a buffer of its own
   std::size_t workspace_bytes = 0;
+  std::size_t unread_bytes = 0;  // of its inputs' buffers, that the step has no use for
   std::unique_ptr<StepKernel> kernel;
   std::optional<GpuLaunch> gpu = std::nullopt;
 };
@@ -177,6 +178,10 @@ class Backend {
 
   // Nothing where plans have no floors.
   virtual std::optional<DevicePeaks> peaks(Precision) const { return std::nullopt; }
+
+  // Whether steps can compute in a convolution's load what nodes before it did: then plans have
+  // fused convolutions (engine/graph/passes/fuse_loads.h) where their modelled time is shorter.
+  virtual bool fuses_loads() const { return false; }
 
   // The first variant of the node's op that can do it, unless tuning knows a better one; no kernel
   // where there is none. Throws kUsage, listing what there is, where forced_variant is unknown to

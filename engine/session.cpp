@@ -145,7 +145,7 @@ struct Session::State {
     Backend& backend = model->backend();
     LoadedPlan loaded{.planned = plan_steps(graph, key_of(input, taps)), .outputs = {}};
     if (backend.can_run()) {
-      const Constants constants(graph, model->weights());
+      const Constants constants(loaded.planned.graph, model->weights());
       for (std::size_t i = 0; i < loaded.planned.kernels.size(); ++i) {
         loaded.planned.kernels[i]->load(constants, loaded.planned.values[i]);
       }

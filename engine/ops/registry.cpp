@@ -6,6 +6,7 @@
 #include "engine/ops/convolution/convolution.h"
 #include "engine/ops/dense/dense.h"
 #include "engine/ops/fold_batch_norm/fold_batch_norm.h"
+#include "engine/ops/fused_convolution/fused_convolution.h"
 #include "engine/ops/global_average_pool/global_average_pool.h"
 #include "engine/ops/pooling/pooling.h"
 #include "engine/ops/r_softmax/r_softmax.h"
@@ -28,6 +29,7 @@ std::span<const Op* const> ops() {
       &r_softmax_op(),
       &attention_sum_op(),
       &split_attention_op(),
+      &fused_convolution_op(),
       &fold_batch_norm_weight_op(),
       &fold_batch_norm_bias_op(),
   };

@@ -1,6 +1,9 @@
 #pragma once
 // The least that a network can cost on a device: the fully fused network, whatever a plan fuses.
 //
+// A shortcut that is merged with conv3 saves writing and reading a residual that is counted here,
+// as roofline models do: such a plan may move fewer bytes than the floor.
+//
 // Launches of that network: convolutions with their epilogues (bias, ReLU, residual), poolings,
 // dense layers, and one small attention kernel a block. What costs no pass of its own:
 //   - pooled sums leave the grouped convolution's epilogue, so split attention reads W sums and

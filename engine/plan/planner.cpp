@@ -9,6 +9,7 @@
 #include <set>
 
 #include "engine/check.h"
+#include "engine/graph/passes/fuse_loads.h"
 #include "engine/plan/fused_floor.h"
 #include "engine/plan/memory_planner.h"
 
@@ -20,11 +21,14 @@ constexpr BufferFormat kHostFormat{DType::kFloat32, Layout::kPlain};
 
 class Planner {
  public:
-  Planner(const Graph& graph, Backend& backend, const PlanKey& key, const PlanOptions& options)
+  // `floor`: of the network, whatever `graph` fuses.
+  Planner(const Graph& graph, Backend& backend, const PlanKey& key, const PlanOptions& options,
+          const FusedFloor& floor)
       : graph_(graph),
         backend_(backend),
         options_(options),
         peaks_(backend.peaks(key.precision)),
+        floor_(floor),
         homes_(graph.values.size()),
         remaining_(use_counts(graph)) {
     result_.plan.key = key;
@@ -165,6 +169,7 @@ class Planner {
                                              : overwrite(node, choice, step);
     step.outputs = {dst};
     step.bytes += static_cast<std::int64_t>(buffer(dst).bytes);
+    step.bytes -= static_cast<std::int64_t>(choice.unread_bytes);
     push_step(std::move(step), std::move(choice), node.inputs);
     for (const ValueId id : node.inputs) --remaining_[static_cast<std::size_t>(id)];
   }
@@ -216,11 +221,10 @@ class Planner {
 
   void add_up_gpu() {
     if (!peaks_) return;
-    const FusedFloor fused = fused_floor(graph_, *peaks_);
     GpuTotals totals{.device = peaks_->device,
                      .multiprocessors = peaks_->multiprocessors,
-                     .floor_bytes = fused.bytes,
-                     .floor_us = fused.us};
+                     .floor_bytes = floor_.bytes,
+                     .floor_us = floor_.us};
     for (const Step& step : result_.plan.steps) {
       if (!step.gpu) continue;
       totals.launches += step.gpu->launches;
@@ -234,6 +238,7 @@ class Planner {
   Backend& backend_;
   const PlanOptions& options_;
   std::optional<DevicePeaks> peaks_;  // of GPUs
+  FusedFloor floor_;
   PlannedSteps result_;
   std::vector<Homes> homes_;
   std::vector<int> remaining_;  // uses of each value that are still to come
@@ -241,18 +246,87 @@ class Planner {
   std::vector<std::string> unsupported_;
 };
 
+// What nodes would cost, one after the other, on a backend that has a model of it.
+class Estimate {
+ public:
+  Estimate(const Graph& graph, Backend& backend, const PlanKey& key)
+      : graph_(graph), backend_(backend), key_(key), producers_(producers(graph)) {}
+
+  // Nothing where a node has no variant.
+  std::optional<double> us(std::span<const Node> nodes) {
+    double sum = 0;
+    for (const Node& node : nodes) {
+      const StepChoice choice = choose(node);
+      if (choice.kernel == nullptr || !choice.gpu) return std::nullopt;
+      formats_[node.outputs[0]] = choice.output;
+      sum += choice.gpu->modelled_us;
+    }
+    return sum;
+  }
+
+ private:
+  StepChoice choose(const Node& node) {
+    std::vector<BufferFormat> available;
+    for (const ValueId id : node.inputs) available.push_back(format_of(id));
+    return backend_.choose({.graph = graph_,
+                            .node = node,
+                            .available = available,
+                            .precision = key_.precision,
+                            .threads = key_.threads,
+                            .excluded_variants = key_.excluded_variants});
+  }
+
+  // As the node that computes it would leave it, if that finds its own inputs as the user gives
+  // them.
+  BufferFormat format_of(ValueId id) {
+    if (const auto known = formats_.find(id); known != formats_.end()) return known->second;
+    const int producer = producers_[static_cast<std::size_t>(id)];
+    if (producer < 0 || is_constant(graph_.value(id))) return kHostFormat;
+    const Node& node = graph_.nodes[static_cast<std::size_t>(producer)];
+    const std::vector<BufferFormat> available(node.inputs.size(), kHostFormat);
+    const StepChoice choice = backend_.choose({.graph = graph_,
+                                               .node = node,
+                                               .available = available,
+                                               .precision = key_.precision,
+                                               .threads = key_.threads,
+                                               .excluded_variants = key_.excluded_variants});
+    return choice.kernel == nullptr ? kHostFormat : choice.output;
+  }
+
+  const Graph& graph_;
+  Backend& backend_;
+  const PlanKey& key_;
+  std::vector<int> producers_;
+  std::map<ValueId, BufferFormat> formats_;  // of what the nodes before wrote
+};
+
+Graph fused_for(const Graph& graph, Backend& backend, const PlanKey& key) {
+  // Whether it pays depends on the batch, which deterministic plans must not.
+  if (!backend.fuses_loads() || key.deterministic) return graph;
+  return fuse_loads(
+      graph, [&](const Graph& at, std::span<const Node> apart, std::span<const Node> fused) {
+        const std::optional<double> together_us = Estimate(at, backend, key).us(fused);
+        if (!together_us) return false;
+        const std::optional<double> apart_us = Estimate(at, backend, key).us(apart);
+        return !apart_us || *together_us < *apart_us;
+      });
+}
+
 }  // namespace
 
 PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key,
                        const PlanOptions& options) {
   backend.require(key.precision);
-  PlannedSteps planned = Planner(graph, backend, key, options).run();
+  const std::optional<DevicePeaks> peaks = backend.peaks(key.precision);
+  const FusedFloor floor = peaks ? fused_floor(graph, *peaks) : FusedFloor{};
+  Graph fused = fused_for(graph, backend, key);
+  PlannedSteps planned = Planner(fused, backend, key, options, floor).run();
+  planned.graph = std::move(fused);
   if (key.deterministic && planned.plan.gpu) {
     PlanKey other = key;
     other.deterministic = false;
-    const PlanOptions same_tuning{.tuning = options.tuning};
     planned.plan.gpu->batch_dependent_us =
-        Planner(graph, backend, other, same_tuning).run().plan.gpu->modelled_us;
+        make_plan(graph, backend, other, {.tuning = options.tuning}).plan.gpu->modelled_us;
   }
   return planned;
 }

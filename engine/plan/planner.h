@@ -18,6 +18,7 @@ struct PlannedSteps {
   Plan plan;
   std::vector<std::unique_ptr<StepKernel>> kernels;
   std::vector<std::vector<ValueId>> values;  // of the node's inputs; empty for conversions
+  Graph graph;  // as it was planned: with what the backend fuses. Owns those values
 };
 
 struct PlanOptions {

@@ -1,6 +1,7 @@
 #pragma once
 // Steps that the convolution kernels share: which pixels a thread loads, slices of K through
-// registers or cp.async into shared memory, fragments for the tensor cores, and main loops.
+// registers or cp.async into shared memory, fragments for the tensor cores, and main loops. How a
+// chunk of the panel a comes into being is a policy, the source.
 //
 //   GEMM       rows m = output pixels of the batch, columns = output channels of a group,
 //              K = (slice of 32 channels, tap), taps inside: nine reads of the same 64 bytes of a
@@ -73,9 +74,12 @@ __device__ __forceinline__ TilePosition tile_position(const ImplicitGemmArgs& ar
 struct SliceRange {
   int begin, end;
 };
-__device__ __forceinline__ SliceRange slice_range(const ImplicitGemmArgs& args) {
+__device__ __forceinline__ SliceRange slice_range(int num_slices) {
   const int split = static_cast<int>(blockIdx.z), splits = static_cast<int>(gridDim.z);
-  return {args.num_slices * split / splits, args.num_slices * (split + 1) / splits};
+  return {num_slices * split / splits, num_slices * (split + 1) / splits};
+}
+__device__ __forceinline__ SliceRange slice_range(const ImplicitGemmArgs& args) {
+  return slice_range(args.num_slices);
 }
 
 // A slice of K: channels [channel, channel + size) of a group at one tap.
@@ -343,27 +347,52 @@ struct WarpTile {
   }
 };
 
+// --- sources ------------------------------------------------------------------------------------
+// A source is a policy: how a thread's chunks of a come into registers on their way to shared
+// memory. A main loop calls begin(), work() and finish() once a slice, with products in between;
+// chunks.a is complete after finish(). Other sources than the plain one are in sources.cuh.
+
+// Chunks as they lie in src.
+template <class Tile>
+struct PlainSource {
+  struct Chunks {
+    uint4 a[Tile::kPassesA];
+  };
+
+  // Zeros where there is no next slice: then no register lives longer than to its store.
+  __device__ __forceinline__ void begin(const ImplicitGemmArgs& args, SliceLoader<Tile>& loader,
+                                        Chunks& chunks, bool has_next) const {
+    loader.next_a(args, [&](int pass, bool exists, const std::uint16_t* address) {
+      chunks.a[pass] = make_uint4(0, 0, 0, 0);
+      if (exists && has_next) chunks.a[pass] = ld128(address);
+    });
+  }
+  __device__ __forceinline__ void work(const ImplicitGemmArgs&, const SliceLoader<Tile>&,
+                                       Chunks&) const {}
+  __device__ __forceinline__ void finish(const ImplicitGemmArgs&, const SliceLoader<Tile>&,
+                                         Chunks&) const {}
+};
+
 // --- main loops ---------------------------------------------------------------------------------
 
 // The thread's chunks of the next slice, in registers on their way to shared memory.
-template <class Tile>
+template <class Tile, class Source>
 struct StagedSlice {
-  uint4 a[Tile::kPassesA], b[Tile::kPassesB];
+  const Source& source;
+  typename Source::Chunks chunks;
+  uint4 b[Tile::kPassesB];
   SliceLoader<Tile> loader;
   int offset_a, offset_b;
 
   __device__ __forceinline__ StagedSlice(const ImplicitGemmArgs& args, const TilePosition& tile,
-                                         int first_slice)
-      : loader(args, tile, first_slice),
+                                         int first_slice, const Source& first)
+      : source(first),
+        loader(args, tile, first_slice),
         offset_a(stored_offset_a<Tile>()),
         offset_b(static_cast<int>(threadIdx.x) * 8) {}
 
-  // Zeros where there is no next slice: then no register lives longer than to its store.
   __device__ __forceinline__ void load_a(const ImplicitGemmArgs& args, bool has_next) {
-    loader.next_a(args, [&](int pass, bool exists, const std::uint16_t* address) {
-      a[pass] = make_uint4(0, 0, 0, 0);
-      if (exists && has_next) a[pass] = ld128(address);
-    });
+    source.begin(args, loader, chunks, has_next);
   }
   __device__ __forceinline__ void load_b(const ImplicitGemmArgs& args, bool has_next) {
     loader.next_b(args, [&](int pass, const std::uint16_t* address) {
@@ -371,10 +400,14 @@ struct StagedSlice {
       if (has_next) b[pass] = ld128(address);
     });
   }
-  __device__ __forceinline__ void store_a(std::uint16_t* panel) const {
+  __device__ __forceinline__ void work_on_a(const ImplicitGemmArgs& args) {
+    source.work(args, loader, chunks);
+  }
+  __device__ __forceinline__ void store_a(const ImplicitGemmArgs& args, std::uint16_t* panel) {
+    source.finish(args, loader, chunks);
 #pragma unroll
     for (int pass = 0; pass < Tile::kPassesA; ++pass) {
-      st128(panel + offset_a + pass * Tile::kRowsPerPass * Tile::kSlice, a[pass]);
+      st128(panel + offset_a + pass * Tile::kRowsPerPass * Tile::kSlice, chunks.a[pass]);
     }
   }
   __device__ __forceinline__ void store_b(std::uint16_t* panel) const {
@@ -394,21 +427,25 @@ struct StagedSlice {
 //          LDG b         STS b, LDG a                        STS a, barrier
 //          fragments 1   fragments 2           fragments 3   fragments 0 of the next slice
 //          mma 0         mma 1                 mma 2         mma 3
-template <class Tile, class Fragments>
+//
+// The range is not empty.
+template <class Tile, class Fragments, class Source>
 __device__ __forceinline__ void multiply_through_registers(WarpTile<Tile, Fragments>& warp,
                                                            ImplicitGemmSmem<Tile>& smem,
                                                            const ImplicitGemmArgs& args,
-                                                           const TilePosition& tile) {
+                                                           const TilePosition& tile,
+                                                           SliceRange range, const Source& source) {
   static_assert(Tile::kStages == 2, "a stage is read while the other is written");
   constexpr int kSteps = WarpTile<Tile, Fragments>::kSteps, kLast = kSteps - 1;
   constexpr int kSets = WarpTile<Tile, Fragments>::kSets;
   constexpr int kStepA = kSteps == 4 ? 1 : 0;  // that loads a, and stores b if that is early
-  const SliceRange range = slice_range(args);
-  StagedSlice<Tile> next(args, tile, range.begin);
+  constexpr int kStepWork = kSteps == 4 ? 2 : kLast;
+  StagedSlice<Tile, Source> next(args, tile, range.begin, source);
   next.load_b(args, true);
   next.load_a(args, true);
   next.store_b(smem.panel_b(0));
-  next.store_a(smem.panel_a(0));
+  next.work_on_a(args);
+  next.store_a(args, smem.panel_a(0));
   __syncthreads();  // the first slice is stored before its fragments are loaded
   if (kSets == 2) warp.load(0, smem, 0, 0);
   int stage = 0;
@@ -421,7 +458,8 @@ __device__ __forceinline__ void multiply_through_registers(WarpTile<Tile, Fragme
       if (step == 0) next.load_b(args, has_next);
       if (step == (kStepA > 0 ? kStepA : kLast)) next.store_b(smem.panel_b(stage ^ 1));
       if (step == kStepA) next.load_a(args, has_next);
-      if (step == kLast) next.store_a(smem.panel_a(stage ^ 1));
+      if (step == kStepWork) next.work_on_a(args);
+      if (step == kLast) next.store_a(args, smem.panel_a(stage ^ 1));
       if (kSets == 2 && step < kLast) warp.load((step + 1) % 2, smem, stage, step + 1);
       if (step == kLast) {
         __syncthreads();  // the next slice is stored, and all fragments of this one are loaded
@@ -434,16 +472,24 @@ __device__ __forceinline__ void multiply_through_registers(WarpTile<Tile, Fragme
   __syncthreads();  // nobody reads fragments any more, not even of the slice that was not there
 }
 
-// kStages stages that cp.async fills while earlier ones are multiplied.
+template <class Tile, class Fragments>
+__device__ __forceinline__ void multiply_through_registers(WarpTile<Tile, Fragments>& warp,
+                                                           ImplicitGemmSmem<Tile>& smem,
+                                                           const ImplicitGemmArgs& args,
+                                                           const TilePosition& tile) {
+  multiply_through_registers(warp, smem, args, tile, slice_range(args), PlainSource<Tile>());
+}
+
+// kStages stages that cp.async fills while earlier ones are multiplied. The range is not empty.
 template <class Tile, class Fragments>
 __device__ __forceinline__ void multiply_through_copies(WarpTile<Tile, Fragments>& warp,
                                                         ImplicitGemmSmem<Tile>& smem,
                                                         const ImplicitGemmArgs& args,
-                                                        const TilePosition& tile) {
+                                                        const TilePosition& tile,
+                                                        SliceRange range) {
   static_assert(Tile::kStages >= 3, "a stage is free while two are on their way or read");
   constexpr int kSteps = WarpTile<Tile, Fragments>::kSteps,
                 kSets = WarpTile<Tile, Fragments>::kSets;
-  const SliceRange range = slice_range(args);
   SliceLoader<Tile> loader(args, tile, range.begin);
   const int offset_a = stored_offset_a<Tile>(), offset_b = static_cast<int>(threadIdx.x) * 8;
   // A slice, or none: groups are counted either way.
@@ -485,6 +531,67 @@ __device__ __forceinline__ void multiply_through_copies(WarpTile<Tile, Fragments
   }
   async_copy_wait<0>();
   __syncthreads();  // all fragments are loaded before the epilogue writes over the stages
+}
+
+template <class Tile, class Fragments>
+__device__ __forceinline__ void multiply_through_copies(WarpTile<Tile, Fragments>& warp,
+                                                        ImplicitGemmSmem<Tile>& smem,
+                                                        const ImplicitGemmArgs& args,
+                                                        const TilePosition& tile) {
+  multiply_through_copies(warp, smem, args, tile, slice_range(args));
+}
+
+// The same where a comes from a source: b by cp.async, a through registers into the same stage,
+// which is read no earlier than after the next barrier.
+template <class Tile, class Fragments, class Source>
+__device__ __forceinline__ void multiply_through_copies_and_registers(
+    WarpTile<Tile, Fragments>& warp, ImplicitGemmSmem<Tile>& smem, const ImplicitGemmArgs& args,
+    const TilePosition& tile, SliceRange range, const Source& source) {
+  static_assert(Tile::kStages >= 3, "a stage is free while two are on their way or read");
+  constexpr int kSteps = WarpTile<Tile, Fragments>::kSteps,
+                kSets = WarpTile<Tile, Fragments>::kSets;
+  StagedSlice<Tile, Source> next(args, tile, range.begin, source);
+  const auto copy_b = [&](int stage, bool exists_slice) {
+    if (exists_slice) {
+      next.loader.next_b(args, [&](int pass, const std::uint16_t* address) {
+        async_copy_16(
+            smem.panel_b(stage) + next.offset_b + pass * Tile::kRowsPerPass * Tile::kSlice, address,
+            16);
+      });
+    }
+    async_copy_commit();
+  };
+
+#pragma unroll 1
+  for (int stage = 0; stage + 1 < Tile::kStages; ++stage) {
+    const bool exists_slice = range.begin + stage < range.end;
+    copy_b(stage, exists_slice);
+    next.load_a(args, exists_slice);
+    next.work_on_a(args);
+    next.store_a(args, smem.panel_a(stage));
+  }
+  int stage = 0, free_stage = Tile::kStages - 1;
+#pragma unroll 1
+  for (int slice = range.begin; slice < range.end; ++slice) {
+    const bool has_next = slice + Tile::kStages - 1 < range.end;
+    async_copy_wait<Tile::kStages - 2>();
+    __syncthreads();  // this slice is there for all, and nobody reads the one before any more
+    if (kSets == 2) warp.load(0, smem, stage, 0);
+    copy_b(free_stage, has_next);
+    next.load_a(args, has_next);
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+      if (kSets == 1) warp.load(0, smem, stage, step);
+      if (kSets == 2 && step + 1 < kSteps) warp.load((step + 1) % 2, smem, stage, step + 1);
+      if (step == kSteps - 1) next.work_on_a(args);
+      warp.multiply(step % kSets);
+    }
+    next.store_a(args, smem.panel_a(free_stage));
+    stage = stage + 1 == Tile::kStages ? 0 : stage + 1;
+    free_stage = free_stage + 1 == Tile::kStages ? 0 : free_stage + 1;
+  }
+  async_copy_wait<0>();
+  __syncthreads();  // all fragments are loaded before the next slices or the epilogue come
 }
 
 }  // namespace nestor

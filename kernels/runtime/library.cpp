@@ -5,6 +5,7 @@
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/convolution/convolution.h"
 #include "kernels/convolution_max_pool/convolution_max_pool.h"
+#include "kernels/convolution/fused_convolution.h"
 #include "kernels/dense/dense.h"
 #include "kernels/global_average_pool/global_average_pool.h"
 #include "kernels/layout/layout.h"
@@ -42,6 +43,7 @@ nestor_device_library(std::uint32_t version) {
       nestor::stem_convolution_mma,
       nestor::convolution,
       nestor::convolution_max_pool,
+      nestor::fused_convolution,
   };
   return version == nestor::kDeviceLibraryVersion ? &library : nullptr;
 }

@@ -19,6 +19,7 @@ struct BatchNormArgs;
 struct ConvolutionArgs;
 struct ConvolutionMaxPoolArgs;
 struct DenseArgs;
+struct FusedConvolutionArgs;
 struct GlobalAveragePoolArgs;
 struct ImagesArgs;
 struct LayoutArgs;
@@ -61,6 +62,7 @@ struct DeviceLibrary {
   Launcher<StemConvolutionArgs> stem_convolution_mma;
   Launcher<ConvolutionArgs> convolution;
   Launcher<ConvolutionMaxPoolArgs> convolution_max_pool;
+  Launcher<FusedConvolutionArgs> fused_convolution;
 };
 
 inline constexpr char kDeviceLibraryEntry[] = "nestor_device_library";

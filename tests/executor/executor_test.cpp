@@ -55,6 +55,42 @@ TEST_CASE("executor: ResNeSt-14 on emulated devices gives what the oracles say",
   }
 }
 
+TEST_CASE("executor: fused loads, and all loads apart, give what the oracles say",
+          "[simt][executor]") {
+  struct Row {
+    int sm;
+    Precision precision;
+    std::vector<std::string> excluded;
+    int num_weighted;   // fused convolutions of that kind
+    int min_shortcuts;  // likewise: as the model likes
+  };
+  // Without a kernel that writes the weighted sum every block is weighted in conv3's load, AVD pool
+  // included; that and a pooled shortcut are not one launch.
+  const Row rows[] = {{70, Precision::kFp16, {"split_attention"}, 4, 1},
+                      {75, Precision::kFp16, {"split_attention"}, 4, 1},
+                      {80, Precision::kFp16, {"split_attention"}, 4, 1},
+                      {70, Precision::kFp32, {"split_attention"}, 4, 0},
+                      {75, Precision::kFp16, {"attention_gates"}, 0, 1},
+                      {80, Precision::kFp16, {"attention_gates"}, 0, 1},
+                      {70, Precision::kFp16, {"fused_convolution_sm70"}, 0, 0}};
+  for (const Row& row : rows) {
+    const auto model = test::emulated_model(test::graph_of_network("resnest14"), row.sm);
+    Session session(model, {.precision = row.precision, .excluded_variants = row.excluded});
+    const test::Images images({2, 3, 72, 56});  // odd sides: 9x7, 5x4, 3x2
+    const std::string title =
+        fmt::format("sm_{} {} without {}", row.sm, to_string(row.precision), row.excluded.front());
+    INFO(title);
+    int num_weighted = 0, num_shortcuts = 0;
+    for (const Step& step : session.plan(images.view().desc.shape).steps) {
+      num_weighted += step.parameters.find("weighted") != std::string::npos ? 1 : 0;
+      num_shortcuts += step.parameters.find("+shortcut") != std::string::npos ? 1 : 0;
+    }
+    CHECK(num_weighted == row.num_weighted);
+    CHECK(num_shortcuts >= row.min_shortcuts);
+    check_outputs(*model, images.view(), {}, session.run(images.view()), row.precision, title);
+  }
+}
+
 TEST_CASE("executor: taps split what is fused", "[simt][executor]") {
   const std::vector<std::string> taps{"stem", "layer1.attention", "layer2", "layer4.attention"};
   const auto model = test::emulated_model(test::graph_of_network("resnest14"), 70);

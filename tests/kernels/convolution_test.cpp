@@ -102,7 +102,10 @@ struct Result {
   std::vector<float> pooled;
 };
 
-Result run(Device& device, const Case& test, ConvolutionChoice choice) {
+enum class Residual { kApart, kInDst };
+
+Result run(Device& device, const Case& test, ConvolutionChoice choice,
+           Residual where = Residual::kApart) {
   const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
   const ConvolutionParams& p = test.problem.params;
   const int k = padded_channels(test.shape.k), pixels = test.shape.p() * test.shape.q();
@@ -112,7 +115,9 @@ Result run(Device& device, const Case& test, ConvolutionChoice choice) {
   const Array<unsigned char> weight(device, packed(test, tile.engine));
   const Array<float> bias(device, padded_bias);
   const Array<unsigned char> residual(device, to_nhwc(test.residual, test.dtype));
-  const Array<unsigned char> dst(device, unwritten(padded_elements(test.problem.dst), test.dtype));
+  const Array<unsigned char> dst(
+      device, where == Residual::kInDst ? to_nhwc(test.residual, test.dtype)
+                                        : unwritten(padded_elements(test.problem.dst), test.dtype));
   const Array<float> workspace(device,
                                convolution_workspace_bytes(test.shape, choice) / sizeof(float) + 1);
   const int num_counters = convolution_num_counters(test.shape, choice);
@@ -128,7 +133,9 @@ Result run(Device& device, const Case& test, ConvolutionChoice choice) {
   args.src = src.data();
   args.weight = weight.data();
   args.bias = p.has_bias ? bias.data() : nullptr;
-  args.residual = p.has_residual ? residual.data() : nullptr;
+  args.residual = !p.has_residual             ? nullptr
+                  : where == Residual::kInDst ? dst.data()
+                                              : residual.data();
   args.dst = dst.data();
   args.relu = p.relu;
   if (test.radix > 0) {
@@ -343,6 +350,23 @@ TEST_CASE("pooled sums are cut where images end", "[simt][kernels][convolution]"
   for (const char* text : kProblems) {
     for (const int radix : {1, 2, 4}) check_all_tiles(text, DeviceDType::kFloat16, radix);
     check_all_tiles(text, DeviceDType::kFloat32, 2);
+  }
+}
+
+TEST_CASE("the residual of a convolution may be its dst", "[simt][kernels][convolution]") {
+  for (const DeviceDType dtype : {DeviceDType::kFloat16, DeviceDType::kFloat32}) {
+    const Case test("n2_c128_h9_w11_k136_r1_s1_bias_residual_relu", dtype);
+    for (const int splits : {1, 2}) {
+      for (const int tile : tiles_for(test, splits)) {
+        const ConvolutionEngine engine = kConvolutionTiles[tile].engine;
+        for (const DeviceUnderTest& one : devices_under_test(first_sm(engine), last_sm(engine))) {
+          INFO(kConvolutionTiles[tile].name << " / " << splits << ", " << one.title);
+          const ConvolutionChoice choice{tile, splits};
+          const auto device = one.open();
+          CHECK(run(*device, test, choice, Residual::kInDst).dst == run(*device, test, choice).dst);
+        }
+      }
+    }
   }
 }
 

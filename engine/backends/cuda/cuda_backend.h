@@ -28,6 +28,7 @@ class CudaBackend : public Backend {
   Precision default_precision() const override { return Precision::kFp16; }
   bool can_run() const override { return library_ != nullptr; }
   std::optional<DevicePeaks> peaks(Precision precision) const override;
+  bool fuses_loads() const override { return true; }
   StepChoice choose(const StepRequest& request) override;
   StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
                                int threads) override;

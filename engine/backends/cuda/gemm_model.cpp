@@ -50,9 +50,9 @@ Demands demands_of(const GemmProblem& problem, const GemmTile& tile, double k,
   const double loads = static_cast<double>(tile.warps) * (tile.warp_m + tile.warp_n) * k * element *
                        reads / spec.shared_bytes / tile.sliced;
   const double stores = (tile.m * stored + tile.n) * k * element / spec.shared_bytes;
-  return {.arithmetic = tile.m * tile.n * k / rate / spec.efficiency / gather,
+  return {.arithmetic = tile.m * tile.n * k / rate / spec.efficiency / gather / problem.load_share,
           .shared = (loads + stores) / kSharedEfficiency,
-          .l2_bytes = (tile.m * fetched + tile.n) * k * element};
+          .l2_bytes = (tile.m * fetched * problem.fetched + tile.n) * k * element};
 }
 
 // Few warps hide less latency.

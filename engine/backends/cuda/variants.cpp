@@ -6,6 +6,7 @@
 #include "engine/ops/batch_norm/batch_norm.h"
 #include "engine/ops/convolution/convolution.h"
 #include "engine/ops/dense/dense.h"
+#include "engine/ops/fused_convolution/fused_convolution.h"
 #include "engine/ops/global_average_pool/global_average_pool.h"
 #include "engine/ops/pooling/pooling.h"
 #include "engine/ops/r_softmax/r_softmax.h"
@@ -28,6 +29,7 @@ std::span<const CudaVariant> radix_sum_cuda();
 std::span<const CudaVariant> r_softmax_cuda();
 std::span<const CudaVariant> attention_sum_cuda();
 std::span<const CudaVariant> split_attention_cuda();
+std::span<const CudaVariant> fused_convolution_cuda();
 
 std::span<const CudaVariants> cuda_variants() {
   static const CudaVariants list[] = {
@@ -42,6 +44,7 @@ std::span<const CudaVariants> cuda_variants() {
       {&r_softmax_op(), r_softmax_cuda()},
       {&attention_sum_op(), attention_sum_cuda()},
       {&split_attention_op(), split_attention_cuda()},
+      {&fused_convolution_op(), fused_convolution_cuda()},
   };
   return list;
 }

@@ -1,5 +1,6 @@
 #include "engine/graph/passes/rewrite.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -58,10 +59,15 @@ void Rewrite::move(const Node& node, Node& where) {
 }
 
 Graph Rewrite::finish() {
-  std::vector<Node> kept = std::move(constants_);
+  std::vector<Node> kept, rest;
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-    if (!removed_[i]) kept.push_back(std::move(graph_.nodes[i]));
+    Node& node = graph_.nodes[i];
+    if (removed_[i]) continue;
+    const bool constant = is_constant(graph_.value(node.outputs[0]));
+    (constant ? kept : rest).push_back(std::move(node));
   }
+  std::ranges::move(constants_, std::back_inserter(kept));
+  std::ranges::move(rest, std::back_inserter(kept));
   graph_.nodes = std::move(kept);
   return std::move(graph_);
 }

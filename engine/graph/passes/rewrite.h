@@ -23,7 +23,7 @@ class Rewrite {
 
   void remove(const Node& node);
 
-  // Inserts a node that computes a constant, ahead of all others.
+  // Inserts a node that computes a constant, ahead of all that runs every time.
   ValueId add_constant(const Op& op, std::any params, std::vector<ValueId> inputs,
                        std::string name);
 

@@ -6,28 +6,29 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/backends/cuda/convolution_step.h"
 #include "engine/backends/cuda/cuda_kernel.h"
-#include "engine/backends/cuda/half.h"
 #include "engine/backends/cuda/step.h"
 #include "engine/check.h"
 #include "engine/ops/convolution/convolution.h"
 #include "engine/ops/convolution/cuda_convolution.h"
 #include "engine/ops/convolution/problem.h"
+#include "engine/ops/fused_convolution/fused_convolution.h"
 #include "engine/ops/split_attention/split_attention.h"
-#include "kernels/convolution/packed_weight.h"
 
 namespace nestor {
 
 namespace {
 
-// The radix of the split attention that alone reads the convolution's result and wants its sums
-// over pixels; 0 where there is none.
+// The radix of the split attention that reads the convolution's result and wants its sums over
+// pixels; 0 where there is none, or who else reads it cannot leave the sums alone.
 int feeds_radix(const StepRequest& request) {
   const ValueId dst = request.node.outputs[0];
   if (request.graph.is_output(dst)) return 0;
   int radix = 0;
   for (const Node& node : request.graph.nodes) {
     if (std::ranges::count(node.inputs, dst) == 0) continue;
+    if (node.op == &fused_convolution_op()) continue;  // weights what the gates are for
     if (node.op != &split_attention_op() || node.inputs[0] != dst) return 0;
     radix = params<SplitAttentionParams>(node).radix;
   }
@@ -37,17 +38,11 @@ int feeds_radix(const StepRequest& request) {
 // --- implicit GEMM ------------------------------------------------------------------------------
 
 cuda::GemmTile model_tile(const ConvolutionTile& tile, const ConvolutionShape& shape) {
-  const bool halo = tile.form() == ConvolutionForm::kHalo;
-  return {.m = tile.m,
-          .n = tile.n,
-          .k = tile.slice(),
-          .warps = tile.num_warps(),
-          .warp_m = tile.warp_m,
-          .warp_n = tile.warp_n,
-          .sliced = tile.warps_k,
-          .shared_bytes = tile.memory_bytes(),
-          .blocks = tile.blocks,
-          .patch = halo ? static_cast<int>(halo_patch(shape, tile)) : 0};
+  cuda::GemmTile modelled = cuda::model_tile(tile);
+  if (tile.form() == ConvolutionForm::kHalo) {
+    modelled.patch = static_cast<int>(halo_patch(shape, tile));
+  }
+  return modelled;
 }
 
 struct Candidate {
@@ -57,10 +52,6 @@ struct Candidate {
 
   const ConvolutionTile& tile() const { return kConvolutionTiles[choice.tile]; }
 };
-
-// Split-K moves partial sums through memory for certain, and is faster by a model: it must win by
-// this factor. ResNeSt-50 at batch 16 on sm_70 moves 6 % less without the splits that gain 2 %.
-constexpr double kSplitHandicap = 1.05;
 
 // Deterministic plans choose for this batch, whatever the batch is.
 constexpr int kDeterministicBatch = 16;
@@ -105,7 +96,7 @@ class TileProblem {
         if (!convolution_supports(shape, dtype_, choice)) continue;
         const cuda::GemmTime time = modelled(shape, choice);
         found.push_back({choice, time,
-                         time.us * (split > 1 ? kSplitHandicap : 1) + sums_us(shape, tile)});
+                         time.us * (split > 1 ? cuda::kSplitHandicap : 1) + sums_us(shape, tile)});
       }
     }
     std::ranges::stable_sort(found, {}, &Candidate::us);
@@ -296,24 +287,6 @@ ConvolutionShape convolution_shape(const StepRequest& request) {
           .groups = p.groups};
 }
 
-std::shared_ptr<const cuda::Memory> packed_weight(CudaBackend& backend, const Constants& constants,
-                                                  ValueId id, const ConvolutionShape& shape,
-                                                  ConvolutionEngine engine) {
-  const bool fma = engine == ConvolutionEngine::kFma;
-  const std::string name =
-      fmt::format("{} packed {}", constants.name(id), fma ? "float32" : "float16");
-  return backend.constant(name, packed_weight_bytes(shape, engine), [&](std::byte* bytes) {
-    const Constants::Tensor value = constants.value(id);
-    if (fma) {
-      pack_weight(
-          shape, engine, value.data(), [](float x) { return x; }, reinterpret_cast<float*>(bytes));
-    } else {
-      pack_weight(shape, engine, value.data(), cuda::to_half,
-                  reinterpret_cast<std::uint16_t*>(bytes));
-    }
-  });
-}
-
 ConvolutionEngine tensor_engine(int sm) {
   if (sm >= 80) return ConvolutionEngine::kAmpere;
   return sm >= 75 ? ConvolutionEngine::kTuring : ConvolutionEngine::kVolta;
@@ -330,12 +303,9 @@ std::span<const CudaVariant> convolution_cuda() {
       {"stem_convolution_mma", cuda::stem_convolution_mma},
       {"stem_convolution", cuda::stem_convolution},
       {"convolution_max_pool", cuda::convolution_max_pool},
-      {"convolution_sm80", engine<ConvolutionEngine::kAmpere>,
-       tiles<ConvolutionEngine::kAmpere>},
-      {"convolution_sm75", engine<ConvolutionEngine::kTuring>,
-       tiles<ConvolutionEngine::kTuring>},
-      {"convolution_sm70", engine<ConvolutionEngine::kVolta>,
-       tiles<ConvolutionEngine::kVolta>},
+      {"convolution_sm80", engine<ConvolutionEngine::kAmpere>, tiles<ConvolutionEngine::kAmpere>},
+      {"convolution_sm75", engine<ConvolutionEngine::kTuring>, tiles<ConvolutionEngine::kTuring>},
+      {"convolution_sm70", engine<ConvolutionEngine::kVolta>, tiles<ConvolutionEngine::kVolta>},
       {"convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
   };
   return kVariants;

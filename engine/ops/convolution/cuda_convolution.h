@@ -8,11 +8,6 @@ namespace nestor::cuda {
 
 ConvolutionShape convolution_shape(const StepRequest& request);
 
-// The weight `id` as kernels/convolution wants it, once for all variants of an engine.
-std::shared_ptr<const Memory> packed_weight(CudaBackend& backend, const Constants& constants,
-                                            ValueId id, const ConvolutionShape& shape,
-                                            ConvolutionEngine engine);
-
 // The engine with tensor cores of an architecture.
 ConvolutionEngine tensor_engine(int sm);
 

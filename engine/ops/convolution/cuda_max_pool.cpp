@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/backends/cuda/convolution_step.h"
 #include "engine/backends/cuda/cuda_kernel.h"
 #include "engine/backends/cuda/step.h"
 #include "engine/ops/convolution/convolution.h"

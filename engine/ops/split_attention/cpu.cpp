@@ -197,7 +197,7 @@ StepChoice planes(const StepRequest& request, CpuBackend& backend) {
   const Shape& src = graph.desc(request.node.inputs[0]).shape;
   const Shape& dst = graph.desc(request.node.outputs[0]).shape;
   const std::int64_t hidden = graph.desc(request.node.inputs[1]).shape[0];
-  if (p.radix > cpu::kMaxRadix || !cpu::fills_blocks(dst[1])) return {};
+  if (p.gates_only || p.radix > cpu::kMaxRadix || !cpu::fills_blocks(dst[1])) return {};
   const BufferFormat format = CpuBackend::activation_format(request.precision);
   const BufferFormat parameter{DType::kFloat32, Layout::kPlain};
   auto kernel = std::make_unique<Kernel>(p, src, dst, hidden, format, backend);

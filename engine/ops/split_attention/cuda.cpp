@@ -16,8 +16,11 @@ constexpr int kPixelsPerSlot = 256;  // of pooled_sums(), where the convolution 
 class SplitAttentionKernel final : public cuda::Kernel {
  public:
   SplitAttentionKernel(CudaBackend& backend, std::string name, const SplitAttentionArgs& args,
-                       std::size_t sums_offset)
-      : Kernel(backend, std::move(name)), args_(args), sums_offset_(sums_offset) {}
+                       std::size_t sums_offset, bool gates_only)
+      : Kernel(backend, std::move(name)),
+        args_(args),
+        sums_offset_(sums_offset),
+        gates_only_(gates_only) {}
 
   // Hidden channels are padded to multiples of 8 in each cardinal group.
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
@@ -64,7 +67,8 @@ class SplitAttentionKernel final : public cuda::Kernel {
 
   DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
     args_.src = input<void>(0);
-    args_.dst = output<void>();
+    args_.dst = gates_only_ ? nullptr : output<void>();
+    args_.gates = gates_only_ ? output<float>() : nullptr;
     if (args_.tile_rows > 0) {
       args_.sums = reinterpret_cast<const float*>(input<std::byte>(0) + sums_offset_);
       return library.split_attention(args_, stream);
@@ -84,9 +88,11 @@ class SplitAttentionKernel final : public cuda::Kernel {
 
   SplitAttentionArgs args_;
   std::size_t sums_offset_;
+  bool gates_only_;
   std::shared_ptr<const cuda::Memory> fc1_weight_, fc1_bias_, fc2_weight_, fc2_bias_;
 };
 
+// `width`: channels of a radix part.
 bool supports(const SplitAttentionParams& p, std::int64_t width, std::int64_t hidden) {
   const bool pool_fits = !p.has_pool || (p.pool.kernel == 3 && p.pool.pad == 1 &&
                                          p.pool.kind == PoolingParams::Kind::kAverage &&
@@ -96,17 +102,20 @@ bool supports(const SplitAttentionParams& p, std::int64_t width, std::int64_t hi
          cuda::padded8(hidden / p.cardinality) * p.cardinality <= kMaxSplitAttentionHidden;
 }
 
-// Sums, two small layers and softmax, then the weighted sum of the radix parts with its AVD pool,
-// in one launch; a launch before it for the pooled sums where the convolution did not leave them.
-StepChoice sum_apart(const StepRequest& request, CudaBackend& backend) {
+// Sums, two small layers and softmax, then the weighted sum of the radix parts with its AVD pool or
+// nothing but the gates, in one launch; a launch before it for the pooled sums where the
+// convolution did not leave them.
+StepChoice one_launch(const StepRequest& request, CudaBackend& backend) {
   const DeviceSpec& spec = backend.spec();
   const auto& p = params<SplitAttentionParams>(request.node);
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
   const std::int64_t hidden = request.graph.desc(request.node.inputs[1]).shape[0];
-  if (!supports(p, dst[1], hidden)) return {};
+  const std::int64_t width = src[1] / p.radix;
+  if (!supports(p, width, hidden)) return {};
 
   StepChoice choice = cuda::activation_choice(request);
+  if (p.gates_only) choice.output = {DType::kFloat32, Layout::kPlain};
   const std::size_t sums_offset = backend.buffer_bytes(src, choice.inputs[0]);
   for (const std::size_t weight : {1, 3}) choice.inputs[weight].dtype = choice.inputs[0].dtype;
   const BufferFormat available = request.available[0];
@@ -117,7 +126,7 @@ StepChoice sum_apart(const StepRequest& request, CudaBackend& backend) {
                           .n = static_cast<int>(src[0]),
                           .h = static_cast<int>(src[2]),
                           .w = static_cast<int>(src[3]),
-                          .width = static_cast<int>(dst[1]),
+                          .width = static_cast<int>(width),
                           .radix = p.radix,
                           .cardinality = p.cardinality,
                           .hidden = static_cast<int>(cuda::padded8(hidden / p.cardinality)),
@@ -129,7 +138,7 @@ StepChoice sum_apart(const StepRequest& request, CudaBackend& backend) {
   } else {
     args.slots_per_part = static_cast<int>(cuda::ceil_div(cuda::pixels(src), kPixelsPerSlot));
     choice.workspace_bytes =
-        static_cast<std::size_t>(src[0] * args.slots_per_part * dst[1]) * sizeof(float);
+        static_cast<std::size_t>(src[0] * args.slots_per_part * width) * sizeof(float);
   }
   const auto dst_pixels = static_cast<int>(cuda::pixels(dst));
   const SplitAttentionBlocks blocks =
@@ -137,10 +146,12 @@ StepChoice sum_apart(const StepRequest& request, CudaBackend& backend) {
   args.channels_per_block = blocks.channels_per_block;
   args.pixels_per_block = blocks.pixels_per_block;
 
-  const std::int64_t tensors = cuda::tensor_bytes(request, choice, backend);
+  if (p.gates_only) choice.unread_bytes = sums_offset;  // src itself
+  const std::int64_t tensors =
+      cuda::tensor_bytes(request, choice, backend) - static_cast<std::int64_t>(choice.unread_bytes);
   const std::int64_t constants = cuda::constant_bytes(request, choice, backend);
   GpuLaunch launch{.grid = {cuda::ceil_div(dst_pixels, blocks.pixels_per_block),
-                            cuda::ceil_div(dst[1], blocks.channels_per_block), src[0]},
+                            cuda::ceil_div(width, blocks.channels_per_block), src[0]},
                    .block = 256,
                    .shared_bytes = 16384,
                    .tile = {}};
@@ -156,15 +167,26 @@ StepChoice sum_apart(const StepRequest& request, CudaBackend& backend) {
     launch.modelled_us += cuda::streaming_us(spec, static_cast<std::int64_t>(sums_offset));
   }
   choice.gpu = launch;
-  choice.kernel =
-      std::make_unique<SplitAttentionKernel>(backend, request.node.name, args, sums_offset);
+  choice.kernel = std::make_unique<SplitAttentionKernel>(backend, request.node.name, args,
+                                                         sums_offset, p.gates_only);
   return choice;
+}
+
+StepChoice sum_apart(const StepRequest& request, CudaBackend& backend) {
+  const bool wanted = !params<SplitAttentionParams>(request.node).gates_only;
+  return wanted ? one_launch(request, backend) : StepChoice{};
+}
+
+StepChoice gates(const StepRequest& request, CudaBackend& backend) {
+  const bool wanted = params<SplitAttentionParams>(request.node).gates_only;
+  return wanted ? one_launch(request, backend) : StepChoice{};
 }
 
 }  // namespace
 
 std::span<const CudaVariant> split_attention_cuda() {
-  static constexpr CudaVariant kVariants[] = {{"split_attention", sum_apart}};
+  static constexpr CudaVariant kVariants[] = {{"split_attention", sum_apart},
+                                              {"attention_gates", gates}};
   return kVariants;
 }
 

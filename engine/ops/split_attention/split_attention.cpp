@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/check.h"
+#include "engine/graph/oracle.h"
 #include "engine/ops/attention_sum/attention_sum.h"
 #include "engine/ops/convolution/convolution.h"
 #include "engine/ops/global_average_pool/global_average_pool.h"
@@ -31,28 +32,11 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
     CHECK(inputs[i + 1].shape == expected[i], "{}: parameter {} is {}, expected {}", node.name, i,
           inputs[i + 1].shape.to_string(), expected[i].to_string());
   }
+  CHECK(!p.gates_only || !p.has_pool, "{}: gates have no pool", node.name);
+  if (p.gates_only) return {{inputs[0].dtype, {src[0], src[1], 1, 1}}};
   if (!p.has_pool) return {{inputs[0].dtype, {src[0], width, src[2], src[3]}}};
   return {
       {inputs[0].dtype, {src[0], width, pooled_size(p.pool, src[2]), pooled_size(p.pool, src[3])}}};
-}
-
-struct Tensor {
-  TensorDesc desc;
-  std::vector<float> data;
-
-  TensorView view() const { return {desc, data.data()}; }
-};
-
-// Runs the oracle of one of the operators that this one stands for.
-Tensor run(const Node& whole, const Op& op, std::any op_params, std::vector<TensorView> inputs) {
-  const Node part{&op, std::move(op_params), {}, {}, whole.name};
-  std::vector<TensorDesc> descs;
-  for (const TensorView& input : inputs) descs.push_back(input.desc);
-  Tensor output{op.infer(part, descs)[0], {}};
-  output.data.resize(static_cast<std::size_t>(output.desc.shape.num_elements()));
-  float* const data = output.data.data();
-  op.reference(part, inputs, {&data, 1}, {&output.desc, 1});
-  return output;
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
@@ -61,16 +45,21 @@ void reference(const Node& node, std::span<const TensorView> inputs,
   const TensorView& src = inputs[0];
   const auto fc = [&](const TensorView& x, std::size_t weight, bool activate) {
     const ConvolutionParams fc_params{.groups = p.cardinality, .has_bias = true, .relu = activate};
-    return run(node, convolution_op(), fc_params, {x, inputs[weight], inputs[weight + 1]});
+    return run_oracle(node, convolution_op(), fc_params, {x, inputs[weight], inputs[weight + 1]});
   };
-  const Tensor sum = run(node, radix_sum_op(), RadixSumParams{p.radix}, {src});
-  const Tensor pooled = run(node, global_average_pool_op(), {}, {sum.view()});
-  const Tensor hidden = fc(pooled.view(), 1, true);
-  const Tensor logits = fc(hidden.view(), 3, false);
-  const Tensor attention =
-      run(node, r_softmax_op(), RSoftmaxParams{p.radix, p.cardinality}, {logits.view()});
-  Tensor dst = run(node, attention_sum_op(), AttentionSumParams{p.radix}, {src, attention.view()});
-  if (p.has_pool) dst = run(node, pooling_op(), p.pool, {dst.view()});
+  const OracleTensor sum = run_oracle(node, radix_sum_op(), RadixSumParams{p.radix}, {src});
+  const OracleTensor pooled = run_oracle(node, global_average_pool_op(), {}, {sum.view()});
+  const OracleTensor hidden = fc(pooled.view(), 1, true);
+  const OracleTensor logits = fc(hidden.view(), 3, false);
+  const OracleTensor attention =
+      run_oracle(node, r_softmax_op(), RSoftmaxParams{p.radix, p.cardinality}, {logits.view()});
+  if (p.gates_only) {
+    std::copy(attention.data.begin(), attention.data.end(), outputs[0]);
+    return;
+  }
+  OracleTensor dst =
+      run_oracle(node, attention_sum_op(), AttentionSumParams{p.radix}, {src, attention.view()});
+  if (p.has_pool) dst = run_oracle(node, pooling_op(), p.pool, {dst.view()});
   std::copy(dst.data.begin(), dst.data.end(), outputs[0]);
 }
 
@@ -82,6 +71,7 @@ std::int64_t multiply_adds(const Node&, std::span<const TensorDesc> inputs,
 std::string describe(const Node& node) {
   const auto& p = params<SplitAttentionParams>(node);
   std::string text = fmt::format("radix {} cardinality {}", p.radix, p.cardinality);
+  if (p.gates_only) text += " gates";
   if (p.has_pool) text += fmt::format(" +avd s{}", p.pool.stride);
   return text;
 }

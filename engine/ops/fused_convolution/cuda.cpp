@@ -1,0 +1,234 @@
+// Fused convolutions on CUDA: one variant for each engine of kernels/convolution, whose tile and
+// split-K the model chooses.
+
+#include <fmt/format.h>
+
+#include "engine/backends/cuda/convolution_step.h"
+#include "engine/backends/cuda/cuda_kernel.h"
+#include "engine/backends/cuda/step.h"
+#include "engine/ops/fused_convolution/fused_convolution.h"
+#include "kernels/convolution/fused_convolution.h"
+
+namespace nestor {
+
+namespace {
+
+int narrow(std::int64_t value) { return static_cast<int>(value); }
+
+// --- what can be done ---------------------------------------------------------------------------
+
+// The launcher's description of a source; c = 0 where it has none.
+ConvolutionSource source_of(const FusedSource& source, const Shape& src) {
+  const PoolingParams& pool = source.pool;
+  const bool gated = source.radix > 0;
+  ConvolutionSource to{.h = narrow(src[2]),
+                       .w = narrow(src[3]),
+                       .c = narrow(src[1]) / std::max(1, source.radix),
+                       .stride = source.has_pool ? pool.stride : source.stride,
+                       .gated = gated};
+  if (gated && source.radix != kFusedRadix) return {};
+  if (!source.has_pool) return to;
+  to.window = pool.kernel;
+  to.pad = pool.pad;
+  // AVD divides by 9, a shortcut's pool by the pixels that exist.
+  const bool counts_all = pool.count_include_pad && !pool.ceil_mode;
+  const bool counts_existing = !pool.count_include_pad || (pool.pad == 0 && !pool.ceil_mode);
+  return (gated ? counts_all : counts_existing) ? to : ConvolutionSource{};
+}
+
+FusedConvolutionShape shape_of(const StepRequest& request) {
+  const Node& node = request.node;
+  const auto& p = params<FusedConvolutionParams>(node);
+  const auto shape = [&](std::size_t input) -> const Shape& {
+    return request.graph.desc(node.inputs[input]).shape;
+  };
+  const Shape& dst = request.graph.desc(node.outputs[0]).shape;
+  FusedConvolutionShape to{.n = narrow(dst[0]),
+                           .p = narrow(dst[2]),
+                           .q = narrow(dst[3]),
+                           .k = narrow(dst[1]),
+                           .source = source_of(p.source, shape(0)),
+                           .shortcut = {}};
+  if (p.has_shortcut) {
+    to.shortcut = source_of(p.shortcut, shape(fused_convolution_inputs(p).shortcut));
+    if (to.shortcut.c == 0) to.source = {};
+  }
+  return to;
+}
+
+// --- the model ----------------------------------------------------------------------------------
+
+struct LoadCost {
+  double elements;  // that come from L2 for one of A
+  double share;     // of the arithmetic's rate that is left
+};
+
+// Shares so that 128x256 on sm_70 takes 1.3 (pool) times the plain kernel's cycles, as the model of
+// the SASS says (fused_convolution_sm70.cu; 1.05 with attention); attention's is the tile plan's
+// more cautious estimate. The AVD pool's loads, of which all but two wait, are an estimate too.
+LoadCost load_cost(const ConvolutionSource& source, const DeviceSpec& spec) {
+  switch (source_kind(source)) {
+    case SourceKind::kPool: return {.elements = kFusedPoolParts, .share = 0.85};
+    case SourceKind::kAttention:
+      return {.elements = kFusedRadix, .share = spec.sm < 80 ? 0.90 : 0.85};
+    case SourceKind::kAttentionPool: {
+      const double stride = source.stride;
+      return {.elements = std::max(kFusedAvdParts * spec.tap_reuse, kFusedRadix * stride * stride),
+              .share = 0.35};
+    }
+    case SourceKind::kPlain:
+    case SourceKind::kNone: break;
+  }
+  return {.elements = 1, .share = 1};
+}
+
+cuda::GemmProblem problem_of(const FusedConvolutionShape& shape, const ConvolutionTile& tile,
+                             const DeviceSpec& spec) {
+  const auto slices = [&](const ConvolutionSource& source) {
+    return source.c == 0 ? 0.0 : convolution_gemm(shape.gemm(source), tile.engine).num_slices * 1.0;
+  };
+  const double first = slices(shape.source), second = slices(shape.shortcut);
+  const LoadCost a = load_cost(shape.source, spec), b = load_cost(shape.shortcut, spec);
+  // Gates that are fetched first, and a second main loop that starts anew, cost about a slice each.
+  const int starts = (shape.source.gated ? 1 : 0) + (shape.shortcut.c > 0 ? 1 : 0);
+  return {.m = std::int64_t{shape.n} * shape.p * shape.q,
+          .n = shape.k,
+          .k = (narrow(static_cast<std::int64_t>(first + second)) + starts) * tile.slice(),
+          .fetched = (first * a.elements + second * b.elements) / (first + second),
+          .load_share = (first + second) / (first / a.share + second / b.share),
+          .half = tile.engine != ConvolutionEngine::kFma};
+}
+
+struct Chosen {
+  ConvolutionChoice choice;
+  cuda::GemmTime time;
+};
+
+// The fastest of the engine's tiles by the model; no time where none can do it.
+Chosen choose_tile(const FusedConvolutionShape& shape, ConvolutionEngine engine, DeviceDType dtype,
+                   std::int64_t tensor_bytes, std::int64_t weight_bytes, const DeviceSpec& spec) {
+  Chosen best{};
+  double best_us = 0;
+  for (int i = 0; i < kNumConvolutionTiles; ++i) {
+    const ConvolutionTile& tile = kConvolutionTiles[i];
+    if (tile.engine != engine || !fused_convolution_supports(shape, dtype, {i, 1})) continue;
+    cuda::GemmTile modelled = cuda::model_tile(tile);
+    modelled.shared_bytes = fused_shared_bytes(shape, tile);
+    if (modelled.resident_blocks(spec) == 0) continue;
+    cuda::GemmProblem problem = problem_of(shape, tile, spec);
+    problem.tensor_bytes = tensor_bytes;
+    problem.weight_bytes = weight_bytes;
+    for (const int split : cuda::kSplits) {
+      const ConvolutionChoice choice{i, split};
+      if (split > 1 && fused_num_slices(shape, engine) < 4 * split) break;
+      if (!fused_convolution_supports(shape, dtype, choice)) continue;
+      const cuda::GemmTime time = cuda::gemm_time(problem, modelled, split, spec);
+      const double handicapped = time.us * (split > 1 ? cuda::kSplitHandicap : 1);
+      if (best.time.us > 0 && handicapped >= best_us) continue;
+      best = {choice, time};
+      best_us = handicapped;
+    }
+  }
+  return best;
+}
+
+// --- the step -----------------------------------------------------------------------------------
+
+class FusedConvolutionKernel final : public cuda::Kernel {
+ public:
+  FusedConvolutionKernel(CudaBackend& backend, std::string name, const FusedConvolutionArgs& args,
+                         const FusedConvolutionParams& params)
+      : Kernel(backend, std::move(name)), args_(args), params_(params) {}
+
+  void load(const Constants& constants, std::span<const ValueId> inputs) override {
+    const FusedConvolutionShape& shape = args_.shape;
+    const ConvolutionEngine engine = kConvolutionTiles[args_.choice.tile].engine;
+    weight_ =
+        cuda::packed_weight(backend(), constants, inputs[1], shape.gemm(shape.source), engine);
+    args_.weight = weight_->get();
+    bias_ = array(constants, inputs[2], cuda::padded8(shape.k));
+    args_.bias = static_cast<const float*>(bias_->get());
+    if (params_.has_shortcut) {
+      shortcut_weight_ = cuda::packed_weight(
+          backend(), constants, inputs[fused_convolution_inputs(params_).shortcut_weight],
+          shape.gemm(shape.shortcut), engine);
+      args_.shortcut_weight = shortcut_weight_->get();
+    }
+    const int num_counters = convolution_num_counters(shape.gemm(shape.source), args_.choice);
+    if (num_counters == 0) return;
+    counters_ = backend().allocate(static_cast<std::size_t>(num_counters) * sizeof(unsigned));
+    args_.counters = static_cast<unsigned*>(counters_.get());
+  }
+
+ private:
+  DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
+    const FusedConvolutionInputs at = fused_convolution_inputs(params_);
+    args_.src = input<void>(0);
+    args_.gates = params_.source.radix > 0 ? input<float>(at.gates) : nullptr;
+    args_.shortcut = params_.has_shortcut ? input<void>(at.shortcut) : nullptr;
+    args_.residual = params_.has_residual ? input<void>(at.residual) : nullptr;
+    args_.dst = output<void>();
+    args_.workspace = static_cast<float*>(workspace());
+    return library.fused_convolution(args_, stream);
+  }
+
+  FusedConvolutionArgs args_;
+  FusedConvolutionParams params_;
+  std::shared_ptr<const cuda::Memory> weight_, bias_, shortcut_weight_;
+  std::shared_ptr<void> counters_;
+};
+
+template <ConvolutionEngine kEngine>
+StepChoice engine(const StepRequest& request, CudaBackend& backend) {
+  if (!engine_runs_on(kEngine, backend.spec().sm)) return {};
+  const auto& p = params<FusedConvolutionParams>(request.node);
+  const FusedConvolutionInputs at = fused_convolution_inputs(p);
+  const DeviceDType dtype = cuda::device_dtype(request.precision);
+  const FusedConvolutionShape shape = shape_of(request);
+  if (shape.source.c == 0) return {};
+  StepChoice choice = cuda::activation_choice(request);
+  const DType weight = kEngine == ConvolutionEngine::kFma ? DType::kFloat32 : DType::kFloat16;
+  choice.inputs[1].dtype = weight;
+  if (p.has_shortcut) choice.inputs[at.shortcut_weight].dtype = weight;
+  if (p.source.radix > 0) choice.inputs[at.gates] = {DType::kFloat32, Layout::kPlain};
+  const auto [tile_choice, time] =
+      choose_tile(shape, kEngine, dtype, cuda::tensor_bytes(request, choice, backend),
+                  cuda::constant_bytes(request, choice, backend), backend.spec());
+  if (time.us == 0) return {};
+
+  const ConvolutionTile& tile = kConvolutionTiles[tile_choice.tile];
+  const ConvolutionShape gemm = shape.gemm(shape.source);
+  const ConvolutionGrid grid = convolution_grid(gemm, tile_choice);
+  choice.workspace_bytes = convolution_workspace_bytes(gemm, tile_choice);
+  choice.unread_bytes =
+      cuda::sums_bytes(request.graph.desc(request.node.inputs[0]).shape, request.available[0]);
+  choice.gpu = GpuLaunch{
+      .grid = {grid.tiles_n, grid.tiles_m, grid.splits},
+      .block = tile.num_threads(),
+      .shared_bytes = fused_shared_bytes(shape, tile),
+      .waves = time.waves,
+      .tile = fmt::format("{}x{}{}", tile.m, tile.n,
+                          grid.splits > 1 ? fmt::format(", split {}", grid.splits) : ""),
+      .workspace_traffic_bytes = 2 * static_cast<std::int64_t>(choice.workspace_bytes),
+      .modelled_us = time.us,
+  };
+  choice.kernel = std::make_unique<FusedConvolutionKernel>(
+      backend, request.node.name,
+      FusedConvolutionArgs{.dtype = dtype, .shape = shape, .choice = tile_choice, .relu = p.relu},
+      p);
+  return choice;
+}
+
+}  // namespace
+
+std::span<const CudaVariant> fused_convolution_cuda() {
+  static constexpr CudaVariant kVariants[] = {
+      {"fused_convolution_sm80", engine<ConvolutionEngine::kAmpere>},
+      {"fused_convolution_sm75", engine<ConvolutionEngine::kTuring>},
+      {"fused_convolution_sm70", engine<ConvolutionEngine::kVolta>},
+      {"fused_convolution_fma", engine<ConvolutionEngine::kFma>},
+  };
+  return kVariants;
+}
+
+}  // namespace nestor

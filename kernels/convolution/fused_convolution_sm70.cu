@@ -1,0 +1,71 @@
+// Fused convolution on Volta's tensor cores: convolution_sm70.cu with sources that compute.
+//
+//   dst[m][k] = act(bias[k] + residual[m][k] + sum over c of a[m][c] * weight[k][c]
+//                                            + sum over c of b[m][c] * shortcut_weight[k][c])
+//
+//   a, b as sources.cuh makes them of src [n][h][w][c] or [n][h][w][2][c] and of shortcut
+//   [n][h][w][c], half; weights packed halves (packed_weight.h); dst [n][p][q][k] half, sums fp32
+//
+//   grid    (tiles of k, tiles of m, splits of K); blocks and slices as in convolution_sm70.cu
+//   K       slices of a, then slices of b, each by a main loop of its own: between them the
+//           pipeline fills once more
+//
+//     LDG slice i+1 | step 0 | step 1 | step 2, gates | STS slice i+1, barrier, step 3
+//
+//   shared memory   that of convolution_sm70.cu, and 8 KB of gates
+//   registers       128x256: two parts of a are as many as the chunks of b, which pass through
+//                   before them: 248 of 255, as the plain kernel
+//
+// Preconditions: fused_convolution_supports(). a is rounded to half as sources.cuh says.
+//
+// Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy, 128x256: 88 %
+// of a plain source, 84 % attention, 68-70 % pool, which the path to L2 limits (83 %: four pixels
+// for one); 128x128: 91 % plain. 64x128, all limited by the path to L2: 80 % plain, 61 % attention,
+// 41 % pool and AVD. Tried and lost: the last parts of a pool unrolled, or all four on their way
+// (spills with 128x256).
+#include "kernels/convolution/epilogue.cuh"
+#include "kernels/convolution/sources.cuh"
+
+namespace nestor {
+namespace {
+
+template <int kIndex, SourceKind kSource, SourceKind kShortcut>
+__global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
+                                  ImplicitGemmTile<kIndex>::kBlocks)
+    fused_convolution_sm70_kernel(const __grid_constant__ FusedGemmArgs args) {
+  if constexpr (compiles_for<70, 70>()) {
+    using Tile = ImplicitGemmTile<kIndex>;
+    using Warp = WarpTile<Tile, VoltaFragments>;
+    auto& smem = block_smem<FusedSmem<Tile, kSource>>();
+    const TilePosition tile = tile_position<Tile>(args.first);
+    Warp warp;
+    multiply_sources<Tile, kSource, kShortcut>(
+        args, tile, smem.gates(),
+        [&](const ImplicitGemmArgs& gemm, SliceRange range, const auto& source) {
+          multiply_through_registers(warp, smem.gemm, gemm, tile, range, source);
+        });
+    Epilogue<Tile, WholeChunks<Half>, Warp>(args.first, smem.gemm.slab(), tile.row, tile.column,
+                                            tile.group)
+        .run(warp);
+  } else {
+    wrong_architecture();
+  }
+}
+
+}  // namespace
+
+DeviceStatus fused_convolution_sm70(const FusedGemmArgs& args, const FusedConvolutionTile& row,
+                                    GridSize grid, Stream stream) {
+  return with_fused_tile<ConvolutionEngine::kVolta>(row, [&](auto index) {
+    using Row = decltype(index);
+    using Tile = ImplicitGemmTile<Row::kTile>;
+    constexpr int kSharedBytes = sizeof(FusedSmem<Tile, Row::kSource>);
+    constexpr int kMultiprocessorBytes = 96 * 1024;
+    const LaunchConfig config{Row::kName, grid, Tile::kThreads, kSharedBytes,
+                              carveout_percent(Tile::kBlocks * kSharedBytes, kMultiprocessorBytes)};
+    return launch(fused_convolution_sm70_kernel<Row::kTile, Row::kSource, Row::kShortcut>, config,
+                  stream, args);
+  });
+}
+
+}  // namespace nestor

@@ -1,0 +1,58 @@
+// Fused convolution on the tensor cores of Ampere and newer: convolution_sm80.cu with sources that
+// compute. fused_convolution_sm70.cu says what is computed.
+//
+//   grid    (tiles of k, tiles of m, splits of K); blocks and slices as in convolution_sm80.cu
+//   slice   b by cp.async, kStages - 1 slices ahead; a by LDG, arithmetic and STS into the same
+//           stage, while the slice before is multiplied
+//
+//     wait for slice i, barrier | copy b, LDG a of slice i + stages - 1 | step 0 | gates, step 1 |
+//     STS a
+//
+//   shared memory   that of convolution_sm80.cu, and 8 KB of gates where attention weights a
+//
+// Preconditions: fused_convolution_supports(). a is rounded to half as sources.cuh says. Not timed.
+#include "kernels/convolution/epilogue.cuh"
+#include "kernels/convolution/sources.cuh"
+
+namespace nestor {
+namespace {
+
+template <int kIndex, SourceKind kSource, SourceKind kShortcut>
+__global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
+                                  ImplicitGemmTile<kIndex>::kBlocks)
+    fused_convolution_sm80_kernel(const __grid_constant__ FusedGemmArgs args) {
+  if constexpr (compiles_for<80, 90>()) {
+    using Tile = ImplicitGemmTile<kIndex>;
+    using Warp = WarpTile<Tile, LdmatrixFragments<MmaF16M16N8K16>>;
+    auto& smem = block_smem<FusedSmem<Tile, kSource>>();
+    const TilePosition tile = tile_position<Tile>(args.first);
+    Warp warp;
+    multiply_sources<Tile, kSource, kShortcut>(
+        args, tile, smem.gates(),
+        [&](const ImplicitGemmArgs& gemm, SliceRange range, const auto& source) {
+          multiply_through_copies_and_registers(warp, smem.gemm, gemm, tile, range, source);
+        });
+    Epilogue<Tile, WholeChunks<Half>, Warp>(args.first, smem.gemm.slab(), tile.row, tile.column,
+                                            tile.group)
+        .run(warp);
+  } else {
+    wrong_architecture();
+  }
+}
+
+}  // namespace
+
+DeviceStatus fused_convolution_sm80(const FusedGemmArgs& args, const FusedConvolutionTile& row,
+                                    GridSize grid, Stream stream) {
+  return with_fused_tile<ConvolutionEngine::kAmpere>(row, [&](auto index) {
+    using Row = decltype(index);
+    using Tile = ImplicitGemmTile<Row::kTile>;
+    constexpr int kSharedBytes = sizeof(FusedSmem<Tile, Row::kSource>);
+    const LaunchConfig config{Row::kName, grid, Tile::kThreads, kSharedBytes,
+                              /*shared_carveout=*/100};
+    return launch(fused_convolution_sm80_kernel<Row::kTile, Row::kSource, Row::kShortcut>, config,
+                  stream, args);
+  });
+}
+
+}  // namespace nestor
