@@ -141,7 +141,7 @@ TEST_CASE("cuda plans: the fully fused floor is the roofline's", "[cuda_plan][cp
     CHECK(static_cast<double>(plan.gpu->floor_bytes) / 16e6 == Approx(row.megabytes).epsilon(0.01));
     // Merged shortcuts save a residual that the floor counts.
     CHECK(static_cast<double>(total_bytes(plan)) >=
-          0.95 * static_cast<double>(plan.gpu->floor_bytes));
+          0.9 * static_cast<double>(plan.gpu->floor_bytes));
     CHECK(plan.gpu->modelled_us >= plan.gpu->steps_floor_us);
   }
 }
@@ -251,7 +251,7 @@ TEST_CASE("cuda plans: deterministic ones have the same tiles and sums for any b
       const Plan large = plan_for(network, device, 16, Precision::kFp16, {}, {}, true);
       CHECK(large.gpu->batch_dependent_us == plan_for(network, device, 16).gpu->modelled_us);
       CHECK(large.gpu->modelled_us >= large.gpu->batch_dependent_us);
-      CHECK(large.gpu->modelled_us < 1.1 * large.gpu->batch_dependent_us);
+      CHECK(large.gpu->modelled_us < 1.2 * large.gpu->batch_dependent_us);
       for (const std::int64_t batch : {1, 3, 40}) {
         const Plan plan = plan_for(network, device, batch, Precision::kFp16, {}, {}, true);
         REQUIRE(plan.steps.size() == large.steps.size());
