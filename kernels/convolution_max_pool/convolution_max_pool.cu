@@ -41,9 +41,10 @@
 // Each sum has the order of K of convolution(): the same bits.
 //
 // Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy 86 %, limited by
-// the latency of HMMA; 255 registers, no spills. Modelled launch at batch 16, 112 x 112, 32 to 64
-// channels: 112 us, against 102 + 44 us apart. Tried and lost: addresses of all steps of a tap kept
-// in registers, and bias loaded by row (spills).
+// the latency of HMMA (A100 98 %; H100 48 % of its peak, which takes wgmma); 255 registers, no
+// spills. Modelled launch at batch 16, 112 x 112, 32 to 64 channels: 112 us, against 102 + 44 us
+// apart. Tried and lost: addresses of all steps of a tap kept in registers, and bias loaded by row
+// (spills).
 #include "kernels/convolution/convolution_args.h"
 #include "kernels/convolution/implicit_gemm.cuh"
 #include "kernels/convolution_max_pool/convolution_max_pool.h"

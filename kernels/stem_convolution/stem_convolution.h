@@ -61,12 +61,13 @@ void pack_stem_weight(int size, int k, int sm, const float* weight, const Conver
   }
 }
 
-// A block's pixels of dst, and its shared memory.
+// A block's pixels of dst, and its shared memory with planes.
 constexpr int kStemMmaLines = 8, kStemMmaColumns = 32, kStemMmaThreads = 256;
 constexpr int stem_mma_shared_bytes(int size, int k, int sm) {
   const int patch = (2 * kStemMmaLines - 2 + size) * (2 * kStemMmaColumns - 2 + size) * 4;
   const int slabs = kStemMmaLines * 16 * k;
-  return 2 * ((patch > slabs ? patch : slabs) + packed_stem_weight_elements(size, k, sm));
+  const int first = ((patch > slabs ? patch : slabs) + 7) / 8 * 8;  // aligned to 16 bytes
+  return 2 * (first + packed_stem_weight_elements(size, k, sm));
 }
 constexpr std::int64_t stem_mma_blocks(int n, int h, int w) {
   const int p = (h - 1) / 2 + 1, q = (w - 1) / 2 + 1;

@@ -95,10 +95,9 @@ struct Tile {
   static constexpr int kPatch = kLines * kWidth * kStemPixel;
   static constexpr int kSlab = 16 * kN, kSlabs = kStemMmaLines * kSlab;  // of a warp, of all
 
-  struct Smem {
+  struct Smem : Pixels::Smem {
     SharedArray<std::uint16_t, (kPatch > kSlabs ? kPatch : kSlabs)> memory;  // patch, then slabs
     SharedArray<std::uint16_t, kWeights> weight;
-    typename Pixels::Smem pixels;
   };
 };
 
@@ -130,8 +129,7 @@ __device__ __forceinline__ void load_patch(const StemConvolutionArgs& args, cons
       if (i < T::kLines * T::kWidth && line >= 0 && line < args.h && column >= 0 &&
           column < args.w) {
         const std::int64_t image = at.image;
-        Pixels::load_pixel(args, smem.pixels, image, (image * args.h + line) * args.w + column,
-                           x[pass]);
+        Pixels::load_pixel(args, smem, image, (image * args.h + line) * args.w + column, x[pass]);
       }
     }
 #pragma unroll
@@ -207,7 +205,7 @@ __global__ void __launch_bounds__(kStemMmaThreads, kBlocks)
     auto& smem = block_smem<typename T::Smem>();
     const Position at = position(args);
     load_weights<T>(args, smem);
-    Pixels::prepare(args, smem.pixels, kStemMmaThreads);
+    Pixels::prepare(args, smem, kStemMmaThreads);
     __syncthreads();  // the table of levels is written before it is read
     load_patch<T, Pixels, kSize>(args, at, smem);
     __syncthreads();  // patch and weights are written before they are read
