@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <deque>
 #include <iterator>
 #include <optional>
 
@@ -171,7 +172,8 @@ std::string message_of(const std::exception_ptr& error) {
   }
 }
 
-// Images go in one by one; full batches run, and rows come out in the order of the images.
+// Images go in one by one; full batches are submitted, on a GPU while earlier ones run, and rows come
+// out in the order of the images.
 class Classification {
  public:
   Classification(const ModelInfo& info, const Preprocess& preprocess, const Options& options,
@@ -204,29 +206,61 @@ class Classification {
       ++num_good_;
     }
     rows_.push_back(std::move(row));
-    if (batch_.size() == batch_size_) run();
+    if (batch_.size() == batch_size_) submit();
   }
 
-  // Runs what is waiting and reports it.
-  void run() {
-    std::span<const Session::Output> outputs;
-    if (!batch_.empty()) {
-      outputs = session_.run(input(), options_.save_tensors);
-      if (!options_.save_outputs.empty()) saved_.add(outputs);
-    }
-    std::size_t next = 0;
-    for (ClassifiedImage& row : rows_) {
-      if (!row.error) row.predictions = predictions(outputs, next++);
-      report_.add(row);
-    }
-    batch_.clear();
-    rows_.clear();
+  // Runs what is waiting and reports all.
+  void finish() {
+    submit();
+    report_all();
   }
 
   std::size_t num_good() const { return num_good_; }
   const SavedTensors& saved() const { return saved_; }
 
  private:
+  // The images of a batch and those that failed among them.
+  struct Batch {
+    std::vector<ClassifiedImage> rows;
+    bool runs;  // it has good images
+  };
+
+  void submit() {
+    const bool runs = !batch_.empty();
+    if (runs) {
+      while (session_.num_pending() == session_.num_slots()) report_oldest();
+      try {
+        session_.submit(input(), options_.save_tensors);
+      } catch (const Error&) {
+        report_all();  // what was good before is not lost
+        throw;
+      }
+    }
+    submitted_.push_back({std::move(rows_), runs});
+    batch_.clear();
+    rows_.clear();
+    if (session_.num_slots() == 1) report_all();  // nothing would run meanwhile
+  }
+
+  void report_oldest() {
+    Batch batch = std::move(submitted_.front());
+    submitted_.pop_front();
+    std::span<const Session::Output> outputs;
+    if (batch.runs) {
+      outputs = session_.collect();
+      if (!options_.save_outputs.empty()) saved_.add(outputs);
+    }
+    std::size_t next = 0;
+    for (ClassifiedImage& row : batch.rows) {
+      if (!row.error) row.predictions = predictions(outputs, next++);
+      report_.add(row);
+    }
+  }
+
+  void report_all() {
+    while (!submitted_.empty()) report_oldest();
+  }
+
   std::optional<std::string> size_error(const LoadedImage& loaded) const {
     if (loaded.image.width == width_ && loaded.image.height == height_) return std::nullopt;
     return fmt::format("{}: {} x {} pixels, expected {} x {} as in the first image (--no-resize)",
@@ -260,6 +294,7 @@ class Classification {
 
   std::vector<Image> batch_;
   std::vector<ClassifiedImage> rows_;  // since the last batch, failed ones included
+  std::deque<Batch> submitted_;        // the oldest first
   std::vector<float> input_;
   int width_ = 0, height_ = 0;
   std::size_t num_good_ = 0;
@@ -322,7 +357,7 @@ int classify(const Options& options) {
     classification.add(std::move(*image));
     progress.advance(1);
   }
-  classification.run();
+  classification.finish();
   print_warnings("nestor-classify", session);
   report.finish();
   const std::size_t num_good = classification.num_good();

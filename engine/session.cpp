@@ -22,10 +22,10 @@ struct LoadedPlan {
   std::byte* arena = nullptr;  // that the kernels are bound to
   // Of each step, into that arena. Kept, so that moving to a larger arena allocates nothing either.
   std::vector<StepPointers> pointers;
-  std::unique_ptr<ExecutionContext::Recording> recording;  // of the kernels as they are bound now
   std::shared_ptr<void> host;                              // of the outputs, if not in the arena
   std::vector<Download> downloads;                         // from the arena to there
   std::vector<void*> device_outputs;                       // the caller's, of one call
+  std::unique_ptr<ExecutionContext::Recording> recording;  // of the kernels as they are bound now
 
   const Shape& input() const { return planned.plan.buffers[input_idx()].shape; }
   std::size_t input_idx() const { return static_cast<std::size_t>(planned.plan.input); }

@@ -2,7 +2,7 @@
 import hashlib
 import json
 
-from support import BAD_INPUT, BAD_MODEL, CAT, UNSUPPORTED, USAGE, CommandTest, has_gpu, model, write_png
+from support import BAD_INPUT, BAD_MODEL, CAT, UNSUPPORTED, USAGE, CommandTest, has_gpu, model, run, write_png
 
 
 class Models(CommandTest):
@@ -55,6 +55,53 @@ class Models(CommandTest):
         self.assert_says(done, "sm_35", "sm_70")
         done = self.expect(UNSUPPORTED, "nestor-inspect", model(), "--profile", "--device", "cuda:sm_70")
         self.assert_says(done, "plans only")
+
+    def test_deterministic_plans_say_what_they_cost(self):
+        arguments = ("--plan", "--batch", 16, "--device", "cuda:sm_70")
+        free = self.inspect(*arguments)["plan"]
+        plan = self.inspect(*arguments, "--deterministic")["plan"]
+        self.assertEqual((free["deterministic"], plan["deterministic"]), (False, True))
+        self.assertEqual(plan["batch_dependent_modelled_ms_per_image"], free["modelled_ms_per_image"])
+        self.assertGreaterEqual(plan["modelled_ms_per_image"], free["modelled_ms_per_image"])
+        text = self.output("nestor-inspect", model(), *arguments, "--deterministic")
+        self.assertIn("; deterministic: +", text)
+        self.assertTrue(self.inspect("--plan", "--deterministic")["plan"]["deterministic"])
+
+    def test_tuning_files_are_used_or_refused_with_the_reason(self):
+        device = ("--plan", "--device", "cuda:sm_70", "--tuning")
+        problem = "n1_c32_h112_w112_k32_r3_s3_bias_relu_fp16"
+        done = run("nestor-inspect", model(), *device, self.path("none.json"))
+        self.assert_says(done, "none.json", "is ignored")
+        with open(self.path("bad.json"), "w") as f:
+            f.write("{")
+        done = self.expect(0, "nestor-inspect", model(), *device, self.path("bad.json"))
+        self.assert_says(done, "bad.json", "not JSON")
+        # What this build's kernels are called is in the refusal of a file that is for others.
+        section = {"gpu": "a V100", "architecture": "sm_70", "toolkit": "12.4", "kernels": "old", "precision": "fp16",
+                   "choices": {problem: {"variant": "convolution_sm70", "tile": "convolution_sm70_128x32", "splits": 1, "us": 9}}}
+        file = self.path("tuning.json")
+
+        def plan_with(**changes):
+            with open(file, "w") as f:
+                json.dump({"format": "nestor-tuning", "version": 1, "sections": [{**section, **changes}]}, f)
+            done = self.expect(0, "nestor-inspect", model(), *device, file, "--format", "json")
+            return json.loads(done.stdout)["plan"], done.stderr.decode()
+
+        plan, said = plan_with()
+        self.assertIn("kernels 'old'", said)
+        kernels = said.split("kernels ")[1].split(",")[0]
+        plan, said = plan_with(kernels=kernels)
+        self.assertEqual(said, "")
+        tuned = [s for s in plan["steps"] if s["tuned"]]
+        self.assertEqual([s["tile"] for s in tuned], ["128x32"] * len(tuned))
+        self.assertGreater(len(tuned), 0)
+        plan, said = plan_with(kernels=kernels, choices={problem: {**section["choices"][problem], "tile": "huge"}})
+        self.assertIn("'huge'", said)
+        self.assertFalse(any(s["tuned"] for s in plan["steps"]))
+        # Nothing is tuned on a CPU, and nothing runs on a GPU that is not there.
+        self.assert_says(run("nestor-inspect", model(), "--plan", "--device", "cpu", "--tuning", file), "nothing to tune")
+        self.assert_says(self.expect(UNSUPPORTED, "nestor-inspect", model(), "--tune", "--device", "cuda:sm_70", "--tuning", file), "plans only")
+        self.assert_says(self.expect(UNSUPPORTED, "nestor-inspect", model(), "--tune", "--device", "cpu", "--tuning", file), "nothing to tune")
 
     def test_a_gpu_that_is_not_there(self):
         if has_gpu():

@@ -3,6 +3,41 @@
 #include <nestor/nestor_c.h>
 #include <stdio.h>
 
+/* What the batch interface says is what a plain run says; device memory is not for CPUs. */
+static int check_batches(const nestor_model* model, const float* input, const int64_t shape[4]) {
+  nestor_session_options options = NESTOR_SESSION_OPTIONS_INIT;
+  nestor_session* session = NULL;
+  nestor_tensor output;
+  nestor_device_buffer buffer;
+  float first;
+  int status = 1;
+  options.precision = "fp32";
+  options.threads = 1;
+  options.deterministic = 1;
+  options.tuning = "/nowhere.json";
+  if (nestor_session_create_with(model, &options, &session) != NESTOR_OK) return 1;
+  if (nestor_session_warning(session) != NULL &&
+      nestor_session_run(session, input, shape, NULL, 0) == NESTOR_OK &&
+      nestor_session_output(session, 0, &output) == NESTOR_OK) {
+    first = output.data[0];
+    buffer.data = &first;
+    buffer.bytes = sizeof first;
+    if (nestor_session_collect(session) == NESTOR_USAGE &&
+        nestor_session_submit(session, input, shape, NULL, 0) == NESTOR_OK &&
+        nestor_session_num_pending(session) == 1 &&
+        nestor_session_run(session, input, shape, NULL, 0) == NESTOR_USAGE &&
+        nestor_session_collect(session) == NESTOR_OK &&
+        nestor_session_output(session, 0, &output) == NESTOR_OK && output.data[0] == first &&
+        nestor_session_enqueue(session, input, shape, NULL, 0, &buffer, 1, NULL) == NESTOR_USAGE) {
+      status = 0;
+    }
+  }
+  nestor_session_free(session);
+  options.size = 1;
+  if (nestor_session_create_with(model, &options, &session) != NESTOR_USAGE) return 1;
+  return status;
+}
+
 static int complain(nestor_status status) {
   fprintf(stderr, "%s: %s\n", nestor_status_name(status), nestor_last_error());
   return (int)status;
@@ -54,6 +89,7 @@ int main(int argc, char** argv) {
   printf("%s [%d, %d, %d, %d]\n", output.name, (int)output.shape[0], (int)output.shape[1],
          (int)output.shape[2], (int)output.shape[3]);
   nestor_session_free(session);
+  if (check_batches(model, input, shape) != 0) return 1;
   nestor_model_free(model);
   return 0;
 }

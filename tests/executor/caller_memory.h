@@ -55,10 +55,10 @@ class CallerRun {
  private:
   DeviceRuntime& runtime_;
   TensorView input_;
+  std::vector<std::vector<float>> results_;  // outlive the device's memory, whose release waits
   std::unique_ptr<DeviceArray> device_input_;
   std::vector<std::unique_ptr<DeviceArray>> device_outputs_;
   std::vector<Session::DeviceBuffer> buffers_;
-  std::vector<std::vector<float>> results_;
 };
 
 }  // namespace nestor::test

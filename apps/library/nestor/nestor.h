@@ -79,6 +79,7 @@ class Classifier {
 
   const ModelInfo& info() const { return model_.info; }
   Session& session() { return session_; }
+  const Session& session() const { return session_; }
 
   // Prepares the images as info().preprocess says and runs them as one batch: one list a picture.
   std::vector<std::vector<Prediction>> classify(std::span<const Image> images, int k = 5);

@@ -87,6 +87,23 @@ void classify(nestor_session& session, const nestor::Image& image, nestor_predic
   }
 }
 
+void check_run(const nestor_session* session, const float* input, const int64_t* shape,
+               const char* const* taps, int32_t num_taps) {
+  need(session != nullptr, "session");
+  need(input != nullptr, "input");
+  need(shape != nullptr, "shape");
+  need(num_taps >= 0 && (taps != nullptr || num_taps == 0), "taps");
+  for (int32_t i = 0; i < num_taps; ++i) need(taps[i] != nullptr, "a tap's name");
+}
+
+std::vector<std::string> tap_names(const char* const* taps, int32_t num_taps) {
+  return {taps, taps + num_taps};
+}
+
+nestor::TensorView view_of(const float* input, const int64_t* shape) {
+  return {{nestor::DType::kFloat32, {shape[0], shape[1], shape[2], shape[3]}}, input};
+}
+
 void check_room(const nestor_prediction* predictions, const int32_t* count) {
   need(count != nullptr && *count >= 0, "count");
   need(predictions != nullptr || *count == 0, "predictions");
@@ -148,14 +165,36 @@ int32_t nestor_model_input_size(const nestor_model* model) {
 
 nestor_status nestor_session_create(const nestor_model* model, const char* precision,
                                     int32_t threads, nestor_session** session) {
+  nestor_session_options options = NESTOR_SESSION_OPTIONS_INIT;
+  options.precision = precision;
+  options.threads = threads;
+  return nestor_session_create_with(model, &options, session);
+}
+
+nestor_status nestor_session_create_with(const nestor_model* model,
+                                         const nestor_session_options* options,
+                                         nestor_session** session) {
   return guarded([&] {
     need(session != nullptr, "session");
     *session = nullptr;
     need(model != nullptr, "model");
-    nestor::SessionOptions options{.threads = threads};
-    if (precision != nullptr) options.precision = nestor::parse_precision(precision);
-    *session = new nestor_session(model->loaded, options);
+    need(options != nullptr, "options");
+    CHECK_AS(kUsage, options->size == sizeof *options,
+             "session options of {} bytes, expected {}: begin with NESTOR_SESSION_OPTIONS_INIT",
+             options->size, sizeof *options);
+    nestor::SessionOptions made{.threads = options->threads,
+                                .deterministic = options->deterministic != 0};
+    if (options->precision != nullptr) {
+      made.precision = nestor::parse_precision(options->precision);
+    }
+    if (options->tuning != nullptr) made.tuning = options->tuning;
+    *session = new nestor_session(model->loaded, made);
   });
+}
+
+const char* nestor_session_warning(const nestor_session* session) {
+  const std::span<const std::string> warnings = session->classifier.session().warnings();
+  return warnings.empty() ? nullptr : warnings.back().c_str();
 }
 
 void nestor_session_free(nestor_session* session) { delete session; }
@@ -187,16 +226,52 @@ nestor_status nestor_session_run(nestor_session* session, const float* input,
                                  const int64_t shape[4], const char* const* taps,
                                  int32_t num_taps) {
   return guarded([&] {
-    need(session != nullptr, "session");
-    need(input != nullptr, "input");
-    need(shape != nullptr, "shape");
-    need(num_taps >= 0 && (taps != nullptr || num_taps == 0), "taps");
+    check_run(session, input, shape, taps, num_taps);
     session->outputs = {};
-    for (int32_t i = 0; i < num_taps; ++i) need(taps[i] != nullptr, "a tap's name");
-    const std::vector<std::string> names(taps, taps + num_taps);
-    const nestor::TensorDesc desc{nestor::DType::kFloat32,
-                                  {shape[0], shape[1], shape[2], shape[3]}};
-    session->outputs = session->classifier.session().run({desc, input}, names);
+    const std::vector<std::string> names = tap_names(taps, num_taps);
+    session->outputs = session->classifier.session().run(view_of(input, shape), names);
+  });
+}
+
+nestor_status nestor_session_submit(nestor_session* session, const float* input,
+                                    const int64_t shape[4], const char* const* taps,
+                                    int32_t num_taps) {
+  return guarded([&] {
+    check_run(session, input, shape, taps, num_taps);
+    session->outputs = {};
+    const std::vector<std::string> names = tap_names(taps, num_taps);
+    session->classifier.session().submit(view_of(input, shape), names);
+  });
+}
+
+nestor_status nestor_session_collect(nestor_session* session) {
+  return guarded([&] {
+    need(session != nullptr, "session");
+    session->outputs = {};
+    session->outputs = session->classifier.session().collect();
+  });
+}
+
+int32_t nestor_session_num_slots(const nestor_session* session) {
+  return static_cast<int32_t>(session->classifier.session().num_slots());
+}
+
+int32_t nestor_session_num_pending(const nestor_session* session) {
+  return static_cast<int32_t>(session->classifier.session().num_pending());
+}
+
+nestor_status nestor_session_enqueue(nestor_session* session, const float* device_input,
+                                     const int64_t shape[4], const char* const* taps,
+                                     int32_t num_taps, const nestor_device_buffer* outputs,
+                                     int32_t num_outputs, void* stream) {
+  return guarded([&] {
+    check_run(session, device_input, shape, taps, num_taps);
+    need(num_outputs >= 0 && (outputs != nullptr || num_outputs == 0), "outputs");
+    session->outputs = {};
+    const std::vector<std::string> names = tap_names(taps, num_taps);
+    std::vector<nestor::Session::DeviceBuffer> buffers;
+    for (int32_t i = 0; i < num_outputs; ++i) buffers.push_back({outputs[i].data, outputs[i].bytes});
+    session->classifier.session().enqueue(view_of(device_input, shape), buffers, stream, names);
   });
 }
 

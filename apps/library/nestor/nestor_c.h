@@ -73,6 +73,26 @@ int32_t nestor_model_input_size(const nestor_model* model);
    threads: 0 for as many as the process may use. */
 nestor_status nestor_session_create(const nestor_model* model, const char* precision,
                                     int32_t threads, nestor_session** session);
+
+/* More options; begin with NESTOR_SESSION_OPTIONS_INIT, so that later versions know which you have. */
+typedef struct nestor_session_options {
+  size_t size;           /* of this struct */
+  const char* precision; /* as above */
+  int32_t threads;       /* as above */
+  int32_t deterministic; /* not 0: an image's result is the same in any batch, to the bit */
+  const char* tuning;    /* a file of `nestor-inspect MODEL --tune`; NULL: none */
+} nestor_session_options;
+#define NESTOR_SESSION_OPTIONS_INIT {sizeof(nestor_session_options), NULL, 0, 0, NULL}
+
+nestor_status nestor_session_create_with(const nestor_model* model,
+                                         const nestor_session_options* options,
+                                         nestor_session** session);
+
+/* Why the tuning file was ignored, NULL where it was not. One that asks for the impossible shows
+ * after the first run. Valid until the session's next call. */
+const char* nestor_session_warning(const nestor_session* session);
+
+/* What is pending is waited for. NULL is allowed. */
 void nestor_session_free(nestor_session* session);
 
 /* Classifies one image: decoded, resized, cropped and normalised as the model's weights demand.
@@ -93,6 +113,37 @@ nestor_status nestor_session_run(nestor_session* session, const float* input,
 int32_t nestor_session_num_outputs(const nestor_session* session);
 nestor_status nestor_session_output(const nestor_session* session, int32_t idx,
                                     nestor_tensor* output);
+
+/* Several batches at a time: on a GPU the next one is copied while another is computed. submit
+ * begins a run of nestor_session_run and waits for nothing (the first time for plan and memory);
+ * the input may change when it returns. collect waits for the oldest pending batch, whose outputs
+ * nestor_session_output then gives until the next submit, collect, run or enqueue. At most
+ * nestor_session_num_slots batches can be pending (2 on a GPU, 1 on a CPU, where submit computes);
+ * while some are, all other runs are NESTOR_USAGE. A batch whose submit or collect fails is not
+ * pending any more. */
+nestor_status nestor_session_submit(nestor_session* session, const float* input,
+                                    const int64_t shape[4], const char* const* taps,
+                                    int32_t num_taps);
+nestor_status nestor_session_collect(nestor_session* session);
+int32_t nestor_session_num_slots(const nestor_session* session);
+int32_t nestor_session_num_pending(const nestor_session* session);
+
+/* Device memory of the caller's, with room for `bytes`. */
+typedef struct nestor_device_buffer {
+  void* data;
+  size_t bytes;
+} nestor_device_buffer;
+
+/* Runs the network on `stream`, a cudaStream_t of the model's device (not the default stream, and
+ * not capturing), from input in device memory into outputs in device memory, all float32 in C
+ * order: the network's outputs, then the taps, in the order of nestor_session_run. Asynchronous:
+ * the run comes behind what the stream was given before, and ahead of what it is given afterwards;
+ * input and outputs must live until the stream has got there. Only the first run of a shape waits.
+ * Runs of one session follow one another, whatever their streams. NESTOR_UNSUPPORTED on a CPU. */
+nestor_status nestor_session_enqueue(nestor_session* session, const float* device_input,
+                                     const int64_t shape[4], const char* const* taps,
+                                     int32_t num_taps, const nestor_device_buffer* outputs,
+                                     int32_t num_outputs, void* stream);
 
 #ifdef __cplusplus
 }
