@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +12,7 @@
 #include "graphs/zoo.h"
 #include "tests/golden/golden.h"
 #include "tests/golden/scratch_folder.h"
+#include "tests/golden/tolerances.h"
 #include "weights_convert/synthetic/manifest.h"
 
 namespace nestor::golden {
@@ -21,23 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-// The largest error of logits and, of a map, its root mean square, largest element and largest
-// channel mean, all over the reference's standard deviation; the largest error of an attention
-// weight. From the table of precision.md beside the reference.
-struct Tolerance {
-  Precision precision;
-  double logits, map_rms, map_largest, map_mean, attention;
-};
-constexpr Tolerance kTolerances[] = {
-    {Precision::kFp32, 1e-4, 3e-5, 5e-4, 2e-5, 5e-5},
-    {Precision::kFp16, 0.04, 0.02, 0.4, 0.01, 0.01},
-    {Precision::kBf16, 0.3, 0.15, 2.5, 0.08, 0.1},
-};
-
-const Tolerance& tolerance_of(Precision precision) {
-  return *std::ranges::find(kTolerances, precision, &Tolerance::precision);
-}
 
 json read_json(const fs::path& path) {
   std::ifstream file(path);
@@ -49,34 +32,6 @@ std::span<const float> array(const WeightFile& file, const std::string& name) {
   const WeightFile::Entry* const entry = file.find(name);
   if (entry == nullptr) throw std::runtime_error(file.name() + " lacks " + name);
   return {reinterpret_cast<const float*>(entry->data.data()), entry->data.size() / sizeof(float)};
-}
-
-double deviation(std::span<const float> values) {
-  double sum = 0, squares = 0;
-  for (const float x : values) sum += x;
-  const double mean = sum / static_cast<double>(values.size());
-  for (const float x : values) squares += (x - mean) * (x - mean);
-  return std::sqrt(squares / static_cast<double>(values.size()));
-}
-
-// NaN counts as infinite, so that no comparison passes by it.
-double worst(std::span<const float> got, std::span<const float> want, double scale) {
-  if (got.size() != want.size()) return std::numeric_limits<double>::infinity();
-  double largest = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double error = std::abs(double{got[i]} - want[i]) / scale;
-    largest = error <= largest ? largest : std::isfinite(error) ? error : HUGE_VAL;
-  }
-  return largest;
-}
-
-double root_mean_square(std::span<const float> got, std::span<const float> want, double scale) {
-  if (got.size() != want.size()) return std::numeric_limits<double>::infinity();
-  double squares = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    squares += (double{got[i]} - want[i]) * (double{got[i]} - want[i]);
-  }
-  return std::sqrt(squares / static_cast<double>(got.size())) / scale;
 }
 
 std::span<const float> values(const TensorView& tensor) {
