@@ -155,7 +155,7 @@ if(NESTOR_SIMT)
   list(FILTER executor_support_sources INCLUDE REGEX
     "/(main|compare|interpreter|model|random|weights)\\.cpp$")
   add_executable(nestor_executor_tests ${executor_test_sources} ${executor_support_sources}
-    kernels/runtime/library.cpp tests/simt/support/device_library.cpp)
+    tests/golden/tolerances.cpp kernels/runtime/library.cpp tests/simt/support/device_library.cpp)
   target_link_libraries(nestor_executor_tests PRIVATE
     nestor_simt_kernels nestor_simt nestor nestor_flags fmt::fmt nlohmann_json::nlohmann_json
     Catch2::Catch2)

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +12,7 @@
 #include "graphs/zoo.h"
 #include "tests/golden/golden.h"
 #include "tests/golden/scratch_folder.h"
+#include "tests/golden/tolerances.h"
 #include "weights_convert/synthetic/manifest.h"
 
 namespace nestor::golden {
@@ -21,18 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-// The largest error of logits and, of a map, its root mean square, largest element and largest
-// channel mean, all over the reference's standard deviation; the largest error of an attention
-// weight. From the table of precision.md beside the reference.
-struct Tolerance {
-  Precision precision;
-  double logits, map_rms, map_largest, map_mean, attention;
-};
-constexpr Tolerance kTolerances[] = {
-    {Precision::kFp32, 1e-4, 3e-5, 5e-4, 2e-5, 5e-5},
-    {Precision::kBf16, 0.3, 0.15, 2.5, 0.08, 0.1},
-};
 
 json read_json(const fs::path& path) {
   std::ifstream file(path);
@@ -44,34 +32,6 @@ std::span<const float> array(const WeightFile& file, const std::string& name) {
   const WeightFile::Entry* const entry = file.find(name);
   if (entry == nullptr) throw std::runtime_error(file.name() + " lacks " + name);
   return {reinterpret_cast<const float*>(entry->data.data()), entry->data.size() / sizeof(float)};
-}
-
-double deviation(std::span<const float> values) {
-  double sum = 0, squares = 0;
-  for (const float x : values) sum += x;
-  const double mean = sum / static_cast<double>(values.size());
-  for (const float x : values) squares += (x - mean) * (x - mean);
-  return std::sqrt(squares / static_cast<double>(values.size()));
-}
-
-// NaN counts as infinite, so that no comparison passes by it.
-double worst(std::span<const float> got, std::span<const float> want, double scale) {
-  if (got.size() != want.size()) return std::numeric_limits<double>::infinity();
-  double largest = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double error = std::abs(double{got[i]} - want[i]) / scale;
-    largest = error <= largest ? largest : std::isfinite(error) ? error : HUGE_VAL;
-  }
-  return largest;
-}
-
-double root_mean_square(std::span<const float> got, std::span<const float> want, double scale) {
-  if (got.size() != want.size()) return std::numeric_limits<double>::infinity();
-  double squares = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    squares += (double{got[i]} - want[i]) * (double{got[i]} - want[i]);
-  }
-  return std::sqrt(squares / static_cast<double>(got.size())) / scale;
 }
 
 std::span<const float> values(const TensorView& tensor) {
@@ -104,19 +64,34 @@ struct Case {
   std::string name;
   json record;           // outputs/CASE.json
   WeightFile reference;  // outputs/CASE.safetensors
+  std::int64_t num_images;  // of the reference; `shape` may have the first of them only
   Shape shape;
   std::vector<float> input;
+
+  bool is_whole() const { return shape[0] == num_images; }
+  // Of what the reference has for all images, the share of those that run.
+  std::span<const float> share(std::span<const float> all) const {
+    return all.first(all.size() / static_cast<std::size_t>(num_images) *
+                     static_cast<std::size_t>(shape[0]));
+  }
 };
 
-Case read_case(const fs::path& folder, const std::string& name, const Preprocess& preprocess) {
+// With at most `max_images` of its images.
+Case read_case(const fs::path& folder, const std::string& name, const Preprocess& preprocess,
+               std::int64_t max_images) {
   Case c{.name = name,
          .record = read_json(folder / "outputs" / (name + ".json")),
          .reference = WeightFile::open(folder / "outputs" / (name + ".safetensors")),
+         .num_images = 0,
          .shape = Shape(std::vector<std::int64_t>()),
          .input = {}};
   c.shape = Shape(c.record.at("input").at("shape").get<std::vector<std::int64_t>>());
+  c.num_images = c.shape[0];
+  c.shape[0] = std::min(c.num_images, max_images);
+  if (!c.is_whole()) c.name += fmt::format(" ({} of {})", c.shape[0], c.num_images);
   const auto image_floats = static_cast<std::size_t>(3 * c.shape[2] * c.shape[3]);
   for (const json& image : c.record.at("input").at("images")) {
+    if (c.input.size() == static_cast<std::size_t>(c.shape[0]) * image_floats) break;
     const MappedFile file = MappedFile::open(folder / image.get<std::string>());
     const Image pixels = decode_image(file.bytes(), file.name(), {}).image;
     if (pixels.height != c.shape[2] || pixels.width != c.shape[3]) {
@@ -147,7 +122,7 @@ void compare_logits(const Case& c, Session& session, const Tolerance& tolerance,
   const TensorView input{{DType::kFloat32, c.shape}, c.input.data()};
   const std::span<const float> logits = values(session.run(input)[0].tensor);
   const std::span<const float> want = array(c.reference, "logits");
-  const double error = worst(logits, want, deviation(want));
+  const double error = worst(logits, c.share(want), deviation(want));
   report.check(error <= tolerance.logits, c.name, precision + " logits",
                fmt::format("{:.2e} of {:g}", error, tolerance.logits));
   const int wrong = wrong_top1(c, logits, tolerance.logits);
@@ -158,23 +133,28 @@ void compare_tap(const Case& c, const Session::Output& output, const json& row,
                  const Tolerance& tolerance, Report& report) {
   const std::string what = fmt::format("{} {}", to_string(tolerance.precision), output.name);
   if (output.name.ends_with(".attention")) {
-    const double error = worst(values(output.tensor), array(c.reference, output.name), 1);
+    const double error = worst(values(output.tensor), c.share(array(c.reference, output.name)), 1);
     report.check(error <= tolerance.attention, c.name, what,
                  fmt::format("{:.2e} of {:g}", error, tolerance.attention));
     return;
   }
-  const auto shape = row.at("shape").get<std::vector<std::int64_t>>();
-  if (output.tensor.desc.shape != Shape(shape)) {
+  Shape shape(row.at("shape").get<std::vector<std::int64_t>>());
+  shape[0] = c.shape[0];
+  if (output.tensor.desc.shape != shape) {
     return report.fail(c.name, what, "shape " + output.tensor.desc.shape.to_string());
   }
-  const std::span<const float> want = array(c.reference, output.name + ".values");
+  std::span<const float> want = array(c.reference, output.name + ".values");
   const double scale = deviation(want);
   const std::vector<float> got =
       sampled(values(output.tensor), row.value("stride", std::size_t{1}));
+  if (!c.is_whole()) want = want.first(std::min(want.size(), got.size()));
   const double rms = root_mean_square(got, want, scale);
   const double largest = worst(got, want, scale);
+  // The reference's means are over all images.
   const double mean =
-      worst(channel_means(output.tensor), array(c.reference, output.name + ".mean"), scale);
+      c.is_whole()
+          ? worst(channel_means(output.tensor), array(c.reference, output.name + ".mean"), scale)
+          : 0;
   report.check(
       rms <= tolerance.map_rms && largest <= tolerance.map_largest && mean <= tolerance.map_mean,
       c.name, what,
@@ -208,10 +188,22 @@ void compare_case(const Case& c, const LoadedModel& loaded, const Tolerance& tol
 
 }  // namespace
 
-void compare_classification(const fs::path& folder, Report& report) {
+void compare_networks(const fs::path& folder, const NetworkOptions& options, Report& report) {
   const json cases = read_json(folder / "cases.json");
   const ScratchFolder scratch;
+  std::vector<std::string> missing = options.cases;
   for (const auto& [network, frameworks] : cases.at("models").items()) {
+    std::vector<std::string> names;
+    for (const json& row : cases.at("cases")) {
+      if (row.at("model") != network) continue;
+      const std::string name =
+          fmt::format("{}_{}x{}", network, row.at("height").get<int>(), row.at("width").get<int>());
+      if (options.cases.empty() || std::ranges::count(options.cases, name) > 0) {
+        names.push_back(name);
+        std::erase(missing, name);
+      }
+    }
+    if (names.empty()) continue;
     if (find_network(network) == nullptr) {
       report.skip(network, "this network is not built yet");
       continue;
@@ -220,16 +212,20 @@ void compare_classification(const fs::path& folder, Report& report) {
     const fs::path weights = scratch.path() / (network + ".safetensors");
     convert_manifest(models / (network + ".manifest.json"),
                      models / (network + ".stats.safetensors"), weights, {.network = network});
-    const LoadedModel loaded = load_model(weights);
-    for (const json& row : cases.at("cases")) {
-      if (row.at("model") != network) continue;
-      const std::string name =
-          fmt::format("{}_{}x{}", network, row.at("height").get<int>(), row.at("width").get<int>());
-      const Case c = read_case(folder, name, loaded.info.preprocess);
-      for (const Tolerance& tolerance : kTolerances) compare_case(c, loaded, tolerance, report);
+    const LoadedModel loaded = load_model(weights, {.device = options.device, .network = {}});
+    for (const std::string& name : names) {
+      const Case c = read_case(folder, name, loaded.info.preprocess, options.max_images);
+      for (const Precision precision : options.precisions) {
+        compare_case(c, loaded, tolerance_of(precision), report);
+      }
     }
     fs::remove(weights);
   }
+  for (const std::string& name : missing) report.fail(name, "case", "the folder has none");
+}
+
+void compare_classification(const fs::path& folder, Report& report) {
+  compare_networks(folder, {}, report);
   compare_names(folder, report);
 }
 

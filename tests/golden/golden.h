@@ -2,14 +2,20 @@
 // The golden comparisons: every case that a folder of reference data lists, through the library.
 //
 //   nestor_golden DIR        DIR/classification, DIR/formats, DIR/preprocessing, ...
+//   nestor_golden DIR --case resnest50_224x224 --images 1 --device simt --precision fp16
+//                            of DIR/classification these cases, with their first images only
 //
 // Each kind of folder is one row of areas.cpp. A comparison passes, fails or is skipped (a network
 // that is not built yet, by name); a folder of an unknown kind is a failure.
 
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "engine/plan/plan.h"
 
 namespace nestor::golden {
 
@@ -38,6 +44,16 @@ struct Area {
 };
 
 std::span<const Area> areas();
+
+// How networks run, and which: without cases all.
+struct NetworkOptions {
+  std::string device = "auto";
+  std::vector<Precision> precisions = {Precision::kFp32, Precision::kBf16};
+  std::vector<std::string> cases = {};
+  std::int64_t max_images = std::numeric_limits<std::int64_t>::max();
+};
+void compare_networks(const std::filesystem::path& folder, const NetworkOptions& options,
+                      Report& report);
 
 // One function per file tests/golden/<area>.cpp.
 void compare_classification(const std::filesystem::path& folder, Report& report);

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
 #include <set>
@@ -43,12 +44,30 @@ void compare_all(const fs::path& golden, Report& report) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2 || !fs::is_directory(argv[1])) {
-    fmt::print(stderr, "usage: nestor_golden FOLDER\n");
-    return 2;
-  }
+  CLI::App app("Compares with golden data.", "nestor_golden");
+  fs::path folder;
+  nestor::golden::NetworkOptions options;
+  std::vector<std::string> precisions;
+  app.add_option("folder", folder)->required()->check(CLI::ExistingDirectory);
+  auto* const cases = app.add_option("--case", options.cases, "of classification these alone");
+  app.add_option("--images", options.max_images, "of each case's images the first")->needs(cases);
+  app.add_option("--device", options.device)->needs(cases);
+  app.add_option("--precision", precisions)->needs(cases);
+  CLI11_PARSE(app, argc, argv);
   Report report;
-  compare_all(argv[1], report);
+  if (options.cases.empty()) {
+    compare_all(folder, report);
+  } else {
+    try {
+      if (!precisions.empty()) options.precisions.clear();
+      for (const std::string& name : precisions) {
+        options.precisions.push_back(nestor::parse_precision(name));
+      }
+      compare_networks(folder / "classification", options, report);
+    } catch (const std::exception& error) {
+      report.fail("classification", "running the cases", error.what());
+    }
+  }
   fmt::print("{} passed, {} failed, {} skipped\n", report.passed(), report.failed(),
              report.skipped());
   return report.failed() == 0 && report.passed() > 0 ? 0 : 1;

@@ -1,6 +1,9 @@
 // The emulated runtime: order of streams, events, graphs, and failures of any call.
 #include <catch2/catch.hpp>
 #include <functional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "emulator/emulated_runtime.h"
 #include "tests/simt/faults/faulty.h"
@@ -284,6 +287,28 @@ TEST_CASE("any call may fail without a leak", "[simt][runtime]") {
   runtime.fail_call(3, DeviceCode::kDeviceLost);
   CHECK(MiniSession(runtime).run().code == DeviceCode::kDeviceLost);
   CHECK(MiniSession(runtime).run().code == DeviceCode::kDeviceLost);  // for good
+}
+
+// What tests of kernels run on, in the race build too.
+TEST_CASE("there are four schedules or more, and they differ", "[simt][runtime]") {
+  Options base;
+  base.sm = 75;
+  const std::vector<Options> all = simt::schedules(base);
+  CHECK(all.size() >= 4);
+  std::set<std::string> names;
+  std::set<simt::Order> orders;
+  std::set<bool> copies, streams;
+  for (const Options& options : all) {
+    CHECK(options.sm == 75);
+    names.insert(to_string(options));
+    orders.insert(options.order);
+    copies.insert(options.eager_copies);
+    streams.insert(options.eager_streams);
+  }
+  CHECK(names.size() == all.size());
+  CHECK(orders.size() == 3);
+  CHECK(copies.size() == 2);
+  CHECK(streams.size() == 2);
 }
 
 }  // namespace nestor::test
