@@ -1,4 +1,4 @@
-// Times whole networks of the zoo on the CPU device.
+// Times whole networks of the zoo.
 //
 //   nestor_models_bench --network resnest50 --batch 1,16 --threads 2 [--profile]
 //   nestor_models_bench --network resnest50 --compare winograd4,winograd2    the network with
@@ -7,8 +7,9 @@
 //
 // Without --weights the weights are made up: plain random filters, unit batch norms.
 // --serve keeps the session for other programs to time: a line "input FILE" reads float32 values,
-// "run N" answers with N pairs of milliseconds, of the clock and of the processor, "output FILE"
-// writes the last logits.
+// "run N" answers with pairs of milliseconds, "output FILE" writes the last logits. On a CPU there
+// are N pairs, of the clock and of the processor; on a GPU one, of means over N runs: by the device
+// with input and output in its memory, and by the clock with both on the host.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -24,6 +25,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "bench/device_runs.h"
 #include "bench/made_up_weights.h"
 #include "engine/check.h"
 #include "engine/session.h"
@@ -45,7 +47,7 @@ struct Options {
   std::vector<int> batch = {1};
   int height = 0, width = 0;
   int threads = 2;
-  std::string precision = "fp32";
+  std::string precision = "fp32", device = "cpu", tuning;
   double seconds = 3;
   bool profile = false, serve = false, json = false;
   std::vector<std::string> exclude, compare;
@@ -68,7 +70,8 @@ class Runner {
          std::shared_ptr<const Model> model, const Shape& shape)
       : session_(std::move(model), {.precision = parse_precision(options.precision),
                                     .threads = options.threads,
-                                    .excluded_variants = std::move(exclude)}),
+                                    .excluded_variants = std::move(exclude),
+                                    .tuning = options.tuning}),
         shape_(shape),
         input_(static_cast<std::size_t>(shape.num_elements())) {
     if (!options.input.empty()) {
@@ -153,13 +156,22 @@ void print_profile(Runner& runner, const Shape& shape, double seconds) {
   fmt::print("{:8.3f} ms in all (the best time of each step)\n", total);
 }
 
-void serve(Runner& runner, std::int64_t batch) {
+void serve(Runner& runner, std::int64_t batch, const std::string& device) {
+  std::optional<DeviceRuns> on_device;
   for (std::string line; std::getline(std::cin, line);) {
     const std::string command = line.substr(0, line.find(' '));
     const std::string argument = line.substr(std::min(line.size(), command.size() + 1));
     if (command == "run") {
+      const int count = std::stoi(argument);
       std::vector<double> times;
-      for (int i = std::stoi(argument); i > 0; --i) {
+      if (device != "cpu") {
+        if (!on_device) on_device.emplace(device, runner.session(), runner.input());
+        const double device_ms = on_device->ms(count);
+        const Clock::time_point start = Clock::now();
+        for (int i = 0; i < count; ++i) runner.run();
+        times = {device_ms, ms_since(start) / count};
+      }
+      for (int i = device == "cpu" ? count : 0; i > 0; --i) {
         const std::clock_t start = std::clock();
         times.push_back(runner.run());
         times.push_back(1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
@@ -167,6 +179,7 @@ void serve(Runner& runner, std::int64_t batch) {
       fmt::print("{}\n", fmt::join(times, " "));
     } else if (command == "input") {
       runner.read_input(argument);
+      on_device.reset();
       fmt::print("ok\n");
     } else if (command == "output") {
       std::ofstream file(argument, std::ios::binary);
@@ -188,11 +201,12 @@ void bench(const Options& options, const Network& network, std::int64_t batch) {
   const Clock::time_point start = Clock::now();
   auto model = std::make_shared<const Model>(
       [&](const Shape& input) { return build_graph(network, {}, input); }, shape,
-      made.empty() ? WeightFile::open(options.weights) : WeightFile::parse(made, "made up"), "cpu");
+      made.empty() ? WeightFile::open(options.weights) : WeightFile::parse(made, "made up"),
+      options.device);
   Runner runner(options, options.exclude, model, shape);
   runner.run();
   const double first_ms = ms_since(start);
-  if (options.serve) return serve(runner, batch);
+  if (options.serve) return serve(runner, batch, options.device);
 
   std::optional<Runner> other;
   if (!options.compare.empty()) {
@@ -234,7 +248,7 @@ void bench(const Options& options, const Network& network, std::int64_t batch) {
 
 int main_of(int argc, char** argv) {
   Options options;
-  CLI::App app("Times networks on the CPU device.");
+  CLI::App app("Times networks.");
   app.add_option("--network", options.network)->capture_default_str();
   app.add_option("--weights", options.weights, "safetensors file; made up where not given");
   app.add_option("--input", options.input, "file of float32 values; noise where not given");
@@ -246,6 +260,8 @@ int main_of(int argc, char** argv) {
   app.add_option("--width", options.width);
   app.add_option("--threads", options.threads)->capture_default_str();
   app.add_option("--precision", options.precision)->capture_default_str();
+  app.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--tuning", options.tuning, "file of nestor-inspect --tune");
   app.add_option("--seconds", options.seconds, "of timing")->capture_default_str();
   app.add_option("--exclude", options.exclude, "variants not to use")
       ->delimiter(',')
