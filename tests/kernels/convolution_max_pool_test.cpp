@@ -220,7 +220,7 @@ TEST_CASE("convolution_max_pool has no bank conflicts", "[simt][convolution_max_
       Device device(std::move(owned));
       run(device, problem, engine);
       device.synchronize();
-      const simt::KernelCounters& counters = runtime.counters().at("convolution_max_pool");
+      const simt::KernelCounters counters = runtime.counters().at("convolution_max_pool");
       INFO(problem.title() << " on sm_" << engine.sm);
       CHECK(counters.shared_requests > 0);
       CHECK(counters.shared_wavefronts == counters.shared_ideal);

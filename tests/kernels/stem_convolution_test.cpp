@@ -353,7 +353,7 @@ TEST_CASE("stem_convolution_mma has no bank conflicts", "[simt][stem_convolution
         run_mma(device, {.planes = planes.data(), .n = 1, .h = 32, .w = 96}, sm,
                 HalfFilter(k, size));
         device.synchronize();
-        const simt::KernelCounters& counters = runtime.counters().at("stem_convolution_mma");
+        const simt::KernelCounters counters = runtime.counters().at("stem_convolution_mma");
         INFO(size << "x" << size << ", k " << k << ", sm_" << sm);
         CHECK(counters.shared_requests > 0);
         CHECK(counters.shared_wavefronts == counters.shared_ideal);
