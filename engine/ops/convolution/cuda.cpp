@@ -123,8 +123,8 @@ class TileProblem {
         const ConvolutionChoice choice{i, split};
         if (!convolution_supports(shape, dtype_, choice)) continue;
         const cuda::GemmTime time = modelled(shape, choice);
-        found.push_back({choice, time,
-                         time.us * (split > 1 ? kSplitHandicap : 1) + sums_us(shape, tile)});
+        found.push_back(
+            {choice, time, time.us * (split > 1 ? kSplitHandicap : 1) + sums_us(shape, tile)});
       }
     }
     std::ranges::stable_sort(found, {}, &Candidate::us);
@@ -391,12 +391,9 @@ StepChoice stem(const StepRequest& request, CudaBackend& backend) {
 std::span<const CudaVariant> convolution_cuda() {
   static constexpr CudaVariant kVariants[] = {
       {"stem_convolution", stem},
-      {"convolution_sm80", engine<ConvolutionEngine::kAmpere>,
-       tiles<ConvolutionEngine::kAmpere>},
-      {"convolution_sm75", engine<ConvolutionEngine::kTuring>,
-       tiles<ConvolutionEngine::kTuring>},
-      {"convolution_sm70", engine<ConvolutionEngine::kVolta>,
-       tiles<ConvolutionEngine::kVolta>},
+      {"convolution_sm80", engine<ConvolutionEngine::kAmpere>, tiles<ConvolutionEngine::kAmpere>},
+      {"convolution_sm75", engine<ConvolutionEngine::kTuring>, tiles<ConvolutionEngine::kTuring>},
+      {"convolution_sm70", engine<ConvolutionEngine::kVolta>, tiles<ConvolutionEngine::kVolta>},
       {"convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
   };
   return kVariants;
