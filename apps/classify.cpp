@@ -172,8 +172,8 @@ std::string message_of(const std::exception_ptr& error) {
   }
 }
 
-// Images go in one by one; full batches are submitted, on a GPU while earlier ones run, and rows come
-// out in the order of the images.
+// Images go in one by one; full batches are submitted, on a GPU while earlier ones run, and rows
+// come out in the order of the images.
 class Classification {
  public:
   Classification(const ModelInfo& info, const Preprocess& preprocess, const Options& options,

@@ -244,8 +244,9 @@ std::string tuning_text(const TuningReport& report, const std::string& file) {
                                  to_string(report.key), "model us", "best us", "tried", "best");
   for (const TunedProblem& tuned : report.problems) {
     const TunedChoice& best = tuned.best;
-    const std::string how = fmt::format("{}{}", best.tile.empty() ? best.variant : best.tile,
-                                        best.splits > 1 ? fmt::format(", split {}", best.splits) : "");
+    const std::string how =
+        fmt::format("{}{}", best.tile.empty() ? best.variant : best.tile,
+                    best.splits > 1 ? fmt::format(", split {}", best.splits) : "");
     text += fmt::format("{:9.2f} {:9.2f} {:5}  {:42} {}\n", tuned.modelled.us, best.us,
                         tuned.candidates, how, tuned.problem);
   }

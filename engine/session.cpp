@@ -97,8 +97,8 @@ struct Session::State {
 
   void ignore_tuning(const TuningError& error) {
     tuning.clear();
-    warnings.push_back(fmt::format("the tuning file {} is ignored: {}", options.tuning,
-                                   error.what()));
+    warnings.push_back(
+        fmt::format("the tuning file {} is ignored: {}", options.tuning, error.what()));
   }
 
   bool serves(const LoadedPlan& loaded, const Shape& input,
@@ -308,8 +308,8 @@ std::span<const Session::Output> Session::collect() {
   return batch.plan->outputs;
 }
 
-void Session::enqueue(const TensorView& input, std::span<const DeviceBuffer> outputs,
-                      void* stream, std::span<const std::string> taps) {
+void Session::enqueue(const TensorView& input, std::span<const DeviceBuffer> outputs, void* stream,
+                      std::span<const std::string> taps) {
   State& state = *state_;
   state.require_none_pending();
   CHECK_AS(kUsage, stream != nullptr, "no stream, or the default stream: expected one of its own");

@@ -96,6 +96,10 @@ part "kernel packages" apps/install_packages.sh simt &&
       part "build executor, $preset" build_only "$preset" nestor_executor_tests -DNESTOR_TESTS=ON &&
         part "executor, $preset" catch "build/$preset/bin/nestor_executor_tests"
     done
+    part "build commands, simt" build_only simt "nestor-convert nestor-inspect nestor-classify nestor_simt_device" \
+      -DNESTOR_TESTS=ON &&
+      part "commands, simt" env NESTOR_BIN=build/simt/bin \
+        python3 -m unittest discover -s tests/commands -p simt_test.py
   }
 
 part "fuzzing packages" apps/install_packages.sh fuzz &&

@@ -73,16 +73,15 @@ std::string gpu_table(const Plan& plan) {
     const GpuLaunch launch = step.gpu.value_or(GpuLaunch{});
     const Buffer& dst = plan.buffers[static_cast<std::size_t>(step.outputs[0])];
     const std::string& what = step.parameters.empty() ? step.op : step.parameters;
-    fmt::format_to(std::back_inserter(text),
-                   "{:4} {:26} {:26} {:20} {:18} {:>15} {:5} {:7} {:6.2f} {:9.2f} {:8.2f} {:8.2f} "
-                   "{:8.2f}  #{} {} {}\n",
-                   i, step.name, what, step.variant,
-                   launch.tuned ? launch.tile + " tuned" : launch.tile,
-                   fmt::format("{}", fmt::join(launch.grid, "x")), launch.block,
-                   launch.shared_bytes, launch.waves,
-                   2 * static_cast<double>(step.multiply_adds) / kMega,
-                   static_cast<double>(step.bytes) / kMega, launch.floor_us, launch.modelled_us,
-                   step.outputs[0], dst.shape.to_string(), to_string(dst.format));
+    fmt::format_to(
+        std::back_inserter(text),
+        "{:4} {:26} {:26} {:20} {:18} {:>15} {:5} {:7} {:6.2f} {:9.2f} {:8.2f} {:8.2f} "
+        "{:8.2f}  #{} {} {}\n",
+        i, step.name, what, step.variant, launch.tuned ? launch.tile + " tuned" : launch.tile,
+        fmt::format("{}", fmt::join(launch.grid, "x")), launch.block, launch.shared_bytes,
+        launch.waves, 2 * static_cast<double>(step.multiply_adds) / kMega,
+        static_cast<double>(step.bytes) / kMega, launch.floor_us, launch.modelled_us,
+        step.outputs[0], dst.shape.to_string(), to_string(dst.format));
   }
   return text;
 }
@@ -110,8 +109,8 @@ std::string gpu_totals(const Plan& plan) {
       "  floor        {:.3f} ms per image of these steps, {:.3f} ms fully fused\n"
       "  bytes        {:.2f} MB per image, {:.2f} MB fully fused ({:.3f}x)\n",
       gpu.device, gpu.multiprocessors, gpu.launches, gpu.modelled_us / images * 1e-3,
-      price_of_determinism(gpu), tuned,
-      gpu.steps_floor_us / images * 1e-3, gpu.floor_us / images * 1e-3, bytes / images / kMega,
+      price_of_determinism(gpu), tuned, gpu.steps_floor_us / images * 1e-3,
+      gpu.floor_us / images * 1e-3, bytes / images / kMega,
       static_cast<double>(gpu.floor_bytes) / images / kMega,
       bytes / static_cast<double>(gpu.floor_bytes));
 }

@@ -72,9 +72,9 @@ struct GpuLaunch {
   std::array<std::int64_t, 3> grid{};  // blocks
   int block = 0;                       // threads
   int shared_bytes = 0;                // of one block
-  int launches = 1;  // kernels of the step; the numbers here are of the one that takes the time
-  double waves = 0;  // of blocks on the device's multiprocessors
-  std::string tile;  // "128x128x32, split 2"; empty for kernels without tiles
+  int launches = 1;    // kernels of the step; the numbers here are of the one that takes the time
+  double waves = 0;    // of blocks on the device's multiprocessors
+  std::string tile;    // "128x128x32, split 2"; empty for kernels without tiles
   bool tuned = false;  // chosen by a tuning file, not by the model
   std::int64_t workspace_traffic_bytes = 0;  // written and read again by the step
   double modelled_us = 0;

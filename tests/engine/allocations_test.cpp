@@ -56,6 +56,12 @@ TEST_CASE("allocations: none of ours in 100 runs at two alternating shapes", "[a
     const test::Allocations of_small = allocations_of(session, small);
     const test::Allocations of_large = allocations_of(session, large);
     CHECK(of_small.onednn > 0);
+    {
+      const test::AllocationCounter counter;
+      session.submit(small);
+      session.collect();
+      CHECK(counter.counts().ours == 0);
+    }
     for (int i = 0; i < rounds; ++i) {
       for (const auto& [input, first] : {std::pair{&small, &of_small}, {&large, &of_large}}) {
         const test::Allocations run = allocations_of(session, *input);

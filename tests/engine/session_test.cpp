@@ -82,6 +82,40 @@ TEST_CASE("session: bad input is a typed error, and the session works on", "[ses
   CHECK_THAT(refuse(nothing), Contains("no data"));
 }
 
+TEST_CASE("session: a CPU computes one submitted batch, and has no streams", "[session][cpu]") {
+  Session session(model(), {.precision = Precision::kFp32,
+                            .threads = 1,
+                            .deterministic = true,
+                            .tuning = "/nowhere/tuning.json"});
+  REQUIRE(session.warnings().size() == 1);
+  CHECK_THAT(session.warnings()[0],
+             Contains("/nowhere/tuning.json") && Contains("nothing to tune"));
+  const test::Images images({2, 3, 32, 40});
+  const std::vector<float> expected = test::run(session, images.view());
+  CHECK(session.plan({2, 3, 32, 40}).key.deterministic);
+  CHECK(session.num_slots() == 1);
+  session.submit(images.view());
+  CHECK_THAT(message_of(ErrorCode::kUsage, [&] { session.submit(images.view()); }),
+             Contains("1 submitted"));
+  CHECK_THAT(message_of(ErrorCode::kUsage, [&] { session.run(images.view()); }),
+             Contains("collect"));
+  CHECK(test::elements(session.collect()[0].tensor) == expected);
+  CHECK_THAT(message_of(ErrorCode::kUsage, [&] { session.collect(); }), Contains("pending"));
+  std::vector<float> logits(20);
+  const Session::DeviceBuffer buffer{logits.data(), logits.size() * sizeof(float)};
+  CHECK_THAT(message_of(ErrorCode::kUnsupported,
+                        [&] {
+                          session.enqueue(images.view(), {&buffer, 1}, &session);
+                        }),
+             Contains("no streams"));
+  CHECK_THAT(message_of(ErrorCode::kUnsupported,
+                        [&] {
+                          session.tune({2, 3, 32, 40});
+                        }),
+             Contains("nothing to tune"));
+  CHECK(test::run(session, images.view()) == expected);
+}
+
 TEST_CASE("session: unknown taps are usage errors that list the names there are",
           "[session][cpu]") {
   Session session(model(), kOneThread);

@@ -57,8 +57,8 @@ void CallerRun::enqueue(Session& session, const CallerStream& stream,
 }
 
 void CallerRun::enqueue_refused(Session& session, const CallerStream& stream) const {
-  CHECK_THROWS_AS(
-      session.enqueue({input_.desc, device_input_->data()}, buffers_, stream.get()), Error);
+  CHECK_THROWS_AS(session.enqueue({input_.desc, device_input_->data()}, buffers_, stream.get()),
+                  Error);
 }
 
 void CallerRun::forget() {

@@ -19,8 +19,8 @@ std::vector<std::string> bits_of(std::span<const Session::Output> outputs, std::
   for (const Session::Output& output : outputs) {
     const auto image_bytes =
         output.tensor.bytes() / static_cast<std::size_t>(output.tensor.desc.shape[0]);
-    const char* const begin = static_cast<const char*>(output.tensor.data) +
-                              static_cast<std::size_t>(idx) * image_bytes;
+    const char* const begin =
+        static_cast<const char*>(output.tensor.data) + static_cast<std::size_t>(idx) * image_bytes;
     bits.emplace_back(begin, image_bytes);
   }
   return bits;

@@ -270,7 +270,8 @@ nestor_status nestor_session_enqueue(nestor_session* session, const float* devic
     session->outputs = {};
     const std::vector<std::string> names = tap_names(taps, num_taps);
     std::vector<nestor::Session::DeviceBuffer> buffers;
-    for (int32_t i = 0; i < num_outputs; ++i) buffers.push_back({outputs[i].data, outputs[i].bytes});
+    for (int32_t i = 0; i < num_outputs; ++i)
+      buffers.push_back({outputs[i].data, outputs[i].bytes});
     session->classifier.session().enqueue(view_of(device_input, shape), buffers, stream, names);
   });
 }

@@ -74,7 +74,8 @@ int32_t nestor_model_input_size(const nestor_model* model);
 nestor_status nestor_session_create(const nestor_model* model, const char* precision,
                                     int32_t threads, nestor_session** session);
 
-/* More options; begin with NESTOR_SESSION_OPTIONS_INIT, so that later versions know which you have. */
+/* More options; begin with NESTOR_SESSION_OPTIONS_INIT, so that later versions know which you have.
+ */
 typedef struct nestor_session_options {
   size_t size;           /* of this struct */
   const char* precision; /* as above */
@@ -82,7 +83,8 @@ typedef struct nestor_session_options {
   int32_t deterministic; /* not 0: an image's result is the same in any batch, to the bit */
   const char* tuning;    /* a file of `nestor-inspect MODEL --tune`; NULL: none */
 } nestor_session_options;
-#define NESTOR_SESSION_OPTIONS_INIT {sizeof(nestor_session_options), NULL, 0, 0, NULL}
+#define NESTOR_SESSION_OPTIONS_INIT \
+  { sizeof(nestor_session_options), NULL, 0, 0, NULL }
 
 nestor_status nestor_session_create_with(const nestor_model* model,
                                          const nestor_session_options* options,

@@ -87,8 +87,7 @@ const TunedChoice* tuned_choice(const StepRequest& request) {
   }
   const auto found = request.tuning->find(row->problem(request));
   if (found == request.tuning->end()) return nullptr;
-  const bool excluded =
-      std::ranges::count(request.excluded_variants, found->second.variant) > 0;
+  const bool excluded = std::ranges::count(request.excluded_variants, found->second.variant) > 0;
   return excluded ? nullptr : &found->second;
 }
 
@@ -106,14 +105,13 @@ StepChoice CudaBackend::choose(const StepRequest& request) {
   pinned.forced_variant = tuned->variant;
   pinned.pinned = tuned;
   const auto variant = std::ranges::find(variants, tuned->variant, &CudaVariant::name);
-  const bool possible = variant != variants.end() &&
-                        (variant->candidates != nullptr || (tuned->tile.empty() && tuned->splits == 1));
+  const bool possible = variant != variants.end() && (variant->candidates != nullptr ||
+                                                      (tuned->tile.empty() && tuned->splits == 1));
   StepChoice choice = possible ? choose_from(pinned) : StepChoice{};
   if (choice.kernel == nullptr) {
     throw TuningError(fmt::format("{} ({}) cannot run as variant '{}', tile '{}', {} splits",
-                                  request.node.name,
-                                  row_of(*request.node.op)->problem(request), tuned->variant,
-                                  tuned->tile, tuned->splits));
+                                  request.node.name, row_of(*request.node.op)->problem(request),
+                                  tuned->variant, tuned->tile, tuned->splits));
   }
   choice.gpu->tuned = true;
   return choice;

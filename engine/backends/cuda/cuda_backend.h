@@ -76,7 +76,8 @@ struct CudaVariant {
   StepChoice (*choose)(const StepRequest& request, CudaBackend& backend);
   // Tiles and splits that it can do it with, the model's favourite first and each with the model's
   // time; null: `choose` has no such choice. StepRequest::pinned is one of these.
-  std::vector<TunedChoice> (*candidates)(const StepRequest& request, CudaBackend& backend) = nullptr;
+  std::vector<TunedChoice> (*candidates)(const StepRequest& request,
+                                         CudaBackend& backend) = nullptr;
 };
 
 // The variants of one op, the preferred first: one row of variants.cpp.

@@ -109,8 +109,8 @@ void CudaContext::submit(std::size_t slot_idx, const BoundSteps& bound, const vo
 
   come_after_enqueued();
   DEVICE_CHECK(runtime_->wait(stream(), slot.uploaded.get()));
-  DEVICE_CHECK(runtime_->copy_on_device(bound.input, slot.device_input.get(), bound.input_bytes,
-                                        stream()));
+  DEVICE_CHECK(
+      runtime_->copy_on_device(bound.input, slot.device_input.get(), bound.input_bytes, stream()));
   run(bound.steps, bound.recording);
   auto* const on_device = static_cast<std::byte*>(slot.device_outputs.get());
   auto* const on_host = static_cast<std::byte*>(slot.host_outputs.get());

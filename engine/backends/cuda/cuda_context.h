@@ -1,8 +1,8 @@
 #pragma once
 // What a session's thread runs CUDA steps with: streams, and pinned memory.
 //
-// The first run of a plan captures its steps as one graph, which later runs launch. Plans compute in
-// one arena, one run after another:
+// The first run of a plan captures its steps as one graph, which later runs launch. Plans compute
+// in one arena, one run after another:
 //
 //   run        one stream: input from pinned memory, the graph, outputs to pinned memory, wait
 //   submit     three streams and two slots, so that copies of two runs overlap a third's graph:

@@ -96,9 +96,9 @@ class Bench {
     StepPointers found;
     for (std::size_t i = 0; i < request_.node.inputs.size(); ++i) {
       const Value& value = request_.graph.value(request_.node.inputs[i]);
-      found.inputs.push_back(
-          is_constant(value) ? nullptr
-                             : take(backend_.buffer_bytes(value.desc.shape, step.inputs[i])));
+      found.inputs.push_back(is_constant(value)
+                                 ? nullptr
+                                 : take(backend_.buffer_bytes(value.desc.shape, step.inputs[i])));
     }
     const Shape& dst = request_.graph.desc(request_.node.outputs[0]).shape;
     found.outputs = {step.inplace_input < 0
@@ -122,8 +122,8 @@ class Bench {
       const auto bits = static_cast<unsigned>(random());
       half = static_cast<std::uint16_t>(0x3000 | (bits >> 8 & 0x0FFF) | (bits >> 6 & 0x8000));
     }
-    DEVICE_CHECK(backend_.runtime()->copy_to_device(memory_.get(), halves.data(), bytes,
-                                                    context_.stream()));
+    DEVICE_CHECK(
+        backend_.runtime()->copy_to_device(memory_.get(), halves.data(), bytes, context_.stream()));
     DEVICE_CHECK(backend_.runtime()->synchronize(context_.stream()));
   }
 

@@ -125,7 +125,8 @@ TEST_CASE("tuning files: broken ones are refused with the reason", "[tuning][cpu
   CHECK_THAT(refusal(R"({"format": "nestor-tuning", "version": 1, "sections": {}})"),
              Contains("sections"));
   CHECK_THAT(refusal(std::string(100'000, '[')), Contains("objects within"));
-  for (const char* const splits : {"0", "-1", "65", "1.5", "\"1\"", "18446744073709551615", "null"}) {
+  for (const char* const splits :
+       {"0", "-1", "65", "1.5", "\"1\"", "18446744073709551615", "null"}) {
     CHECK_THAT(refusal(file_json(choice_json(splits))), Contains("'splits'"));
   }
   for (const char* const us : {"-1", "1e300", "\"1\"", "null"}) {

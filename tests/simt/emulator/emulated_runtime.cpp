@@ -412,8 +412,8 @@ DeviceStatus EmulatedRuntime::record(Event event, Stream stream) {
   event->capture = stream->state->capture;
   event->reached_ms = std::make_shared<double>(-1);
   if (event->capture != nullptr) return {};
-  const DeviceStatus status = give(
-      *stream->state, [this, reached = event->reached_ms] { *reached = now_ms(); });
+  const DeviceStatus status =
+      give(*stream->state, [this, reached = event->reached_ms] { *reached = now_ms(); });
   event->position = stream->state->num_given();
   return status;
 }
