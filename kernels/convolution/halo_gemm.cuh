@@ -16,14 +16,16 @@
 //       ...                          ^ ^row m, tap (0, 0)
 //                                    +--- tap (r, s) of it: (r w + s) dilation further
 //
-//   no bank conflicts: 8 consecutive rows read 8 consecutive pixels of a plane. Who reads zeros
-//   takes those of the same banks, so that the others never mind. Planes lie 2 pixels apart mod 8,
+//   No bank conflicts: 8 consecutive rows read 8 consecutive pixels of a plane. Who reads zeros
+//   takes those in the banks of the pixel that he does not read. Planes lie 2 pixels apart mod 8,
 //   so that stores of 4 lanes a pixel (64 contiguous bytes of src) meet all banks.
 //
 //   weights    stages of [kN][32], as in the plain form
 //
-// Compared to the plain form a 128x128 tile on 28x28 pixels reads 186 pixels a slice instead of
-// 9 x 128, and stores as many; addresses and predicates leave the loop.
+// A 128x128 tile on 28x28 pixels reads and stores 186 pixels a slice of 32 channels, instead of
+// 9 x 128; their addresses and predicates leave the loop over taps. A patch that follows the padded
+// lines of images would need no bits, but for lines of 7 pixels twice the space, and a pitch that
+// is the width mod 8.
 
 #include "kernels/convolution/implicit_gemm.cuh"
 

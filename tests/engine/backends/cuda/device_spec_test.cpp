@@ -48,6 +48,32 @@ TEST_CASE("gemm model: the times of the tile plan", "[cuda_plan][cpu]") {
   CHECK(time.waves == Approx(4.90));
   CHECK(time.us == Approx(49.0).epsilon(0.02));
   CHECK(cuda::gemm_time(shortcut, tile, 2, v100).us > time.us);
+
+  // Stage 2's first 3x3: 56x56, 2 groups of 64 -> 128 channels. 176.0 us with the halo form of
+  // 256x64, 784 tiles in 4.90 waves; the same tile in the plain form reads each tap from L2.
+  const cuda::GemmTile halo{.m = 256,
+                            .n = 64,
+                            .k = 32,
+                            .warps = 4,
+                            .warp_m = 64,
+                            .warp_n = 64,
+                            .sliced = 1,
+                            .shared_bytes = 36864,
+                            .blocks = 2,
+                            .patch = 256 + 2 * 57};
+  const cuda::GemmProblem grouped{.m = m,
+                                  .n = 128,
+                                  .k = 576,
+                                  .groups = 2,
+                                  .taps = 9,
+                                  .tensor_bytes = 2 * m * (128 + 256),
+                                  .weight_bytes = 2 * 256 * 577};
+  const cuda::GemmTime patch = cuda::gemm_time(grouped, halo, 1, v100);
+  CHECK(patch.waves == Approx(4.90));
+  CHECK(patch.us == Approx(176.0).epsilon(0.01));
+  cuda::GemmTile plain = halo;
+  plain.patch = 0;
+  CHECK(cuda::gemm_time(grouped, plain, 1, v100).us > 1.04 * patch.us);
 }
 
 TEST_CASE("half: rounds to nearest, ties to even", "[cuda_plan][cpu]") {
