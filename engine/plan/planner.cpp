@@ -9,7 +9,7 @@
 #include <set>
 
 #include "engine/check.h"
-#include "engine/graph/passes/fuse_loads.h"
+#include "engine/plan/fuse_for_device.h"
 #include "engine/plan/fused_floor.h"
 #include "engine/plan/memory_planner.h"
 
@@ -246,72 +246,6 @@ class Planner {
   std::vector<std::string> unsupported_;
 };
 
-// What nodes would cost, one after the other, on a backend that has a model of it.
-class Estimate {
- public:
-  Estimate(const Graph& graph, Backend& backend, const PlanKey& key)
-      : graph_(graph), backend_(backend), key_(key), producers_(producers(graph)) {}
-
-  // Nothing where a node has no variant.
-  std::optional<double> us(std::span<const Node> nodes) {
-    double sum = 0;
-    for (const Node& node : nodes) {
-      const StepChoice choice = choose(node);
-      if (choice.kernel == nullptr || !choice.gpu) return std::nullopt;
-      formats_[node.outputs[0]] = choice.output;
-      sum += choice.gpu->modelled_us;
-    }
-    return sum;
-  }
-
- private:
-  StepChoice choose(const Node& node) {
-    std::vector<BufferFormat> available;
-    for (const ValueId id : node.inputs) available.push_back(format_of(id));
-    return backend_.choose({.graph = graph_,
-                            .node = node,
-                            .available = available,
-                            .precision = key_.precision,
-                            .threads = key_.threads,
-                            .excluded_variants = key_.excluded_variants});
-  }
-
-  // As the node that computes it would leave it, if that finds its own inputs as the user gives
-  // them.
-  BufferFormat format_of(ValueId id) {
-    if (const auto known = formats_.find(id); known != formats_.end()) return known->second;
-    const int producer = producers_[static_cast<std::size_t>(id)];
-    if (producer < 0 || is_constant(graph_.value(id))) return kHostFormat;
-    const Node& node = graph_.nodes[static_cast<std::size_t>(producer)];
-    const std::vector<BufferFormat> available(node.inputs.size(), kHostFormat);
-    const StepChoice choice = backend_.choose({.graph = graph_,
-                                               .node = node,
-                                               .available = available,
-                                               .precision = key_.precision,
-                                               .threads = key_.threads,
-                                               .excluded_variants = key_.excluded_variants});
-    return choice.kernel == nullptr ? kHostFormat : choice.output;
-  }
-
-  const Graph& graph_;
-  Backend& backend_;
-  const PlanKey& key_;
-  std::vector<int> producers_;
-  std::map<ValueId, BufferFormat> formats_;  // of what the nodes before wrote
-};
-
-Graph fused_for(const Graph& graph, Backend& backend, const PlanKey& key) {
-  // Whether it pays depends on the batch, which deterministic plans must not.
-  if (!backend.fuses_loads() || key.deterministic) return graph;
-  return fuse_loads(
-      graph, [&](const Graph& at, std::span<const Node> apart, std::span<const Node> fused) {
-        const std::optional<double> together_us = Estimate(at, backend, key).us(fused);
-        if (!together_us) return false;
-        const std::optional<double> apart_us = Estimate(at, backend, key).us(apart);
-        return !apart_us || *together_us < *apart_us;
-      });
-}
-
 }  // namespace
 
 PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key,
@@ -319,7 +253,7 @@ PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key,
   backend.require(key.precision);
   const std::optional<DevicePeaks> peaks = backend.peaks(key.precision);
   const FusedFloor floor = peaks ? fused_floor(graph, *peaks) : FusedFloor{};
-  Graph fused = fused_for(graph, backend, key);
+  Graph fused = fuse_for_device(graph, backend, key);
   PlannedSteps planned = Planner(fused, backend, key, options, floor).run();
   planned.graph = std::move(fused);
   if (key.deterministic && planned.plan.gpu) {
