@@ -131,9 +131,10 @@ void for_each_schedule(const std::function<void(Device&)>& test) {
   }
 }
 
-simt::KernelCounters count(const std::function<void(Device&)>& run, const std::string& kernel) {
+simt::KernelCounters count(const std::function<void(Device&)>& run, const std::string& kernel,
+                           int sm) {
   simt::Options options;
-  options.sm = 70;
+  options.sm = sm;
   options.count_accesses = true;
   auto owned = std::make_unique<simt::EmulatedRuntime>(options);
   simt::EmulatedRuntime& runtime = *owned;

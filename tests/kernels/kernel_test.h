@@ -56,7 +56,8 @@ constexpr DeviceDType kDTypes[] = {DeviceDType::kFloat32, DeviceDType::kFloat16}
 // Runs the test in each schedule of the emulator, as sm_70.
 void for_each_schedule(const std::function<void(Device&)>& test);
 
-// Counters of one run of `launch`, by the name of its only kernel.
-simt::KernelCounters count(const std::function<void(Device&)>& run, const std::string& kernel);
+// Counters of one run of `launch`, by the name of its only kernel, on the emulated architecture.
+simt::KernelCounters count(const std::function<void(Device&)>& run, const std::string& kernel,
+                           int sm = 70);
 
 }  // namespace nestor::test
