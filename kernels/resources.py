@@ -181,6 +181,8 @@ def describe(source, architecture, folder):
         rows.append({
             "file": str(source.relative_to(ROOT)) if source.is_relative_to(ROOT) else str(source),
             "kernel": short_name(names[name]),
+            "symbol": name,
+            "cubin": str(folder / "kernel.cubin"),
             "sm": architecture,
             "threads": threads,
             "registers": registers,
@@ -193,6 +195,20 @@ def describe(source, architecture, folder):
             "mix": mixes[name],
         })  # fmt: skip
     return rows
+
+
+def describe_all(files, architectures):
+    """A row per kernel and architecture, in the order of the files; compiles what is not compiled."""
+    for architecture in architectures:
+        if architecture not in LIMITS:
+            fail(f"unknown architecture {architecture}; there are {', '.join(LIMITS)}")
+    if not (TOOLKIT / "complete").exists():
+        fail("no toolkit in build/toolkit: run kernels/install_toolkit.sh")
+    headers = headers_digest()
+    tasks = [(source, architecture) for source in files for architecture in architectures]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        compiled = list(pool.map(lambda task: compile_file(*task, headers), tasks))
+    return [row for task, folder in zip(tasks, compiled) for row in describe(*task, folder)]
 
 
 def print_table(rows):
@@ -218,19 +234,10 @@ def main():
     arguments = parser.parse_args()
 
     architectures = ALL_ARCHITECTURES if arguments.all else arguments.arch.split(",")
-    for architecture in architectures:
-        if architecture not in LIMITS:
-            fail(f"unknown architecture {architecture}; there are {', '.join(LIMITS)}")
-    if not (TOOLKIT / "complete").exists():
-        fail("no toolkit in build/toolkit: run kernels/install_toolkit.sh")
     files = [path.resolve() for path in arguments.files] or [
         path for path in sorted(ROOT.glob("kernels/**/*.cu")) if path.parent.name != "runtime"
     ]
-    headers = headers_digest()
-    tasks = [(source, architecture) for source in files for architecture in architectures]
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        compiled = list(pool.map(lambda task: compile_file(*task, headers), tasks))
-    rows = [row for task, folder in zip(tasks, compiled) for row in describe(*task, folder)]
+    rows = describe_all(files, architectures)
     if arguments.json:
         print(json.dumps(rows, indent=1))
     else:

@@ -3,7 +3,7 @@
 #
 #   tests/run.sh                all parts; at most 45 minutes on 2 cores from a clean checkout
 #   tests/run.sh --golden DIR   only the golden comparisons, on a folder of reference data
-#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang);
+#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang, mutants);
 #                               what is done is remembered under build/long and not done again
 #
 # Prints each part with its time, and at last "N passed, N failed, N skipped". All output of a part
@@ -100,6 +100,19 @@ part "kernel packages" apps/install_packages.sh simt &&
       -DNESTOR_TESTS=ON &&
       part "commands, simt" env NESTOR_BIN=build/simt/bin \
         python3 -m unittest discover -s tests/commands -p simt_test.py
+    # Networks at full size on emulated GPUs; fp32 kernels are the same on all. Minutes.
+    part "build golden, simt" build_only simt nestor_golden -DNESTOR_TESTS=ON && {
+      runs=("70 fp16" "80 fp16" "70 fp32")
+      if $long; then runs+=("80 fp32"); fi
+      for run in "${runs[@]}"; do
+        part "golden, emulated sm_${run/ /, }" emulated_golden $run "$golden" resnest14_224x224
+        if [[ -f $golden/classification/outputs/resnest50_224x224.json ]]; then
+          part "golden, emulated sm_${run/ /, }, ResNeSt-50" \
+            emulated_golden $run "$golden" resnest50_224x224 --images 1
+        fi
+      done
+    }
+    if $long; then part "mutants of the kernels, long" tests/simt/mutate/run.sh; fi
   }
 
 part "fuzzing packages" apps/install_packages.sh fuzz &&

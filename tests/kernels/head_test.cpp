@@ -148,6 +148,11 @@ TEST_CASE("equal logits are ordered by class, and NaN comes last", "[simt][top_k
   test_top_k({NAN, -infinity, infinity, -NAN, 0, -1}, 1, 6);
 }
 
+TEST_CASE("logits that differ in their last bit alone are told apart", "[simt][top_k]") {
+  test_top_k({3e-9F, 1e-9F, 0, 2e-9F, -1e-9F}, 1, 5);
+  test_top_k({1, std::nextafter(1.0F, 2.0F), std::nextafter(1.0F, 0.0F)}, 1, 3);
+}
+
 TEST_CASE("top_k refuses what it cannot do", "[simt][top_k]") {
   CHECK(top_k({.n = 1, .num_classes = 20, .k = 9}, nullptr).code == DeviceCode::kInvalidArgument);
   CHECK(top_k({.n = 1, .num_classes = 4, .k = 5}, nullptr).code == DeviceCode::kInvalidArgument);

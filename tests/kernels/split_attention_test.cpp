@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "engine/ops/convolution/convolution.h"
 #include "engine/ops/global_average_pool/global_average_pool.h"
@@ -125,7 +126,8 @@ struct Result {
   std::vector<float> gates;
 };
 
-Result run(Device& device, const Problem& p, DeviceDType dtype, const Data& d) {
+Result run(Device& device, const Problem& p, DeviceDType dtype, const Data& d,
+           bool wants_gates = true) {
   const int hidden = p.hidden / p.cardinality, hidden8 = static_cast<int>(padded(hidden));
   const int inner = p.width / p.cardinality, pixels = p.h * p.w;
   const Array<unsigned char> src(device, to_nhwc(d.src, dtype));
@@ -158,7 +160,7 @@ Result run(Device& device, const Problem& p, DeviceDType dtype, const Data& d) {
                          .fc2_weight = fc2.data(),
                          .fc2_bias = fc2_bias.data(),
                          .dst = dst.data(),
-                         .gates = gates.data(),
+                         .gates = wants_gates ? gates.data() : nullptr,
                          .n = p.n,
                          .h = p.h,
                          .w = p.w,
@@ -308,6 +310,18 @@ TEST_CASE("an image's attention depends neither on the batch nor on the cut",
       const Result result = run(device, single, dtype, one);
       CHECK(difference(result.dst.values, all.dst.image(i).values, one.dst.shape, "alone") == "");
     }
+  });
+}
+
+TEST_CASE("split_attention gives attention only where it is asked for", "[simt][split_attention]") {
+  const DeviceDType dtype = DeviceDType::kFloat16;
+  const Problem p{{1, 3, 3, 64, 2, 1, 32}, {}};
+  const Data data = make_data(p, dtype);
+  for_each_schedule([&](Device& device) {
+    const Result with = run(device, p, dtype, data);
+    const Result without = run(device, p, dtype, data, /*wants_gates=*/false);
+    CHECK(difference(without.dst.values, with.dst.values, data.dst.shape, "without") == "");
+    for (const float gate : without.gates) CHECK(std::isnan(gate));
   });
 }
 

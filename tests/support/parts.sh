@@ -69,6 +69,11 @@ replay_corpora() {
   done
 }
 
+# emulated_golden SM PRECISION GOLDEN CASE [OPTION...]: on an emulated GPU, with its tolerances.
+emulated_golden() {
+  NESTOR_SIMT_SM=$1 build/simt/bin/nestor_golden "$3" --device simt --precision "$2" --case "${@:4}"
+}
+
 in_tsan() { TSAN_OPTIONS="suppressions=tests/support/tsan.supp halt_on_error=1" "$@"; }
 
 # fails_with TEXT COMMAND...: the command must fail and say TEXT.
