@@ -11,7 +11,7 @@
 namespace nestor {
 
 // Counted up with every change of the table, of DeviceRuntime or of a launcher's arguments.
-constexpr std::uint32_t kDeviceLibraryVersion = 4;
+constexpr std::uint32_t kDeviceLibraryVersion = 5;
 
 struct AddArgs;
 struct AttentionSumArgs;

@@ -131,22 +131,18 @@ Memory run_apart(Device& device, const Problem& problem, const Engine& engine) {
   return dst.values();
 }
 
-simt::Options options_for(const Engine& engine) {
-  simt::Options options;
-  options.sm = engine.sm;
-  return options;
-}
-
 void test(const Problem& problem) {
   const Tensor expected = problem.expected();
   for (const Engine& engine : engines()) {
-    Device device(std::make_unique<simt::EmulatedRuntime>(options_for(engine)));
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(engine.sm);
+    if (devices.empty()) continue;
+    const auto device = devices.front().open();
     const std::string title = fmt::format("{} on sm_{}", problem.title(), engine.sm);
-    const Memory got = run(device, problem, engine);
+    const Memory got = run(*device, problem, engine);
     CHECK(mismatch(from_nhwc(got, problem.dst, kHalf).values, expected.values, problem.dst,
                    tolerance(dtype_of(kHalf)), title) == "");
     INFO(title);
-    CHECK(got == run_apart(device, problem, engine));
+    CHECK(got == run_apart(*device, problem, engine));
   }
 }
 
@@ -176,18 +172,18 @@ TEST_CASE("convolution_max_pool gives the same bits in all schedules, wherever a
   const Problem problem(3, 9, 18, 64, 128);
   for (const Engine& engine : engines()) {
     std::optional<Memory> first;
-    for (const simt::Options& options : simt::schedules(options_for(engine))) {
-      Device device(std::make_unique<simt::EmulatedRuntime>(options));
-      const Memory got = run(device, problem, engine);
-      INFO("emulated " << to_string(options));
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(engine.sm);
+    for (const DeviceUnderTest& one : devices) {
+      const Memory got = run(*one.open(), problem, engine);
+      INFO(one.title);
       if (first) CHECK(got == *first);
       first = got;
     }
+    if (!first) continue;
     Problem last(1, 9, 18, 64, 128);
     last.src = problem.src.image(2);
-    Device device(std::make_unique<simt::EmulatedRuntime>(options_for(engine)));
     const Tensor batch = from_nhwc(*first, problem.dst, kHalf);
-    CHECK(run(device, last, engine) == to_nhwc(batch.image(2), kHalf));
+    CHECK(run(*devices.front().open(), last, engine) == to_nhwc(batch.image(2), kHalf));
   }
 }
 
@@ -196,15 +192,19 @@ TEST_CASE("convolution_max_pool: NaN wins, negative sums and padding do not",
   Problem problem(1, 9, 9, 32, 64);
   problem.weight.values.assign(problem.weight.values.size(), 0.0F);
   problem.bias.values.assign(problem.bias.values.size(), -1.0F);
-  const Engine engine = engines()[0];
-  Device device(std::make_unique<simt::EmulatedRuntime>(options_for(engine)));
-  CHECK(run(device, problem, engine) == Memory(padded_elements(problem.dst) * 2, 0));
-  problem.src.values[4 * 9 + 4] = NAN;  // y has it at 3..5, dst at 1..3
-  const Tensor got = from_nhwc(run(device, problem, engine), problem.dst, kHalf);
-  for (std::size_t i = 0; i < got.values.size(); ++i) {
-    const std::size_t line = i / 5 % 5, column = i % 5;
-    const bool sees_nan = line >= 1 && line <= 3 && column >= 1 && column <= 3;
-    CHECK(std::isnan(got.values[i]) == sees_nan);
+  for (const Engine& engine : engines()) {
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(engine.sm);
+    if (devices.empty()) continue;
+    const auto device = devices.front().open();
+    CHECK(run(*device, problem, engine) == Memory(padded_elements(problem.dst) * 2, 0));
+    Problem with_nan = problem;
+    with_nan.src.values[4 * 9 + 4] = NAN;  // y has it at 3..5, dst at 1..3
+    const Tensor got = from_nhwc(run(*device, with_nan, engine), problem.dst, kHalf);
+    for (std::size_t i = 0; i < got.values.size(); ++i) {
+      const std::size_t line = i / 5 % 5, column = i % 5;
+      const bool sees_nan = line >= 1 && line <= 3 && column >= 1 && column <= 3;
+      CHECK(std::isnan(got.values[i]) == sees_nan);
+    }
   }
 }
 
@@ -213,14 +213,8 @@ TEST_CASE("convolution_max_pool has no bank conflicts", "[simt][convolution_max_
   for (const auto& [h, w] : {std::pair{14, 16}, std::pair{16, 14}, std::pair{10, 22}}) {
     const Problem problem(1, h, w, 32, 64);
     for (const Engine& engine : engines()) {
-      simt::Options options = options_for(engine);
-      options.count_accesses = true;
-      auto owned = std::make_unique<simt::EmulatedRuntime>(options);
-      simt::EmulatedRuntime& runtime = *owned;
-      Device device(std::move(owned));
-      run(device, problem, engine);
-      device.synchronize();
-      const simt::KernelCounters counters = runtime.counters().at("convolution_max_pool");
+      const simt::KernelCounters counters = count(
+          [&](Device& device) { run(device, problem, engine); }, "convolution_max_pool", engine.sm);
       INFO(problem.title() << " on sm_" << engine.sm);
       CHECK(counters.shared_requests > 0);
       CHECK(counters.shared_wavefronts == counters.shared_ideal);

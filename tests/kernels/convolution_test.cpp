@@ -17,7 +17,7 @@
 #include "engine/ops/convolution/problem.h"
 #include "kernels/convolution/packed_weight.h"
 #include "kernels/split_attention/split_attention.h"
-#include "tests/kernels/kernel_test.h"
+#include "tests/kernels/engine_devices.h"
 #include "tests/support/random.h"
 
 namespace nestor::test {
@@ -28,20 +28,6 @@ int tile_named(std::string_view name) {
     if (kConvolutionTiles[i].name == name) return i;
   }
   throw std::invalid_argument(fmt::format("no tile {}", name));
-}
-
-// The oldest architecture that an engine's tiles run on, and the newest.
-int first_sm(ConvolutionEngine engine) {
-  switch (engine) {
-    case ConvolutionEngine::kVolta: return 70;
-    case ConvolutionEngine::kTuring: return 75;
-    case ConvolutionEngine::kAmpere: return 80;
-    case ConvolutionEngine::kFma: return kOldestSm;
-  }
-  return 0;
-}
-int last_sm(ConvolutionEngine engine) {
-  return engine_runs_on(engine, kNewestSm) ? kNewestSm : first_sm(engine);
 }
 
 // A problem with its data and what the oracle says.
@@ -185,8 +171,7 @@ enum class Schedules { kOne, kAll };
 // The tile against the oracle; the same bits in all schedules.
 void check_tile(const Case& test, ConvolutionChoice choice, Schedules which = Schedules::kOne) {
   const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
-  const std::vector<DeviceUnderTest> all =
-      devices_under_test(first_sm(tile.engine), last_sm(tile.engine));
+  const std::vector<DeviceUnderTest> all = devices_for(tile.engine);
   if (all.empty()) return;  // this GPU has no such instructions
   static std::size_t turn = 0;
   std::optional<Result> first;
@@ -373,7 +358,7 @@ TEST_CASE("the residual of a convolution may be its dst", "[simt][kernels][convo
     for (const int splits : {1, 2}) {
       for (const int tile : tiles_for(test, splits)) {
         const ConvolutionEngine engine = kConvolutionTiles[tile].engine;
-        for (const DeviceUnderTest& one : devices_under_test(first_sm(engine), last_sm(engine))) {
+        for (const DeviceUnderTest& one : devices_for(engine)) {
           INFO(kConvolutionTiles[tile].name << " / " << splits << ", " << one.title);
           const ConvolutionChoice choice{tile, splits};
           const auto device = one.open();
@@ -389,9 +374,11 @@ TEST_CASE("convolutions have no bank conflicts", "[simt][kernels][convolution][c
   for (const int splits : {1, 2}) {
     for (const int tile : tiles_for(test, splits)) {
       if (kConvolutionTiles[tile].engine == ConvolutionEngine::kFma) continue;
-      const simt::KernelCounters counters =
-          count([&](Device& device) { run(device, test, {tile, splits}); },
-                kConvolutionTiles[tile].name, first_sm(kConvolutionTiles[tile].engine));
+      const simt::KernelCounters counters = count(
+          [&](Device& device) {
+            run(device, test, {tile, splits});
+          },
+          kConvolutionTiles[tile].name, sm_of(kConvolutionTiles[tile].engine));
       INFO(kConvolutionTiles[tile].name << " / " << splits);
       CHECK(counters.shared_ideal > 0);
       if (!simt::kRaceBuild) CHECK(counters.shared_wavefronts == counters.shared_ideal);
@@ -403,7 +390,10 @@ TEST_CASE("convolutions of fp32 have no bank conflicts", "[simt][kernels][convol
   const Case test("n1_c64_h12_w12_k128_r3_s3_g2_bias_residual_relu", DeviceDType::kFloat32, 2);
   for (const int tile : tiles_for(test)) {
     const simt::KernelCounters counters = count(
-        [&](Device& device) { run(device, test, {tile, 1}); }, kConvolutionTiles[tile].name);
+        [&](Device& device) {
+          run(device, test, {tile, 1});
+        },
+        kConvolutionTiles[tile].name);
     CHECK(counters.shared_ideal > 0);
     if (!simt::kRaceBuild) CHECK(counters.shared_wavefronts == counters.shared_ideal);
   }
@@ -491,10 +481,7 @@ int plain_tile(const ConvolutionTile& halo) {
 }
 
 Result bits_of(const Case& test, ConvolutionChoice choice) {
-  simt::Options options;
-  options.sm = sm_of(kConvolutionTiles[choice.tile].engine);
-  Device device(std::make_unique<simt::EmulatedRuntime>(options));
-  return run(device, test, choice);
+  return run(*devices_for(kConvolutionTiles[choice.tile].engine).front().open(), test, choice);
 }
 
 // All halo tiles that take the problem, against the oracle, and bit by bit against a plain tile
@@ -508,6 +495,7 @@ int check_halo_tiles(const char* text, int radix = 0, int splits = 1,
     if (!is_halo(tile)) continue;
     ++count;
     check_tile(test, {tile, splits}, which);
+    if (devices_for(kConvolutionTiles[tile].engine).empty()) continue;
     const int other = plain_tile(kConvolutionTiles[tile]);
     if (!plain.contains(other)) plain[other] = bits_of(test, {other, splits}).dst;
     INFO(text << " on " << kConvolutionTiles[tile].name << " / " << splits);
@@ -584,21 +572,19 @@ TEST_CASE("halo tiles give the same bits in all schedules", "[simt][kernels][con
   }
 }
 
-TEST_CASE("halo tiles have no bank conflicts on any side", "[simt][kernels][convolution][halo]") {
+TEST_CASE("halo tiles have no bank conflicts on any side",
+          "[simt][kernels][convolution][halo][counters]") {
   if (simt::kRaceBuild) return;  // counts scalar accesses too
   for (const char* text : {"n3_c64_h7_w7_k64_r3_s3", "n2_c64_h13_w13_k64_r3_s3",
                            "n2_c64_h14_w14_k64_r3_s3", "n1_c32_h20_w22_k64_r3_s3_d2"}) {
     const Case test(text, DeviceDType::kFloat16);
     for (const int tile : tiles_for(test)) {
       if (!is_halo(tile)) continue;
-      simt::Options options;
-      options.sm = sm_of(kConvolutionTiles[tile].engine);
-      options.count_accesses = true;
-      auto owned = std::make_unique<simt::EmulatedRuntime>(options);
-      simt::EmulatedRuntime& runtime = *owned;
-      Device device(std::move(owned));
-      run(device, test, {tile, 1});
-      const simt::KernelCounters counters = runtime.counters().at(kConvolutionTiles[tile].name);
+      const simt::KernelCounters counters = count(
+          [&](Device& device) {
+            run(device, test, {tile, 1});
+          },
+          kConvolutionTiles[tile].name, sm_of(kConvolutionTiles[tile].engine));
       INFO(text << " on " << kConvolutionTiles[tile].name);
       CHECK(counters.shared_ideal > 0);
       CHECK(counters.shared_wavefronts == counters.shared_ideal);
@@ -630,7 +616,7 @@ TEST_CASE("speed of emulated convolutions", "[.speed][counters]") {
   for (int tile = 0; tile < kNumConvolutionTiles; ++tile) {
     if (!convolution_supports(test.shape, DeviceDType::kFloat16, {tile, 1})) continue;
     const ConvolutionEngine engine = kConvolutionTiles[tile].engine;
-    const auto device = devices_under_test(first_sm(engine), last_sm(engine)).front().open();
+    const auto device = devices_for(engine).front().open();
     const std::clock_t begin = std::clock();
     run(*device, test, {tile, 1});
     const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;

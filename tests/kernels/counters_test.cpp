@@ -17,7 +17,7 @@
 #include "kernels/split_attention/split_attention.h"
 #include "kernels/stem_convolution/stem_convolution.h"
 #include "kernels/top_k/top_k.h"
-#include "tests/kernels/kernel_test.h"
+#include "tests/kernels/engine_devices.h"
 
 namespace nestor::test {
 namespace {
@@ -81,9 +81,7 @@ Case attention(int side, int width, int channels_per_block, int pool_stride, dou
 Case convolution_case(int tile_idx, const ConvolutionShape& shape, double sectors) {
   const ConvolutionTile& tile = kConvolutionTiles[tile_idx];
   const bool fma = tile.engine == ConvolutionEngine::kFma;
-  const int sm = tile.engine == ConvolutionEngine::kAmpere   ? 80
-                 : tile.engine == ConvolutionEngine::kTuring ? 75
-                                                             : 70;
+  const int sm = sm_of(tile.engine);
   return {tile.name,
           fmt::format("{}x{} {} -> {}, {}x{}{}", shape.r, shape.s, shape.c, shape.k, shape.h,
                       shape.w, fma ? ", fp32" : ""),
@@ -238,19 +236,14 @@ std::vector<Case> cases() {
   }
   for (int tile = 0; tile < kNumConvolutionTiles; ++tile) {
     const ConvolutionShape whole{.n = 1, .h = 16, .w = 16, .c = 64, .k = 256};
-    const ConvolutionShape grouped{.n = 1,
-                                   .h = 16,
-                                   .w = 16,
-                                   .c = 64,
-                                   .k = 512,
-                                   .r = 3,
-                                   .s = 3,
-                                   .pad = 1,
-                                   .groups = 2};
+    const ConvolutionShape grouped{
+        .n = 1, .h = 16, .w = 16, .c = 64, .k = 512, .r = 3, .s = 3, .pad = 1, .groups = 2};
     // Of fp32, a thread reads 16 bytes of a pixel in each slice.
     const double sectors = kConvolutionTiles[tile].engine == ConvolutionEngine::kFma ? 1.8 : 1;
-    list.push_back(convolution_case(tile, whole, sectors));
-    list.push_back(convolution_case(tile, grouped, sectors));
+    for (const ConvolutionShape& shape : {whole, grouped}) {
+      const bool halo = kConvolutionTiles[tile].form() == ConvolutionForm::kHalo;
+      if (!halo || shape.r == 3) list.push_back(convolution_case(tile, shape, sectors));
+    }
   }
   return list;
 }

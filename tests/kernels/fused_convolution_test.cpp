@@ -12,7 +12,7 @@
 #include "emulator/build.h"
 #include "engine/ops/fused_convolution/fused_convolution.h"
 #include "kernels/convolution/packed_weight.h"
-#include "tests/kernels/kernel_test.h"
+#include "tests/kernels/engine_devices.h"
 #include "tests/support/random.h"
 
 namespace nestor::test {
@@ -81,10 +81,6 @@ ConvolutionSource source_of(SourceKind kind, const Problem& x, int c, int stride
 DeviceDType dtype_for(int tile) {
   return kConvolutionTiles[tile].engine == ConvolutionEngine::kFma ? DeviceDType::kFloat32
                                                                    : DeviceDType::kFloat16;
-}
-
-int sm_of(ConvolutionEngine engine) {
-  return engine == ConvolutionEngine::kAmpere ? 80 : engine == ConvolutionEngine::kTuring ? 75 : 70;
 }
 
 double as_half(double x) { return static_cast<double>(static_cast<_Float16>(x)); }
@@ -262,19 +258,17 @@ Memory run(Device& device, const Case& test, ConvolutionChoice choice,
 enum class Schedules { kOne, kAll };
 
 void check_tile(const Case& test, ConvolutionChoice choice, Schedules which = Schedules::kOne) {
-  simt::Options base;
-  base.sm = sm_of(kConvolutionTiles[choice.tile].engine);
-  const std::vector<simt::Options> all = simt::schedules(base);
+  const std::vector<DeviceUnderTest> all = devices_for(kConvolutionTiles[choice.tile].engine);
+  if (all.empty()) return;  // this GPU has no such instructions
   static std::size_t turn = 0;
   std::optional<Memory> first;
   for (std::size_t i = 0; i < (which == Schedules::kAll ? all.size() : 1); ++i) {
-    const simt::Options& options = all[which == Schedules::kAll ? i : turn++ % all.size()];
+    const DeviceUnderTest& one = all[which == Schedules::kAll ? i : turn++ % all.size()];
     const std::string title =
-        fmt::format("{} on {} / {} {}", test.title, kConvolutionTiles[choice.tile].name,
-                    choice.splits, to_string(options));
+        fmt::format("{} on {} / {}, {}", test.title, kConvolutionTiles[choice.tile].name,
+                    choice.splits, one.title);
     INFO(title);
-    Device device(std::make_unique<simt::EmulatedRuntime>(options));
-    Memory result = run(device, test, choice);
+    Memory result = run(*one.open(), test, choice);
     if (first.has_value()) {
       CHECK(result == *first);
       continue;
@@ -410,10 +404,10 @@ TEST_CASE("what fused convolutions load is the sum apart within its tolerance",
     std::vector<Tensor> inputs{test.src, test.weight, test.bias};
     if (test.shape.source.gated) inputs.push_back(test.gates);
     const Tensor expected = oracle(fused_convolution_op(), test.params, inputs);
-    simt::Options options;
-    options.sm = sm_of(kConvolutionTiles[row.tile].engine);
-    Device device(std::make_unique<simt::EmulatedRuntime>(options));
-    const Tensor got = from_nhwc(run(device, test, {row.tile, 1}), test.dst_shape, test.dtype);
+    const auto devices = devices_for(kConvolutionTiles[row.tile].engine);
+    if (devices.empty()) continue;
+    const auto device = devices.front().open();
+    const Tensor got = from_nhwc(run(*device, test, {row.tile, 1}), test.dst_shape, test.dtype);
     const double unit = test.dtype == DeviceDType::kFloat16 ? 0x1p-10 : 0x1p-23;
     const double units = row.source == SourceKind::kAttentionPool ? 10 : 2;
     double worst = 0;
@@ -439,18 +433,19 @@ TEST_CASE("the residual of a fused convolution may be its dst",
                      .k = kConvolutionTiles[row.tile].n,
                      .residual = true},
                     dtype_for(row.tile));
-    simt::Options options;
-    options.sm = sm_of(kConvolutionTiles[row.tile].engine);
-    Device device(std::make_unique<simt::EmulatedRuntime>(options));
+    const auto devices = devices_for(kConvolutionTiles[row.tile].engine);
+    if (devices.empty()) continue;
+    const auto device = devices.front().open();
     for (const int splits : {1, 2}) {
       INFO(row.name << " / " << splits);
-      CHECK(run(device, test, {row.tile, splits}, Residual::kInDst) ==
-            run(device, test, {row.tile, splits}));
+      CHECK(run(*device, test, {row.tile, splits}, Residual::kInDst) ==
+            run(*device, test, {row.tile, splits}));
     }
   }
 }
 
-TEST_CASE("fused convolutions have no bank conflicts", "[simt][kernels][fused_convolution]") {
+TEST_CASE("fused convolutions have no bank conflicts",
+          "[simt][kernels][fused_convolution][counters]") {
   for (const FusedConvolutionTile& row : kFusedConvolutionTiles) {
     if (kConvolutionTiles[row.tile].engine == ConvolutionEngine::kFma) continue;
     const Case test({.source = row.source,
@@ -462,14 +457,11 @@ TEST_CASE("fused convolutions have no bank conflicts", "[simt][kernels][fused_co
                      .k = kConvolutionTiles[row.tile].n,
                      .d = 64},
                     DeviceDType::kFloat16);
-    simt::Options options;
-    options.sm = sm_of(kConvolutionTiles[row.tile].engine);
-    options.count_accesses = true;
-    auto owned = std::make_unique<simt::EmulatedRuntime>(options);
-    simt::EmulatedRuntime& runtime = *owned;
-    Device device(std::move(owned));
-    run(device, test, {row.tile, 1});
-    const simt::KernelCounters counters = runtime.counters().at(row.name);
+    const simt::KernelCounters counters = count(
+        [&](Device& device) {
+          run(device, test, {row.tile, 1});
+        },
+        row.name, sm_of(kConvolutionTiles[row.tile].engine));
     INFO(row.name);
     CHECK(counters.shared_ideal > 0);
     if (!simt::kRaceBuild) CHECK(counters.shared_wavefronts == counters.shared_ideal);
@@ -498,13 +490,14 @@ TEST_CASE("fused convolution refuses what it cannot do", "[simt][kernels][fused_
   CHECK(refused([](auto& shape) { shape.source.window = 2; }));  // of gated parts
   CHECK(refused(
       [](auto& shape) { shape.shortcut = {.h = 14, .w = 14, .c = 64, .stride = 2, .window = 3}; }));
-  Device device(std::make_unique<simt::EmulatedRuntime>(simt::Options{}));
-  FusedConvolutionArgs args;
-  args.shape = conv3.shape;
-  args.choice = {tile("sm70_64x128"), 1};
-  CHECK(fused_convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);  // no gates
-  args.choice = {tile("sm70_128x128"), 1};
-  CHECK(fused_convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+  on_a_device([&](Device& device) {
+    FusedConvolutionArgs args;
+    args.shape = conv3.shape;
+    args.choice = {tile("sm70_64x128"), 1};  // no gates
+    CHECK(fused_convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+    args.choice = {tile("sm70_128x128"), 1};
+    CHECK(fused_convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+  });
 }
 
 }  // namespace nestor::test

@@ -128,6 +128,10 @@ void for_each_schedule(const std::function<void(Device&)>& test) {
   }
 }
 
+std::vector<DeviceUnderTest> devices_with_tensor_cores(int sm) {
+  return devices_under_test(sm, sm >= 80 ? kNewestSm : sm);
+}
+
 void on_a_device(const std::function<void(Device&)>& test) {
   const std::vector<DeviceUnderTest> devices = devices_under_test();
   REQUIRE(!devices.empty());

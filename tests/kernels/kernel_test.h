@@ -67,6 +67,9 @@ inline constexpr int kOldestSm = 70, kNewestSm = 90;
 // the GPU at hand if it is one of these.
 std::vector<DeviceUnderTest> devices_under_test(int first_sm = kOldestSm, int last_sm = kNewestSm);
 
+// What runs kernels for the tensor cores of sm_70, sm_75, or sm_80 and newer.
+std::vector<DeviceUnderTest> devices_with_tensor_cores(int sm);
+
 // Runs the test on each of devices_under_test().
 void for_each_schedule(const std::function<void(Device&)>& test);
 

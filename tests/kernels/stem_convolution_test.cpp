@@ -194,12 +194,6 @@ struct HalfFilter : Filter {
   }
 };
 
-simt::Options options_for(int sm) {
-  simt::Options options;
-  options.sm = sm;
-  return options;
-}
-
 Memory run_mma(Device& device, StemConvolutionArgs args, int sm, const HalfFilter& filter) {
   const Array<std::uint16_t> packed(device, filter.packed_for(sm));
   const Array<float> bias(device, filter.bias.values);
@@ -223,10 +217,12 @@ void test_mma(int n, int h, int w, int k, int size, bool relu = true) {
   for (const int sm : kTensorCores) {
     const std::string title =
         fmt::format("n{}_h{}_w{}_k{} {}x{} on sm_{}", n, h, w, k, size, size, sm);
-    Device device(std::make_unique<simt::EmulatedRuntime>(options_for(sm)));
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(sm);
+    if (devices.empty()) continue;
+    const auto device = devices.front().open();
     const auto run_on = [&](const Tensor& images) {
-      const Array<float> planes(device, images.values);
-      return run_mma(device,
+      const Array<float> planes(*device, images.values);
+      return run_mma(*device,
                      {.planes = planes.data(),
                       .n = static_cast<int>(images.shape[0]),
                       .h = h,
@@ -260,12 +256,12 @@ TEST_CASE("stem_convolution_mma gives the same bits in all schedules", "[simt][s
     const HalfFilter filter(64, size);
     for (const int sm : kTensorCores) {
       Memory first;
-      for (const simt::Options& options : simt::schedules(options_for(sm))) {
-        INFO(size << " emulated " << to_string(options));
-        Device device(std::make_unique<simt::EmulatedRuntime>(options));
-        const Array<float> planes(device, src.values);
+      for (const DeviceUnderTest& one : devices_with_tensor_cores(sm)) {
+        INFO(size << " " << one.title);
+        const auto device = one.open();
+        const Array<float> planes(*device, src.values);
         const Memory got =
-            run_mma(device, {.planes = planes.data(), .n = 2, .h = 19, .w = 70}, sm, filter);
+            run_mma(*device, {.planes = planes.data(), .n = 2, .h = 19, .w = 70}, sm, filter);
         if (first.empty()) first = got;
         CHECK(got == first);
       }
@@ -288,15 +284,17 @@ TEST_CASE("stem_convolution_mma of images gives the bits of their normalised pla
   }
   const HalfFilter filter(32, 3);
   for (const int sm : kTensorCores) {
-    Device device(std::make_unique<simt::EmulatedRuntime>(options_for(sm)));
-    const Array<std::uint8_t> images(device, bytes);
-    const Array<float> planes(device, normalised);
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(sm);
+    if (devices.empty()) continue;
+    const auto device = devices.front().open();
+    const Array<std::uint8_t> images(*device, bytes);
+    const Array<float> planes(*device, normalised);
     StemConvolutionArgs args{.n = 2, .h = 9, .w = 14};
     args.planes = planes.data();
-    const Memory of_planes = run_mma(device, args, sm, filter);
+    const Memory of_planes = run_mma(*device, args, sm, filter);
     args.planes = nullptr;
     args.images = images.data();
-    CHECK(run_mma(device, args, sm, filter) == of_planes);
+    CHECK(run_mma(*device, args, sm, filter) == of_planes);
   }
 }
 
@@ -344,16 +342,13 @@ TEST_CASE("stem_convolution_mma has no bank conflicts", "[simt][stem_convolution
   for (const int size : {3, 7}) {
     for (const int k : {32, 64}) {
       for (const int sm : kTensorCores) {
-        simt::Options options = options_for(sm);
-        options.count_accesses = true;
-        auto owned = std::make_unique<simt::EmulatedRuntime>(options);
-        simt::EmulatedRuntime& runtime = *owned;
-        Device device(std::move(owned));
-        const Array<float> planes(device, src.values);
-        run_mma(device, {.planes = planes.data(), .n = 1, .h = 32, .w = 96}, sm,
-                HalfFilter(k, size));
-        device.synchronize();
-        const simt::KernelCounters counters = runtime.counters().at("stem_convolution_mma");
+        const simt::KernelCounters counters = count(
+            [&](Device& device) {
+              const Array<float> planes(device, src.values);
+              run_mma(device, {.planes = planes.data(), .n = 1, .h = 32, .w = 96}, sm,
+                      HalfFilter(k, size));
+            },
+            "stem_convolution_mma", sm);
         INFO(size << "x" << size << ", k " << k << ", sm_" << sm);
         CHECK(counters.shared_requests > 0);
         CHECK(counters.shared_wavefronts == counters.shared_ideal);

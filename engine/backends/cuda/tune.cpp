@@ -36,7 +36,13 @@ std::vector<TunedChoice> favourites(const StepRequest& request,
     if (variant.candidates != nullptr) {
       std::ranges::move(variant.candidates(request, backend), std::back_inserter(found));
     } else if (const StepChoice choice = variant.choose(request, backend); choice.kernel) {
-      found.push_back({.variant = {}, .tile = {}, .splits = 1, .us = choice.gpu->modelled_us});
+      // A step that does the next node too is not to be compared with those that do not.
+      if (choice.also != nullptr && !found.empty()) continue;
+      found.push_back({.variant = std::string(variant.name),
+                       .tile = {},
+                       .splits = 1,
+                       .us = choice.gpu->modelled_us});
+      if (choice.also != nullptr) return found;
     }
     for (TunedChoice& choice : found | std::views::drop(before)) choice.variant = variant.name;
   }

@@ -30,6 +30,7 @@ std::span<const CudaVariant> r_softmax_cuda();
 std::span<const CudaVariant> attention_sum_cuda();
 std::span<const CudaVariant> split_attention_cuda();
 std::span<const CudaVariant> fused_convolution_cuda();
+std::string fused_convolution_problem(const StepRequest& request);
 
 std::span<const CudaVariants> cuda_variants() {
   static const CudaVariants list[] = {
@@ -44,7 +45,7 @@ std::span<const CudaVariants> cuda_variants() {
       {&r_softmax_op(), r_softmax_cuda()},
       {&attention_sum_op(), attention_sum_cuda()},
       {&split_attention_op(), split_attention_cuda()},
-      {&fused_convolution_op(), fused_convolution_cuda()},
+      {&fused_convolution_op(), fused_convolution_cuda(), fused_convolution_problem},
   };
   return list;
 }

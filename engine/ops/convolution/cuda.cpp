@@ -311,8 +311,9 @@ std::span<const CudaVariant> convolution_cuda() {
   return kVariants;
 }
 
-// As problem.h writes them, and "_sums2" where the result is pooled for a split attention of radix
-// 2.
+// As problem.h writes them, "_sums2" where the result is pooled for a split attention of radix 2,
+// and
+// "_maxpool" where the stem's maximum reads it.
 std::string convolution_problem(const StepRequest& request) {
   ConvolutionProblem problem{.params = params<ConvolutionParams>(request.node),
                              .src = request.graph.desc(request.node.inputs[0]).shape,
@@ -321,7 +322,8 @@ std::string convolution_problem(const StepRequest& request) {
                              .precision = request.precision};
   if (request.deterministic) problem.src[0] = kDeterministicBatch;
   const int radix = feeds_radix(request);
-  return to_string(problem) + (radix > 0 ? fmt::format("_sums{}", radix) : "");
+  return to_string(problem) + (radix > 0 ? fmt::format("_sums{}", radix) : "") +
+         (cuda::max_pool_of(request) != nullptr ? "_maxpool" : "");
 }
 
 }  // namespace nestor

@@ -11,6 +11,10 @@ ConvolutionShape convolution_shape(const StepRequest& request);
 // The engine with tensor cores of an architecture.
 ConvolutionEngine tensor_engine(int sm);
 
+// The 3x3 maximum with stride 2 that alone reads the convolution's result; null where there is
+// none.
+const Node* max_pool_of(const StepRequest& request);
+
 // --- variants -----------------------------------------------------------------------------------
 
 // Implicit GEMM by tensor_engine(), with the tile that the model likes best.

@@ -16,24 +16,6 @@ namespace nestor {
 
 namespace {
 
-// The 3x3 maximum with stride 2 that alone reads the convolution's result; null where there is
-// none.
-const Node* max_pool_of(const StepRequest& request) {
-  const ValueId dst = request.node.outputs[0];
-  if (request.graph.is_output(dst)) return nullptr;
-  const Node* found = nullptr;
-  for (const Node& node : request.graph.nodes) {
-    if (std::ranges::count(node.inputs, dst) == 0) continue;
-    if (found != nullptr || node.op != &pooling_op()) return nullptr;
-    found = &node;
-  }
-  if (found == nullptr) return nullptr;
-  const auto& p = params<PoolingParams>(*found);
-  const bool fits = p.kind == PoolingParams::Kind::kMax && p.kernel == 3 && p.stride == 2 &&
-                    p.pad == 1 && !p.ceil_mode;
-  return fits ? found : nullptr;
-}
-
 class ConvolutionMaxPoolKernel final : public cuda::Kernel {
  public:
   ConvolutionMaxPoolKernel(CudaBackend& backend, std::string name,
@@ -75,6 +57,22 @@ double apart_us(const StepRequest& request, const Node& pool, CudaBackend& backe
 }
 
 }  // namespace
+
+const Node* cuda::max_pool_of(const StepRequest& request) {
+  const ValueId dst = request.node.outputs[0];
+  if (request.graph.is_output(dst)) return nullptr;
+  const Node* found = nullptr;
+  for (const Node& node : request.graph.nodes) {
+    if (std::ranges::count(node.inputs, dst) == 0) continue;
+    if (found != nullptr || node.op != &pooling_op()) return nullptr;
+    found = &node;
+  }
+  if (found == nullptr) return nullptr;
+  const auto& p = params<PoolingParams>(*found);
+  const bool fits = p.kind == PoolingParams::Kind::kMax && p.kernel == 3 && p.stride == 2 &&
+                    p.pad == 1 && !p.ceil_mode;
+  return fits ? found : nullptr;
+}
 
 StepChoice cuda::convolution_max_pool(const StepRequest& request, CudaBackend& backend) {
   const Node* const pool = max_pool_of(request);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/backends/cuda/convolution_step.h"
 #include "engine/backends/cuda/cuda_kernel.h"
 #include "engine/backends/cuda/step.h"
@@ -99,16 +101,17 @@ cuda::GemmProblem problem_of(const FusedConvolutionShape& shape, const Convoluti
           .half = tile.engine != ConvolutionEngine::kFma};
 }
 
-struct Chosen {
+struct Candidate {
   ConvolutionChoice choice;
   cuda::GemmTime time;
+  double us;  // by which it is preferred
 };
 
-// The fastest of the engine's tiles by the model; no time where none can do it.
-Chosen choose_tile(const FusedConvolutionShape& shape, ConvolutionEngine engine, DeviceDType dtype,
-                   std::int64_t tensor_bytes, std::int64_t weight_bytes, const DeviceSpec& spec) {
-  Chosen best{};
-  double best_us = 0;
+// Tiles and splits that can do it, the fastest by the model first.
+std::vector<Candidate> candidates(const FusedConvolutionShape& shape, ConvolutionEngine engine,
+                                  DeviceDType dtype, std::int64_t tensor_bytes,
+                                  std::int64_t weight_bytes, const DeviceSpec& spec) {
+  std::vector<Candidate> found;
   for (int i = 0; i < kNumConvolutionTiles; ++i) {
     const ConvolutionTile& tile = kConvolutionTiles[i];
     if (tile.engine != engine || !fused_convolution_supports(shape, dtype, {i, 1})) continue;
@@ -123,13 +126,11 @@ Chosen choose_tile(const FusedConvolutionShape& shape, ConvolutionEngine engine,
       if (split > 1 && fused_num_slices(shape, engine) < 4 * split) break;
       if (!fused_convolution_supports(shape, dtype, choice)) continue;
       const cuda::GemmTime time = cuda::gemm_time(problem, modelled, split, spec);
-      const double handicapped = time.us * (split > 1 ? cuda::kSplitHandicap : 1);
-      if (best.time.us > 0 && handicapped >= best_us) continue;
-      best = {choice, time};
-      best_us = handicapped;
+      found.push_back({choice, time, time.us * (split > 1 ? cuda::kSplitHandicap : 1)});
     }
   }
-  return best;
+  std::ranges::stable_sort(found, {}, &Candidate::us);
+  return found;
 }
 
 // --- the step -----------------------------------------------------------------------------------
@@ -178,23 +179,55 @@ class FusedConvolutionKernel final : public cuda::Kernel {
   std::shared_ptr<void> counters_;
 };
 
-template <ConvolutionEngine kEngine>
-StepChoice engine(const StepRequest& request, CudaBackend& backend) {
-  if (!engine_runs_on(kEngine, backend.spec().sm)) return {};
+// The choice before a tile is chosen, with the engine's formats.
+StepChoice untiled_choice(const StepRequest& request, ConvolutionEngine engine) {
   const auto& p = params<FusedConvolutionParams>(request.node);
   const FusedConvolutionInputs at = fused_convolution_inputs(p);
-  const DeviceDType dtype = cuda::device_dtype(request.precision);
-  const FusedConvolutionShape shape = shape_of(request);
-  if (shape.source.c == 0) return {};
   StepChoice choice = cuda::activation_choice(request);
-  const DType weight = kEngine == ConvolutionEngine::kFma ? DType::kFloat32 : DType::kFloat16;
+  const DType weight = engine == ConvolutionEngine::kFma ? DType::kFloat32 : DType::kFloat16;
   choice.inputs[1].dtype = weight;
   if (p.has_shortcut) choice.inputs[at.shortcut_weight].dtype = weight;
   if (p.source.radix > 0) choice.inputs[at.gates] = {DType::kFloat32, Layout::kPlain};
-  const auto [tile_choice, time] =
-      choose_tile(shape, kEngine, dtype, cuda::tensor_bytes(request, choice, backend),
-                  cuda::constant_bytes(request, choice, backend), backend.spec());
-  if (time.us == 0) return {};
+  return choice;
+}
+
+std::vector<Candidate> candidates(const StepRequest& request, CudaBackend& backend,
+                                  ConvolutionEngine engine) {
+  const FusedConvolutionShape shape = shape_of(request);
+  if (!engine_runs_on(engine, backend.spec().sm) || shape.source.c == 0) return {};
+  const StepChoice choice = untiled_choice(request, engine);
+  return candidates(shape, engine, cuda::device_dtype(request.precision),
+                    cuda::tensor_bytes(request, choice, backend),
+                    cuda::constant_bytes(request, choice, backend), backend.spec());
+}
+
+template <ConvolutionEngine kEngine>
+std::vector<TunedChoice> tiles(const StepRequest& request, CudaBackend& backend) {
+  std::vector<TunedChoice> result;
+  for (const Candidate& candidate : candidates(request, backend, kEngine)) {
+    result.push_back({.variant = {},
+                      .tile = kConvolutionTiles[candidate.choice.tile].name,
+                      .splits = candidate.choice.splits,
+                      .us = candidate.us});
+  }
+  return result;
+}
+
+template <ConvolutionEngine kEngine>
+StepChoice engine(const StepRequest& request, CudaBackend& backend) {
+  const std::vector<Candidate> all = candidates(request, backend, kEngine);
+  const auto chosen = std::ranges::find_if(all, [&](const Candidate& candidate) {
+    return request.pinned == nullptr ||
+           (request.pinned->tile == kConvolutionTiles[candidate.choice.tile].name &&
+            request.pinned->splits == candidate.choice.splits);
+  });
+  if (chosen == all.end()) return {};
+  const ConvolutionChoice tile_choice = chosen->choice;
+  const cuda::GemmTime time = chosen->time;
+  const auto& p = params<FusedConvolutionParams>(request.node);
+  const DeviceDType dtype = cuda::device_dtype(request.precision);
+  const FusedConvolutionShape shape = shape_of(request);
+  StepChoice choice = untiled_choice(request, kEngine);
 
   const ConvolutionTile& tile = kConvolutionTiles[tile_choice.tile];
   const ConvolutionShape gemm = shape.gemm(shape.source);
@@ -223,12 +256,30 @@ StepChoice engine(const StepRequest& request, CudaBackend& backend) {
 
 std::span<const CudaVariant> fused_convolution_cuda() {
   static constexpr CudaVariant kVariants[] = {
-      {"fused_convolution_sm80", engine<ConvolutionEngine::kAmpere>},
-      {"fused_convolution_sm75", engine<ConvolutionEngine::kTuring>},
-      {"fused_convolution_sm70", engine<ConvolutionEngine::kVolta>},
-      {"fused_convolution_fma", engine<ConvolutionEngine::kFma>},
+      {"fused_convolution_sm80", engine<ConvolutionEngine::kAmpere>,
+       tiles<ConvolutionEngine::kAmpere>},
+      {"fused_convolution_sm75", engine<ConvolutionEngine::kTuring>,
+       tiles<ConvolutionEngine::kTuring>},
+      {"fused_convolution_sm70", engine<ConvolutionEngine::kVolta>,
+       tiles<ConvolutionEngine::kVolta>},
+      {"fused_convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
   };
   return kVariants;
+}
+
+// "fused_n16_h56_w56_k256_gated_c64_h56_w56_st1_window1_p0_residual_relu_fp16": dst, then each
+// source and what it takes.
+std::string fused_convolution_problem(const StepRequest& request) {
+  const FusedConvolutionShape shape = shape_of(request);
+  const auto& p = params<FusedConvolutionParams>(request.node);
+  const auto text = [](const ConvolutionSource& source) {
+    return fmt::format("{}_c{}_h{}_w{}_st{}_window{}_p{}", source.gated ? "_gated" : "", source.c,
+                       source.h, source.w, source.stride, source.window, source.pad);
+  };
+  return fmt::format("fused_n{}_h{}_w{}_k{}{}{}{}{}_{}", shape.n, shape.p, shape.q, shape.k,
+                     text(shape.source), p.has_shortcut ? "_shortcut" + text(shape.shortcut) : "",
+                     p.has_residual ? "_residual" : "", p.relu ? "_relu" : "",
+                     to_string(request.precision));
 }
 
 }  // namespace nestor
