@@ -353,7 +353,9 @@ TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
   const auto tune_step = [&](const StepRequest& request) {
     backend.tune(request, constants, options, report);
   };
-  make_plan(graph, backend, state_->key_of(input, {}), {.observe = tune_step});
+  PlanKey plan_key = state_->key_of(input, {});
+  plan_key.deterministic = false;
+  make_plan(graph, backend, plan_key, {.observe = tune_step});
   return report;
 }
 
