@@ -348,9 +348,10 @@ TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
            "tuning by {} runs of {} candidates, expected at least 1", options.runs,
            options.candidates);
   const Graph graph = apply_passes(state_->model->graph(input));
-  const Constants constants(graph, state_->model->weights());
   TuningReport report{.key = *key, .problems = {}};
+  // The planner's graph may be another than the one that it is given.
   const auto tune_step = [&](const StepRequest& request) {
+    const Constants constants(request.graph, state_->model->weights());
     backend.tune(request, constants, options, report);
   };
   PlanKey plan_key = state_->key_of(input, {});
