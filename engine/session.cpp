@@ -348,12 +348,15 @@ TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
            "tuning by {} runs of {} candidates, expected at least 1", options.runs,
            options.candidates);
   const Graph graph = apply_passes(state_->model->graph(input));
-  const Constants constants(graph, state_->model->weights());
   TuningReport report{.key = *key, .problems = {}};
+  // The planner's graph may be another than the one that it is given.
   const auto tune_step = [&](const StepRequest& request) {
+    const Constants constants(request.graph, state_->model->weights());
     backend.tune(request, constants, options, report);
   };
-  make_plan(graph, backend, state_->key_of(input, {}), {.observe = tune_step});
+  PlanKey plan_key = state_->key_of(input, {});
+  plan_key.deterministic = false;
+  make_plan(graph, backend, plan_key, {.observe = tune_step});
   return report;
 }
 

@@ -25,8 +25,8 @@ struct SessionOptions {
   // An image's result depends neither on its place in the batch nor on the batch's size, to the
   // bit. GPUs pay for it, by the plan's own account; on the CPU it is so anyway.
   bool deterministic = false;
-  // A tuning file (engine/plan/tuning.h) whose choices go before the model's. One that cannot be
-  // used is ignored with a warning. Empty: none.
+  // A tuning file (engine/plan/tuning.h) whose choices go before the model's; the commands' is
+  // default_tuning_file(). One that cannot be used is ignored with a warning. Empty: none.
   std::string tuning = {};
 };
 
@@ -117,7 +117,8 @@ class Session {
 
   // Measures the candidates for every step of the plan for that input that has several, on the
   // GPU, and says which was fastest; update_tuning() keeps that for later sessions. Takes seconds
-  // to minutes. Throws kUnsupported where the device has nothing to choose from or is not there.
+  // to minutes. Deterministic plans of any batch use what was measured for batch 16. Throws
+  // kUnsupported where the device has nothing to choose from or is not there.
   TuningReport tune(const Shape& input, const TuneOptions& options = {});
 
   // Milliseconds that each step of the plan took, in one run.

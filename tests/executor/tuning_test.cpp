@@ -163,6 +163,23 @@ TEST_CASE("tuning: a choice that cannot be is refused, and the plan is the model
   }
 }
 
+TEST_CASE("tuning: deterministic plans of any batch use what batch 16 was tuned to",
+          "[simt][executor][tuning][deterministic]") {
+  const auto model = test::emulated_model(test::small_graph, 70);
+  Session session(model, {.deterministic = true});
+  let_win("convolution_sm70_64x64");
+  const TuningReport report = session.tune({16, 3, 16, 16}, {.candidates = 100, .runs = 1});
+  TemporaryFile file;
+  update_tuning(file.path(), report.key, report.choices());
+  Session tuned(model, {.deterministic = true, .tuning = file.path()});
+  for (const std::int64_t batch : {1, 3, 16}) {
+    const std::vector<const Step*> steps = tuned_steps(tuned.plan({batch, 3, 16, 16}));
+    REQUIRE(steps.size() == 2);
+    CHECK(steps[1]->gpu->tile == "64x64");
+  }
+  CHECK(tuned.warnings().empty());
+}
+
 TEST_CASE("tuning: a fault ends it and leaks nothing", "[simt][executor][tuning][faults]") {
   const std::int64_t leaked = simt::EmulatedRuntime::num_leaked_objects();
   {

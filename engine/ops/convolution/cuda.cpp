@@ -53,8 +53,10 @@ struct Candidate {
   const ConvolutionTile& tile() const { return kConvolutionTiles[choice.tile]; }
 };
 
-// Deterministic plans choose for this batch, whatever the batch is.
+// Deterministic plans choose for this batch, whatever the batch is; of what costs at most so many
+// times the best there, they take what is fastest for one image.
 constexpr int kDeterministicBatch = 16;
+constexpr double kDeterministicSlack = 1.05;
 
 // What tile and split-K are chosen for.
 class TileProblem {
@@ -100,6 +102,7 @@ class TileProblem {
       }
     }
     std::ranges::stable_sort(found, {}, &Candidate::us);
+    if (deterministic_ && !found.empty()) prefer_for_one_image(found);
     return found;
   }
 
@@ -122,6 +125,18 @@ class TileProblem {
   }
 
  private:
+  // Of candidates by their time for kDeterministicBatch.
+  void prefer_for_one_image(std::vector<Candidate>& sorted) const {
+    ConvolutionShape one = shape_;
+    one.n = 1;
+    const double most = kDeterministicSlack * sorted.front().us;
+    const auto end = std::ranges::find_if(
+        sorted, [&](const Candidate& candidate) { return candidate.us > most; });
+    std::ranges::stable_sort(sorted.begin(), end, {}, [&](const Candidate& candidate) {
+      return modelled(one, candidate.choice).us + sums_us(one, candidate.tile());
+    });
+  }
+
   cuda::GemmTime modelled(const ConvolutionShape& shape, ConvolutionChoice choice) const {
     const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
     const ConvolutionGemm gemm = convolution_gemm(shape, engine_);
