@@ -71,6 +71,8 @@ KERNELS = [
                     "kernels/top_k/*.cu*", CHANNEL_SUMS, *SHARED],
            "[global_average_pool],[dense],[top_k]", {}),
 ]  # fmt: skip
+# Single ops, for plans that do not fuse them.
+NOT_HOT = {"add", "attention_sum", "batch_norm", "layout", "r_softmax", "radix_sum", "relu"}
 
 
 def fail(message):
@@ -477,6 +479,10 @@ def main():
             f"no kernel {', '.join(sorted(unknown))}; "
             f"there are {', '.join(k.name for k in KERNELS)}"
         )
+    with_kernels = {path.parent.name for path in ROOT.glob("kernels/*/*.cu")} - {"runtime"}
+    known = {pathlib.Path(pattern).parent.name for k in KERNELS for pattern in k.files} | NOT_HOT
+    if with_kernels - known:
+        fail(f"KERNELS has no row for kernels of {', '.join(sorted(with_kernels - known))}")
     chosen = [k for k in KERNELS if not arguments.kernels or k.name in arguments.kernels]
 
     files = make_copy()
