@@ -19,9 +19,10 @@
 // Preconditions: fused_convolution_supports(). a is rounded to half as sources.cuh says.
 //
 // Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy, 128x256: 88 %
-// of a plain source, 84 % attention, 68-70 % pool, which the path to L2 limits (83 %: four pixels
+// of a plain source, 82 % attention, 68-70 % pool, which the path to L2 limits (83 %: four pixels
 // for one); 128x128: 91 % plain. 64x128, all limited by the path to L2: 80 % plain, 61 % attention,
-// 41 % pool and AVD. Tried and lost: the last parts of a pool unrolled, or all four on their way
+// 41 % pool; its loop over the AVD parts is not modelled. Tried and lost: the last parts of a pool
+// unrolled, or all four on their way
 // (spills with 128x256).
 #include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/sources.cuh"

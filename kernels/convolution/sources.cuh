@@ -58,7 +58,7 @@ struct WeightedSource {
 #pragma unroll
     for (int pass = 0; pass < Tile::kPassesA; ++pass) {
       uint4& a = chunks.a[pass];
-      const uint4 gate = gates.of(loader, chunks.channel, pass, 0);
+      const uint4 gate = gates.of(loader, gate_channel(chunks), pass, 0);
       a = make_uint4(half2_mul(gate.x, a.x), half2_mul(gate.y, a.y), half2_mul(gate.z, a.z),
                      half2_mul(gate.w, a.w));
     }
@@ -92,13 +92,18 @@ struct WeightedSource {
     }
   }
 
+  // Zeros are multiplied with any gates that there are.
+  static __device__ __forceinline__ int gate_channel(const Chunks& chunks) {
+    return chunks.exists ? chunks.channel : 0;
+  }
+
   __device__ __forceinline__ void add_next(const SliceLoader<Tile>& loader, Chunks& chunks,
                                            int part) const {
 #pragma unroll
     for (int pass = 0; pass < Tile::kPassesA; ++pass) {
       uint4& a = chunks.a[pass];
       const uint4 x = chunks.next[pass];
-      const uint4 gate = gates.of(loader, chunks.channel, pass, part);
+      const uint4 gate = gates.of(loader, gate_channel(chunks), pass, part);
       a = make_uint4(half2_fma(gate.x, x.x, a.x), half2_fma(gate.y, x.y, a.y),
                      half2_fma(gate.z, x.z, a.z), half2_fma(gate.w, x.w, a.w));
     }

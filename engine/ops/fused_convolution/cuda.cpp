@@ -66,7 +66,7 @@ struct LoadCost {
 };
 
 // Shares so that 128x256 on sm_70 takes 1.3 (pool) times the plain kernel's cycles, as the model of
-// the SASS says (fused_convolution_sm70.cu; 1.05 with attention); attention's is the tile plan's
+// the SASS says (fused_convolution_sm70.cu; 1.07 with attention); attention's is the tile plan's
 // more cautious estimate. The AVD pool's loads, of which all but two wait, are an estimate too.
 LoadCost load_cost(const ConvolutionSource& source, const DeviceSpec& spec) {
   switch (source_kind(source)) {
