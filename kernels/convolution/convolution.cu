@@ -43,10 +43,8 @@ ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTil
   to.pooled_parts = args.pooled_parts;
   to.pooled_slots = args.pooled_slots;
   to.relu = args.relu;
-  const bool halo = tile.form() == ConvolutionForm::kHalo;
-  const int pixel = halo ? 8 : gemm.src_pitch;  // elements from one to the next; a patch has planes
   for (int tap = 0; tap < to.num_taps; ++tap) {
-    to.tap_delta[tap] = (tap / shape.s * shape.w + tap % shape.s) * shape.dilation * pixel;
+    to.tap_delta[tap] = (tap / shape.s * shape.w + tap % shape.s) * shape.dilation * gemm.src_pitch;
   }
   return to;
 }

@@ -9,8 +9,8 @@
 // 16 bytes. Sums are fp32.
 //
 // Which tile and how many parts K is split into is the caller's choice: convolution_supports()
-// says what is possible. Neither changes the order of K within a part, so tiles of one engine, plain
-// or halo, give the same bits where neither blocks nor warps split K.
+// says what is possible. Neither changes the order of K within a part, so tiles of one engine,
+// plain or halo, give the same bits where neither blocks nor warps split K.
 
 #include <cstddef>
 #include <cstdint>

@@ -24,7 +24,7 @@ struct ImplicitGemmArgs {
   int num_slices, packed_rows;
   int pooled_width, pooled_parts, pooled_slots;
   bool relu;
-  int tap_delta[kMaxConvolutionTaps];  // elements from tap 0, in src or in a halo tile's patch
+  int tap_delta[kMaxConvolutionTaps];  // elements from tap 0
 };
 
 // The launchers of each engine.

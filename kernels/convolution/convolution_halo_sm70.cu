@@ -26,12 +26,11 @@
 // bits of the plain form where as many warps split K.
 //
 // Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy, within nine
-// taps / with one round of loads of the next patch, which other blocks do not cover in that model:
-// 128x128 93 / 91 %, 256x64 and 128x64 94 / 92 %, 128x64_k2 88 / 84 %, 128x32 80 / 74 %, 128x32_k2
-// 73 / 69 %; in the plain form 92 % at best, and 80 % with 128x64. 128x32 are limited by shared
-// memory. Tried and lost: eight chunks of a patch at a time in the loop (spills), the next patch
-// behind step 3 (spills), two sets of fragments for 128x32_k2 (69 %), rows prepared before the
-// barrier with 64x64 warps (spills).
+// taps / with one round of loads of the next patch, at which that model lets all blocks wait:
+// 128x128 93 / 91 %, 256x64 94 / 92 %, 128x64 94 / 91 %, 128x64_k2 86 / 82 %, 128x32 78 / 73 %,
+// 128x32_k2 70 / 67 %; in the plain form 92 % at best, and 80 % with 128x64. Tried and lost: eight
+// chunks of a patch at a time in the loop, the next patch behind step 3, rows prepared before the
+// barrier with 64x64 warps (spills, all three); two sets of fragments for 128x32_k2.
 #include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/halo_gemm.cuh"
 

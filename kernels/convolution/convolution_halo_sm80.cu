@@ -17,13 +17,13 @@
 //
 //   shared memory   two patches of 64 bytes a pixel, 3 or 4 stages of weights of 64 kN bytes:
 //                   34 to 74 KB. The epilogue's slab lies over them. No bank conflicts.
-//   registers       64x64 warps: 128 sums, 64 fragments, rest addresses: 220 to 236
+//   registers       64x64 warps: 128 sums, 64 fragments, rest addresses: 219 to 236
 //
 // Preconditions: convolution_supports(). Sums in fp32 of exact products, rounded once to half: the
 // bits of the plain form.
 //
 // Main loop within nine taps by the model of the SASS (not timed), TFLOP/s on A100 / H100: 256x64
-// 284 / 471, 128x64 284 / 486, 128x32 222 / 331; the plain form reaches 213 / 367 with any tile,
+// 288 / 473, 128x64 288 / 450, 128x32 231 / 345; the plain form reaches 213 / 367 with any tile,
 // and 182 / 235 with 128x64. Tried and lost: 128x64 with warps of 64x32 (237 / 357), 128x32 with
 // two warps that split K (207 / 312).
 #include "kernels/convolution/epilogue.cuh"

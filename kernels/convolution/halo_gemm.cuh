@@ -149,21 +149,23 @@ struct PatchLoader {
 template <class Tile>
 struct WeightLoader {
   const std::uint16_t* weight;  // of the thread's first row in the next slice
+  int first;                    // that row in a panel, in halves
 
   __device__ __forceinline__ WeightLoader(const ImplicitGemmArgs& args, const TilePosition& tile,
                                           int first_slice)
       : weight(static_cast<const std::uint16_t*>(args.weight) +
                ((tile.group * args.num_slices + first_slice) * args.packed_rows + tile.column) *
                    Tile::kSlice +
-               static_cast<int>(threadIdx.x) * 8) {}
+               static_cast<int>(threadIdx.x) * 8),
+        first(opaque(static_cast<int>(threadIdx.x) * 8)) {}
 
-  // use(pass, offset in the panel, address).
+  // use(pass, place in the panel, address).
   template <class Use>
   __device__ __forceinline__ void next(const ImplicitGemmArgs& args, const Use& use) {
     constexpr int kPass = Tile::kRowsPerPass * Tile::kSlice;
 #pragma unroll
     for (int pass = 0; pass < Tile::kPassesB; ++pass) {
-      use(pass, static_cast<int>(threadIdx.x) * 8 + pass * kPass, weight + pass * kPass);
+      use(pass, first + pass * kPass, weight + pass * kPass);
     }
     weight += args.packed_rows * Tile::kSlice;
   }
@@ -220,8 +222,9 @@ struct HaloWarpTile : WarpTile<Tile, Fragments> {
   }
 
   __device__ __forceinline__ void select_tap(const ImplicitGemmArgs& args, int tap) {
-    const int offset = first + args.tap_delta[tap];
-    const int zeros = offset % (8 * Tile::kZeros);
+    // Computed, as a table in constant memory would answer too late.
+    const int offset = first + 8 * args.dilation * (tap / 3 * args.w + tap % 3);
+    const int zeros = offset & (8 * Tile::kZeros - 1);  // in the same banks
 #pragma unroll
     for (int i = 0; i < kFragmentsM; ++i) {
       place[i] = (taps[i] >> tap & 1u) != 0 ? offset + i * 16 * 8 : zeros;
@@ -243,7 +246,7 @@ struct HaloWarpTile : WarpTile<Tile, Fragments> {
 // --- main loops ---------------------------------------------------------------------------------
 
 // One patch, two stages of weights. Where the next slice has other channels, its patch is loaded
-// after the last products of this one; other blocks cover that.
+// when all fragments of this one are; other blocks cover that.
 //
 //   step   0                1             2             3
 //          LDG b                                        STS b, barrier
