@@ -205,15 +205,8 @@ std::vector<Case> cases() {
   }
   for (int tile = 0; tile < kNumConvolutionTiles; ++tile) {
     const ConvolutionShape whole{.n = 1, .h = 16, .w = 16, .c = 64, .k = 256};
-    const ConvolutionShape grouped{.n = 1,
-                                   .h = 16,
-                                   .w = 16,
-                                   .c = 64,
-                                   .k = 512,
-                                   .r = 3,
-                                   .s = 3,
-                                   .pad = 1,
-                                   .groups = 2};
+    const ConvolutionShape grouped{
+        .n = 1, .h = 16, .w = 16, .c = 64, .k = 512, .r = 3, .s = 3, .pad = 1, .groups = 2};
     // Of fp32, a thread reads 16 bytes of a pixel in each slice.
     const double sectors = kConvolutionTiles[tile].engine == ConvolutionEngine::kFma ? 1.8 : 1;
     list.push_back(convolution_case(tile, whole, sectors));
