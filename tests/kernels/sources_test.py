@@ -105,12 +105,14 @@ class HotKernels(unittest.TestCase):
     def test_kernels_are_named_by_their_tiles(self):
         tiles = ["convolution_sm70_128x128", "convolution_sm70_64x64"]
         names = {
-            "convolution_sm70_kernel<1>": "convolution_sm70_64x64",
-            "convolution_sm70_kernel<0, Half>": "convolution_sm70_128x128 Half",
-            "split_attention_kernel<Half, 2>": "split_attention<Half, 2>",
+            ("convolution", "convolution_sm70_kernel<1>"): "convolution_sm70_64x64",
+            ("convolution", "convolution_sm70_kernel<0, Half>"): "convolution_sm70_128x128 Half",
+            ("convolution", "fused_sm70_kernel<1, 2>"): "fused_sm70 convolution_sm70_64x64 2",
+            ("pooling", "pooling_kernel<0, Half>"): "pooling<0, Half>",
         }
-        for kernel, name in names.items():
-            self.assertEqual(hot_kernels.name_of({"kernel": kernel}, tiles), name)
+        for (folder, kernel), name in names.items():
+            row = {"file": f"kernels/{folder}/some.cu", "kernel": kernel}
+            self.assertEqual(hot_kernels.name_of(row, tiles), name)
 
     def test_the_table_of_tiles_is_found(self):
         tiles = hot_kernels.tile_names()
