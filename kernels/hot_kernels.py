@@ -19,14 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 import resources
 from resources import ROOT
 
-HOT = [
-    "convolution",
-    "split_attention",
-    "stem_convolution",
-    "pooling",
-    "global_average_pool",
-    "dense",
-]
+# Single ops, for plans that do not fuse them, and what runs once.
+NOT_HOT = {"add", "attention_sum", "batch_norm", "layout", "r_softmax", "radix_sum", "relu"}
+NOT_HOT |= {"runtime", "top_k"}
 MODELLED = {"70": "sm_70", "80": "sm_80", "90a": "sm_90a"}  # architectures that the model knows
 # A kernel for another architecture is a body that traps.
 SMALLEST_KERNEL = 40  # instructions
@@ -41,8 +36,8 @@ def tile_names():
 
 def name_of(row, tiles):
     """convolution_sm70_kernel<3> is known by its tile; others as they are, without _kernel."""
-    match = re.fullmatch(r"(\w*convolution_\w+)_kernel<(\d+)(?:, (.*))?>", row["kernel"])
-    if not match:
+    match = re.fullmatch(r"(\w+)_kernel<(\d+)(?:, (.*))?>", row["kernel"])
+    if not match or not row["file"].startswith("kernels/convolution/"):
         return row["kernel"].replace("_kernel", "")
     tile = tiles[int(match[2])]
     return " ".join(
@@ -139,7 +134,9 @@ def main():
             f"hot_kernels.py: no sass_model in {arguments.shared}: main loops are not modelled",
             file=sys.stderr,
         )
-    files = [path for folder in HOT for path in sorted((ROOT / "kernels" / folder).glob("*.cu"))]
+    files = [
+        path for path in sorted(ROOT.glob("kernels/*/*.cu")) if path.parent.name not in NOT_HOT
+    ]
     rows = [
         row for row in resources.describe_all(files, arguments.arch.split(","))
         if row["instructions"] >= SMALLEST_KERNEL

@@ -62,8 +62,8 @@ std::vector<float> channel_means(const TensorView& map) {
 
 struct Case {
   std::string name;
-  json record;           // outputs/CASE.json
-  WeightFile reference;  // outputs/CASE.safetensors
+  json record;              // outputs/CASE.json
+  WeightFile reference;     // outputs/CASE.safetensors
   std::int64_t num_images;  // of the reference; `shape` may have the first of them only
   Shape shape;
   std::vector<float> input;
@@ -151,10 +151,9 @@ void compare_tap(const Case& c, const Session::Output& output, const json& row,
   const double rms = root_mean_square(got, want, scale);
   const double largest = worst(got, want, scale);
   // The reference's means are over all images.
-  const double mean =
-      c.is_whole()
-          ? worst(channel_means(output.tensor), array(c.reference, output.name + ".mean"), scale)
-          : 0;
+  const double mean = c.is_whole() ? worst(channel_means(output.tensor),
+                                           array(c.reference, output.name + ".mean"), scale)
+                                   : 0;
   report.check(
       rms <= tolerance.map_rms && largest <= tolerance.map_largest && mean <= tolerance.map_mean,
       c.name, what,

@@ -1,14 +1,13 @@
-"""Rules of kernels/README.md that a reader of the sources can check, and resources.py's own parts."""
-import importlib.util
+"""Rules of kernels/README.md that a reader of the sources can check; parts of resources.py and hot_kernels.py."""
 import pathlib
 import re
+import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-spec = importlib.util.spec_from_file_location("resources", ROOT / "kernels" / "resources.py")
-resources = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(resources)
+sys.path.insert(0, str(ROOT / "kernels"))
+import hot_kernels  # noqa: E402
+import resources  # noqa: E402
 
 
 def kernel_files():
@@ -100,6 +99,25 @@ ptxas info    : Used 40 registers, 512 bytes smem, 384 bytes cmem[0]
     def test_short_names(self):
         name = "void nestor::(anonymous namespace)::conv_kernel<nestor::Tile<(int)128>>(nestor::Args)"
         self.assertEqual(resources.short_name(name), "conv_kernel<Tile<128>>")
+
+
+class HotKernels(unittest.TestCase):
+    def test_kernels_are_named_by_their_tiles(self):
+        tiles = ["convolution_sm70_128x128", "convolution_sm70_64x64"]
+        names = {
+            ("convolution", "convolution_sm70_kernel<1>"): "convolution_sm70_64x64",
+            ("convolution", "convolution_sm70_kernel<0, Half>"): "convolution_sm70_128x128 Half",
+            ("convolution", "fused_sm70_kernel<1, 2>"): "fused_sm70 convolution_sm70_64x64 2",
+            ("pooling", "pooling_kernel<0, Half>"): "pooling<0, Half>",
+        }
+        for (folder, kernel), name in names.items():
+            row = {"file": f"kernels/{folder}/some.cu", "kernel": kernel}
+            self.assertEqual(hot_kernels.name_of(row, tiles), name)
+
+    def test_the_table_of_tiles_is_found(self):
+        tiles = hot_kernels.tile_names()
+        self.assertIn("convolution_sm70_128x128", tiles)
+        self.assertEqual(len(tiles), len(set(tiles)))
 
 
 if __name__ == "__main__":

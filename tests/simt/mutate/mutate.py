@@ -8,7 +8,7 @@ shares of each file's; if there are fewer, all. They live in one build: an instr
 kernels/ (places.py) in build/mutate/source, where NESTOR_MUTANT chooses one. Each is run against
 the kernel's tests that reach the place, the quickest first, to the first failure; a test that takes
 ten times as long as usual counts as failed. Who survives in the fast build is tried in the asan and
-in the race build.
+in the race build, who is explained in equivalent.txt in the race build alone.
 
 What is done is kept in build/mutate/results and not done again while the kernel, its tests and the
 emulator are the same. --update writes the table in RESULTS.md. Survivors must be explained in
@@ -360,7 +360,7 @@ def explanation(mutant, kernel, explained):
 # --- the run --------------------------------------------------------------------------------------
 
 
-def examine(kernel, files, tests, mutants, arguments, builds):
+def examine(kernel, files, tests, mutants, explained, arguments, builds):
     """Runs what is not known yet. Returns, of at least `count` mutants that exist, the last build's
     verdict, and whether all are known."""
     part, parts = map(int, arguments.shard.split("/"))
@@ -384,11 +384,20 @@ def examine(kernel, files, tests, mutants, arguments, builds):
         row = ask(i, mutant, "fast")
         if row is None or row["verdict"] != "none":
             taken.append((i, mutant, row))
+    # Those that are explained last, and only in the race build: that they read no other memory is
+    # part of the explanation.
     for build_name in builds[1:]:
-        taken = [
-            (i, mutant, ask(i, mutant, build_name) if row and row["verdict"] == "survived" else row)
-            for i, mutant, row in taken
-        ]  # fmt: skip
+        for explained_ones in (False, True):
+            for place, (i, mutant, row) in enumerate(taken):
+                is_explained = explanation(mutant, kernel, explained) is not None
+                asked = build_name == "race" or not is_explained
+                if (
+                    row
+                    and row["verdict"] == "survived"
+                    and is_explained == explained_ones
+                    and asked
+                ):
+                    taken[place] = (i, mutant, ask(i, mutant, build_name))
     return [(mutant, row) for _, mutant, row in taken], all(row for _, _, row in taken)
 
 
@@ -498,7 +507,13 @@ def main():
     survivors = collections.defaultdict(dict)
     for kernel in chosen:
         taken, complete = examine(
-            kernel, files, tests[kernel.name], sample(reached[kernel.name]), arguments, builds
+            kernel,
+            files,
+            tests[kernel.name],
+            sample(reached[kernel.name]),
+            explained,
+            arguments,
+            builds,
         )
         whole = whole and complete
         row, ends = report(kernel, reached[kernel.name], unreached[kernel.name], taken, explained)
