@@ -68,6 +68,8 @@ const std::vector<Rule>& rules() {
       // The only code that knows of a network.
       {"apps/pretrained/.*", kCore + Strings{"apps/(pretrained|common)/.*", "weights_convert/.*",
                                              "graphs/.*", "CLI/.*", "fmt/.*", "curl/curl\\.h"}},
+      // Reads a GPU's own clock.
+      {"bench/device_runs.*", kCore + Strings{"bench/.*", "engine/backends/cuda/[a-z_]+\\.h"}},
       {"(apps|bench)/.*",
        kCore + Strings{"apps/.*", "bench/.*", "weights_convert/.*", "graphs/.*", "nestor/.*",
                        "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "stb_image_write\\.h",
