@@ -22,8 +22,7 @@
 // of a plain source, 82 % attention, 68-70 % pool, which the path to L2 limits (83 %: four pixels
 // for one); 128x128: 91 % plain. 64x128, all limited by the path to L2: 80 % plain, 61 % attention,
 // 41 % pool; its loop over the AVD parts is not modelled. Tried and lost: the last parts of a pool
-// unrolled, or all four on their way
-// (spills with 128x256).
+// unrolled, or all four on their way (spills with 128x256).
 #include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/sources.cuh"
 
