@@ -51,10 +51,14 @@ NOT_MUTATED = re.compile(r"kernels/(runtime/|device/(simt|mma|async_copy|launch)
 Kernel = collections.namedtuple("Kernel", "name files tags environment")
 
 
+CONVOLUTION = [
+    f"kernels/convolution/{name}" for name in
+    ("convolution*.cu", "epilogue.cuh", "implicit_gemm.cuh", "halo_gemm.cuh", "fma_gemm.cuh")
+]
+
+
 def convolution(tiles):
-    return Kernel(
-        tiles, ["kernels/convolution/*.cu*", *SHARED], "[convolution]", {"NESTOR_TEST_TILES": tiles}
-    )
+    return Kernel(tiles, [*CONVOLUTION, *SHARED], "[convolution]", {"NESTOR_TEST_TILES": tiles})
 
 
 KERNELS = [
@@ -62,6 +66,11 @@ KERNELS = [
     convolution("convolution_sm75"),
     convolution("convolution_sm80"),
     convolution("convolution_fma"),
+    Kernel("fused_convolution", ["kernels/convolution/fused_convolution*.cu",
+                                 "kernels/convolution/sources.cuh", *CONVOLUTION, *SHARED],
+           "[fused_convolution]", {}),
+    Kernel("convolution_max_pool", ["kernels/convolution_max_pool/*.cu*", *SHARED],
+           "[convolution_max_pool]", {}),
     Kernel("split_attention", ["kernels/split_attention/*.cu*", CHANNEL_SUMS, *SHARED],
            "[split_attention]", {}),
     Kernel("stem_convolution", ["kernels/stem_convolution/*.cu*", *SHARED],
