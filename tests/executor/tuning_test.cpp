@@ -182,6 +182,7 @@ TEST_CASE("tuning: deterministic plans of any batch use what batch 16 was tuned 
 
 TEST_CASE("tuning: a fault ends it and leaks nothing", "[simt][executor][tuning][faults]") {
   const std::int64_t leaked = simt::EmulatedRuntime::num_leaked_objects();
+  std::int64_t unheard = 0;  // failures of calls that give something back
   {
     const auto model = test::emulated_model(test::small_graph, 70);
     simt::EmulatedRuntime& runtime = *simt::last_runtime();
@@ -200,11 +201,11 @@ TEST_CASE("tuning: a fault ends it and leaks nothing", "[simt][executor][tuning]
       }
     }
     CHECK(errors > calls / 2);
+    unheard = calls - errors;
     runtime.fail_call(0, DeviceCode::kOk);
     CHECK(session.tune(kShape, quick).problems.size() == 2);
   }
-  // What was not given back is what the failing calls were to give back.
-  CHECK(simt::EmulatedRuntime::num_leaked_objects() - leaked < 64);
+  CHECK(simt::EmulatedRuntime::num_leaked_objects() - leaked <= unheard);
 }
 
 }  // namespace nestor
