@@ -43,8 +43,8 @@ class Models(CommandTest):
             plan = self.inspect("--plan", "--batch", 16, "--device", device)["plan"]
             self.assertEqual((plan["precision"], plan["device"]), ("fp16", device))
             self.assertEqual(plan["total_bytes"], sum(step["bytes"] for step in plan["steps"]))
-            # Merged shortcuts save a residual that the floor counts.
-            self.assertLessEqual(0.9 * plan["floor_bytes"], plan["total_bytes"])
+            # Merged shortcuts save residuals that the floor counts: of ResNeSt-14 in every block.
+            self.assertLessEqual(0.7 * plan["floor_bytes"], plan["total_bytes"])
             self.assertLess(plan["floor_ms_per_image"], plan["modelled_ms_per_image"])
             for step in plan["steps"]:
                 self.assertTrue(step["variant"])
