@@ -80,16 +80,18 @@ struct Problem {
   }
 };
 
+// Without a bias where the problem has none.
 Memory run(Device& device, const Problem& problem, const Engine& engine) {
   const ConvolutionShape& shape = problem.shape;
+  const bool has_bias = !problem.bias.values.empty();
   const Array<unsigned char> src(device, to_nhwc(problem.src, kHalf));
   const Array<unsigned char> weight(device, problem.packed(engine.engine));
-  const Array<float> bias(device, problem.bias.values);
+  const Array<float> bias(device, has_bias ? problem.bias.values : std::vector<float>(4));
   const Array<unsigned char> dst(device, unwritten(padded_elements(problem.dst), kHalf));
   check(convolution_max_pool({.sm = engine.sm,
                               .src = src.data(),
                               .weight = weight.data(),
-                              .bias = bias.data(),
+                              .bias = has_bias ? bias.data() : nullptr,
                               .dst = dst.data(),
                               .n = shape.n,
                               .h = shape.h,
@@ -184,6 +186,19 @@ TEST_CASE("convolution_max_pool gives the same bits in all schedules, wherever a
     last.src = problem.src.image(2);
     const Tensor batch = from_nhwc(*first, problem.dst, kHalf);
     CHECK(run(*devices.front().open(), last, engine) == to_nhwc(batch.image(2), kHalf));
+  }
+}
+
+TEST_CASE("convolution_max_pool without a bias adds zeros", "[simt][convolution_max_pool]") {
+  Problem zeros(1, 5, 9, 32, 128);
+  zeros.bias.values.assign(zeros.bias.values.size(), 0.0F);
+  Problem none = zeros;
+  none.bias.values.clear();
+  for (const Engine& engine : engines()) {
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(engine.sm);
+    if (devices.empty()) continue;
+    const auto device = devices.front().open();
+    CHECK(run(*device, none, engine) == run(*device, zeros, engine));
   }
 }
 

@@ -246,6 +246,9 @@ TEST_CASE("stem_convolution_mma against the oracle", "[simt][stem_convolution]")
     // A tile of 8 lines x 32 columns of dst.
     for (const int w : {1, 2, 13, 61, 63, 64, 65, 67, 130}) test_mma(1, 3, w, 32, size);
     for (const int h : {1, 2, 13, 15, 17, 18, 34}) test_mma(3, h, 5, 32, size);
+    // Several images of one tile that is full, and of several tiles.
+    test_mma(2, 16, 64, 32, size);
+    test_mma(2, 17, 65, 32, size);
     test_mma(1, 9, 9, 64, size, /*relu=*/false);
   }
 }

@@ -38,7 +38,7 @@ BUILDS = {
 }
 NO_SUCH_MUTANT = 97
 # Says of a mutant nothing that the others do not say, and takes longer than all of them.
-TOO_SLOW = {"convolutions of ResNeSt-50"}
+TOO_SLOW = {"convolutions of ResNeSt-50", "fused convolutions of ResNeSt-50"}
 SEED = "nestor"
 
 SHARED = ["kernels/device/storage.cuh", "kernels/device/vec.cuh", "kernels/device/warp.cuh"]
