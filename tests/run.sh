@@ -86,15 +86,15 @@ part "kernel packages" apps/install_packages.sh simt &&
     for preset in simt simt-asan simt-race; do
       part "build $preset" build_only "$preset" "nestor_simt_tests nestor_kernel_tests" \
         -DNESTOR_TESTS=ON &&
-        part "emulator, $preset" catch "build/$preset/bin/nestor_simt_tests" &&
-        part "emulated kernels, $preset" catch "build/$preset/bin/nestor_kernel_tests"
+        part "emulator, $preset" halves "build/$preset/bin/nestor_simt_tests" &&
+        part "emulated kernels, $preset" halves "build/$preset/bin/nestor_kernel_tests"
     done
     # The executor with all kernels: whole networks, and every call that can fail.
     presets=simt
     if $long; then presets="simt simt-asan simt-race"; fi
     for preset in $presets; do
       part "build executor, $preset" build_only "$preset" nestor_executor_tests -DNESTOR_TESTS=ON &&
-        part "executor, $preset" catch "build/$preset/bin/nestor_executor_tests"
+        part "executor, $preset" halves "build/$preset/bin/nestor_executor_tests"
     done
     part "build commands, simt" build_only simt "nestor-convert nestor-inspect nestor-classify nestor_simt_device" \
       -DNESTOR_TESTS=ON &&

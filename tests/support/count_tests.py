@@ -8,13 +8,12 @@ def count(text, status):
     if found:
         passed, failed, skipped = found[-1]
         return int(passed), int(failed), int(skipped or 0)
-    found = re.findall(r"^All tests passed \(.* in (\d+) test cases?\)$", text, re.M)
-    if found:
-        return int(found[-1]), 0, 0
-    found = re.findall(r"^test cases: +(\d+) \|(?: +(\d+) passed \|)? +(\d+) failed", text, re.M)
-    if found:
-        total, _, failed = found[-1]
-        return int(total) - int(failed), int(failed), 0
+    # Of Catch2: several processes may have shared the tests.
+    whole = re.findall(r"^All tests passed \(.* in (\d+) test cases?\)$", text, re.M)
+    some = re.findall(r"^test cases: +(\d+) \|(?: +\d+ passed \|)? +(\d+) failed", text, re.M)
+    if whole or some:
+        failed = sum(int(count) for _, count in some)
+        return sum(map(int, whole)) + sum(int(total) for total, _ in some) - failed, failed, 0
     found = re.findall(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(?: \((.*)\))?$", text, re.M)
     if found:
         total, details = found[-1]
