@@ -23,6 +23,7 @@ from resources import ROOT
 NOT_HOT = {"add", "attention_sum", "batch_norm", "layout", "r_softmax", "radix_sum", "relu"}
 NOT_HOT |= {"runtime", "top_k"}
 MODELLED = {"70": "sm_70", "80": "sm_80", "90a": "sm_90a"}  # architectures that the model knows
+SOURCES = ("none", "plain", "pool", "attention", "attention+avd")  # SourceKind
 # A kernel for another architecture is a body that traps.
 SMALLEST_KERNEL = 40  # instructions
 
@@ -40,8 +41,9 @@ def name_of(row, tiles):
     if not match or not row["file"].startswith("kernels/convolution/"):
         return row["kernel"].replace("_kernel", "")
     tile = tiles[int(match[2])]
+    rest = match[3] and re.sub(r"\(SourceKind\)(\d)", lambda m: SOURCES[int(m[1])], match[3])
     return " ".join(
-        filter(None, [tile if tile.startswith(match[1]) else f"{match[1]} {tile}", match[3]])
+        filter(None, [tile if tile.startswith(match[1]) else f"{match[1]} {tile}", rest])
     )
 
 
@@ -92,6 +94,9 @@ def document(rows, predictions, has_model, counted):
         "",
         "`busy` is how much of the time the tensor pipe works in the main loop (of FMA kernels:",
         f"the share of the fp32 peak), with the blocks that fit, by the SASS model {model}",
+        "It takes a trip for one in which all branches are taken: halo tiles, which bring a patch once",
+        "in nine trips, and FMA kernels that pool are better than it says. Kernel files have figures",
+        "without that.",
         "",
         "| kernel | sm | threads | registers | spilled bytes | shared bytes | blocks | warps "
         "| busy | limiter |",
