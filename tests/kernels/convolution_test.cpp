@@ -485,9 +485,9 @@ Result bits_of(const Case& test, ConvolutionChoice choice) {
 }
 
 // All halo tiles that take the problem, against the oracle, and bit by bit against a plain tile
-// with K cut at the same places. How many there were.
-int check_halo_tiles(const char* text, int radix = 0, int splits = 1,
-                     Schedules which = Schedules::kOne) {
+// with K cut at the same places.
+void check_halo_tiles(const char* text, int radix = 0, int splits = 1,
+                      Schedules which = Schedules::kOne) {
   const Case test(text, DeviceDType::kFloat16, radix);
   std::map<int, Memory> plain;
   int count = 0;
@@ -501,14 +501,14 @@ int check_halo_tiles(const char* text, int radix = 0, int splits = 1,
     INFO(text << " on " << kConvolutionTiles[tile].name << " / " << splits);
     CHECK((bits_of(test, {tile, splits}).dst == plain[other]));
   }
-  return count;
+  CHECK((count > 0 || !wanted_prefix().empty()));
 }
 
 }  // namespace
 
 TEST_CASE("halo tiles at their edges", "[simt][kernels][convolution][halo]") {
   for (int i = 0; i < kNumConvolutionTiles; ++i) {
-    if (!is_halo(i)) continue;
+    if (!is_halo(i) || !is_wanted(i)) continue;
     const ConvolutionTile& tile = kConvolutionTiles[i];
     const auto check = [&](const std::string& text) {
       const Case test(text.c_str(), DeviceDType::kFloat16);
@@ -561,14 +561,14 @@ TEST_CASE("halo tiles on images of all sides", "[simt][kernels][convolution][hal
       {"n3_c128_h5_w7_k128_r3_s3_g2_bias_residual_relu", 2, 18},  // a tap each
   };
   for (const Problem& problem : kProblems) {
-    CHECK(check_halo_tiles(problem.text, problem.radix, problem.splits) > 0);
+    check_halo_tiles(problem.text, problem.radix, problem.splits);
   }
 }
 
 TEST_CASE("halo tiles give the same bits in all schedules", "[simt][kernels][convolution][halo]") {
   constexpr const char* kText = "n3_c192_h7_w7_k128_r3_s3_g2_bias_residual_relu";
   for (const int splits : {1, 4}) {
-    CHECK(check_halo_tiles(kText, /*radix=*/2, splits, Schedules::kAll) > 0);
+    check_halo_tiles(kText, /*radix=*/2, splits, Schedules::kAll);
   }
 }
 
