@@ -11,8 +11,8 @@ ten times as long as usual counts as failed. Who survives in the fast build is t
 in the race build, who is explained in equivalent.txt in the race build alone.
 
 What is done is kept in build/mutate/results and not done again while the kernel, its tests and the
-emulator are the same. --update writes the table in RESULTS.md. Survivors must be explained in
-equivalent.txt, or the run fails.
+emulator are the same. --update writes the table in RESULTS.md, and there which kernels were left
+out. Survivors must be explained in equivalent.txt, or the run fails.
 """
 
 import argparse
@@ -451,15 +451,18 @@ def table(rows):
 
 
 def write_results(rows, files, survivors):
+    taken = {row[0] for row in rows}
+    left_out = [kernel.name for kernel in KERNELS if kernel.name not in taken]
     num_constant = sum(file.num_constant for file in files)
     num_places = len({m.place for file in files for m in file.mutants})
+    left_out_text = f"\nNot run: {', '.join(left_out)}.\n" if left_out else ""
     text = f"""# Mutants of the kernels
 
 Written by `tests/simt/mutate/run.sh --update`; do not edit. "Mutants" are changes in places that
 the kernel's tests reach, "run" those that were taken. Left out, of all device functions, are the
 {num_constant} operators and literals in constant expressions, beside {num_places} places.
 
-{table(rows)}
+{table(rows)}{left_out_text}
 ## Survivors
 
 Each with the reason why it is equivalent, from `equivalent.txt`.
@@ -489,8 +492,8 @@ def main():
     parser.add_argument("--update", action="store_true", help="write RESULTS.md")
     parser.add_argument("--report", action="store_true", help="run nothing, report what is known")
     arguments = parser.parse_args()
-    if arguments.update and (arguments.kernels or arguments.fast_only):
-        parser.error("--update wants all kernels and all builds")
+    if arguments.update and arguments.fast_only:
+        parser.error("--update wants all builds")
     unknown = set(arguments.kernels) - {kernel.name for kernel in KERNELS}
     if unknown:
         fail(
