@@ -8,7 +8,8 @@ shares of each file's; if there are fewer, all. They live in one build: an instr
 kernels/ (places.py) in build/mutate/source, where NESTOR_MUTANT chooses one. Each is run against
 the kernel's tests that reach the place, the quickest first, to the first failure; a test that takes
 ten times as long as usual counts as failed. Who survives in the fast build is tried in the asan and
-in the race build, who is explained in equivalent.txt in the race build alone.
+in the race build, who is explained in equivalent.txt in the race build alone. These two run the
+quickest tests that reach the place, as many as take SLOW_SECONDS together in the fast build.
 
 What is done is kept in build/mutate/results and not done again while the kernel, its tests and the
 emulator are the same. --update writes the table in RESULTS.md, and there which kernels were left
@@ -39,6 +40,7 @@ BUILDS = {
 NO_SUCH_MUTANT = 97
 # Says of a mutant nothing that the others do not say, and takes longer than all of them.
 TOO_SLOW = {"convolutions of ResNeSt-50", "fused convolutions of ResNeSt-50"}
+SLOW_SECONDS = 10
 SEED = "nestor"
 
 SHARED = ["kernels/device/storage.cuh", "kernels/device/vec.cuh", "kernels/device/warp.cuh"]
@@ -215,7 +217,11 @@ class Tests:
         reaching = [name for name, reached in self.reached.items() if mutant.place in reached]
         environment = {"NESTOR_MUTANT": f"{mutant.place}:{mutant.alternative}"}
         patience = 10 if build_name == "fast" else 60
+        spent = 0
         for name in sorted(reaching, key=self.seconds.get):
+            if build_name != "fast" and spent > 0 and spent + self.seconds[name] > SLOW_SECONDS:
+                break
+            spent += self.seconds[name]
             status = self.execute(
                 name, build_name, environment, patience * (self.seconds[name] + 0.5)
             )
