@@ -487,7 +487,7 @@ Result bits_of(const Case& test, ConvolutionChoice choice) {
 // All halo tiles that take the problem, against the oracle, and bit by bit against a plain tile
 // with K cut at the same places.
 void check_halo_tiles(const char* text, int radix = 0, int splits = 1,
-                     Schedules which = Schedules::kOne) {
+                      Schedules which = Schedules::kOne) {
   const Case test(text, DeviceDType::kFloat16, radix);
   std::map<int, Memory> plain;
   int count = 0;

@@ -8,11 +8,12 @@ shares of each file's; if there are fewer, all. They live in one build: an instr
 kernels/ (places.py) in build/mutate/source, where NESTOR_MUTANT chooses one. Each is run against
 the kernel's tests that reach the place, the quickest first, to the first failure; a test that takes
 ten times as long as usual counts as failed. Who survives in the fast build is tried in the asan and
-in the race build, who is explained in equivalent.txt in the race build alone.
+in the race build, who is explained in equivalent.txt in the race build alone. These two run the
+quickest tests that reach the place, as many as take SLOW_SECONDS together in the fast build.
 
 What is done is kept in build/mutate/results and not done again while the kernel, its tests and the
-emulator are the same. --update writes the table in RESULTS.md. Survivors must be explained in
-equivalent.txt, or the run fails.
+emulator are the same. --update writes the table in RESULTS.md, and there which kernels were left
+out. Survivors must be explained in equivalent.txt, or the run fails.
 """
 
 import argparse
@@ -39,6 +40,7 @@ BUILDS = {
 NO_SUCH_MUTANT = 97
 # Says of a mutant nothing that the others do not say, and takes longer than all of them.
 TOO_SLOW = {"convolutions of ResNeSt-50", "fused convolutions of ResNeSt-50"}
+SLOW_SECONDS = 10
 SEED = "nestor"
 
 SHARED = ["kernels/device/storage.cuh", "kernels/device/vec.cuh", "kernels/device/warp.cuh"]
@@ -215,7 +217,11 @@ class Tests:
         reaching = [name for name, reached in self.reached.items() if mutant.place in reached]
         environment = {"NESTOR_MUTANT": f"{mutant.place}:{mutant.alternative}"}
         patience = 10 if build_name == "fast" else 60
+        spent = 0
         for name in sorted(reaching, key=self.seconds.get):
+            if build_name != "fast" and spent > 0 and spent + self.seconds[name] > SLOW_SECONDS:
+                break
+            spent += self.seconds[name]
             status = self.execute(
                 name, build_name, environment, patience * (self.seconds[name] + 0.5)
             )
@@ -451,15 +457,18 @@ def table(rows):
 
 
 def write_results(rows, files, survivors):
+    taken = {row[0] for row in rows}
+    left_out = [kernel.name for kernel in KERNELS if kernel.name not in taken]
     num_constant = sum(file.num_constant for file in files)
     num_places = len({m.place for file in files for m in file.mutants})
+    left_out_text = f"\nNot run: {', '.join(left_out)}.\n" if left_out else ""
     text = f"""# Mutants of the kernels
 
 Written by `tests/simt/mutate/run.sh --update`; do not edit. "Mutants" are changes in places that
 the kernel's tests reach, "run" those that were taken. Left out, of all device functions, are the
 {num_constant} operators and literals in constant expressions, beside {num_places} places.
 
-{table(rows)}
+{table(rows)}{left_out_text}
 ## Survivors
 
 Each with the reason why it is equivalent, from `equivalent.txt`.
@@ -489,8 +498,8 @@ def main():
     parser.add_argument("--update", action="store_true", help="write RESULTS.md")
     parser.add_argument("--report", action="store_true", help="run nothing, report what is known")
     arguments = parser.parse_args()
-    if arguments.update and (arguments.kernels or arguments.fast_only):
-        parser.error("--update wants all kernels and all builds")
+    if arguments.update and arguments.fast_only:
+        parser.error("--update wants all builds")
     unknown = set(arguments.kernels) - {kernel.name for kernel in KERNELS}
     if unknown:
         fail(
