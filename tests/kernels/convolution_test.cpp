@@ -281,6 +281,32 @@ TEST_CASE("convolutions that tensor cores do not take", "[simt][kernels][convolu
   }
 }
 
+TEST_CASE("a group of a convolution does not see the next one's channels",
+          "[simt][kernels][convolution]") {
+  // Of 1, 2 and 3 channels, which a thread loads as parts of four.
+  for (const char* text :
+       {"n1_c2_h4_w3_k4_r3_s3_g2", "n1_c4_h4_w3_k4_r3_s3_g2", "n1_c6_h4_w3_k4_r3_s3_g2"}) {
+    for (const DeviceDType dtype : kDTypes) {
+      const Case test(text, dtype);
+      Case with_nan = test;
+      const auto half = static_cast<std::ptrdiff_t>(test.src.values.size() / 2);
+      std::fill(with_nan.src.values.begin() + half, with_nan.src.values.end(), NAN);
+      for (const int tile : tiles_for(test)) {
+        const std::vector<DeviceUnderTest> devices = devices_for(kConvolutionTiles[tile].engine);
+        if (devices.empty()) continue;  // this GPU has no such instructions
+        const auto first_group = [&](const Case& one) {
+          const Memory dst = run(*devices.front().open(), one, {tile, 1}).dst;
+          std::vector<float> values = from_nhwc(dst, test.problem.dst, dtype).values;
+          values.resize(values.size() / 2);
+          return values;
+        };
+        INFO(text << " on " << kConvolutionTiles[tile].name);
+        CHECK(first_group(with_nan) == first_group(test));
+      }
+    }
+  }
+}
+
 // Stage by stage, with few pixels.
 TEST_CASE("convolutions of ResNeSt-50", "[simt][kernels][convolution]") {
   struct Layer {
