@@ -4,7 +4,7 @@
 #   tests/run.sh                all parts; at most 45 minutes on 2 cores from a clean checkout
 #   tests/run.sh --golden DIR   only the golden comparisons, on a folder of reference data
 #   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang, mutants);
-#                               what is done is remembered under build/long and not done again
+#                               what is done is remembered (build/long, build/mutate) and not done again
 #
 # Prints each part with its time, and at last "N passed, N failed, N skipped". All output of a part
 # is in build/logs/.
