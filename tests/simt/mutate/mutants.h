@@ -22,7 +22,8 @@ __attribute__((no_sanitize("thread"), noinline))
 #else
 __attribute__((always_inline))
 #endif
-inline int chosen(unsigned place) {
+inline int
+chosen(unsigned place) {
   return __builtin_expect(place - first < span, 0) ? selected(place) : 0;
 }
 #define NESTOR_MUTANT_INLINE inline __attribute__((always_inline))
@@ -32,12 +33,13 @@ NESTOR_MUTANT_INLINE bool is(unsigned place, int alternative) {
 
 // --- operators ----------------------------------------------------------------------------------
 // OPERATOR(name, original, alternative 1, alternative 2): functions of a and b.
-#define NESTOR_MUTANT_ALTERNATIVE(name, expression)                                      \
-  struct name {                                                                          \
-    template <class A, class B>                                                          \
-    NESTOR_MUTANT_INLINE auto operator()(A a, [[maybe_unused]] B b) const -> decltype(expression) { \
-      return expression;                                                                 \
-    }                                                                                    \
+#define NESTOR_MUTANT_ALTERNATIVE(name, expression)                       \
+  struct name {                                                           \
+    template <class A, class B>                                           \
+    NESTOR_MUTANT_INLINE auto operator()(A a, [[maybe_unused]] B b) const \
+        -> decltype(expression) {                                         \
+      return expression;                                                  \
+    }                                                                     \
   };
 
 template <class Result, class Alternative, class A, class B>
@@ -50,16 +52,16 @@ __attribute__((noinline, cold)) Result changed(unsigned place, int number, A a, 
   no_such_mutant(place, number);
 }
 
-#define NESTOR_MUTANT_OPERATOR(name, original, one, two)                                \
-  NESTOR_MUTANT_ALTERNATIVE(name##_one, one)                                            \
-  NESTOR_MUTANT_ALTERNATIVE(name##_two, two)                                            \
-  template <class A, class B>                                                           \
-  NESTOR_MUTANT_INLINE auto name(unsigned place, A a, B b)->decltype(original) {        \
-    using Result = decltype(original);                                                  \
-    const int number = chosen(place);                                                   \
+#define NESTOR_MUTANT_OPERATOR(name, original, one, two)                                      \
+  NESTOR_MUTANT_ALTERNATIVE(name##_one, one)                                                  \
+  NESTOR_MUTANT_ALTERNATIVE(name##_two, two)                                                  \
+  template <class A, class B>                                                                 \
+  NESTOR_MUTANT_INLINE auto name(unsigned place, A a, B b)->decltype(original) {              \
+    using Result = decltype(original);                                                        \
+    const int number = chosen(place);                                                         \
     if (__builtin_expect(number == 1, 0)) return changed<Result, name##_one>(place, 1, a, b); \
     if (__builtin_expect(number == 2, 0)) return changed<Result, name##_two>(place, 2, a, b); \
-    return original;                                                                    \
+    return original;                                                                          \
   }
 
 NESTOR_MUTANT_OPERATOR(add, a + b, a - b, a)
@@ -73,29 +75,29 @@ NESTOR_MUTANT_OPERATOR(bit_and, a& b, a | b, a)
 NESTOR_MUTANT_OPERATOR(bit_or, a | b, a& b, a)
 NESTOR_MUTANT_OPERATOR(bit_xor, a ^ b, a | b, a)
 NESTOR_MUTANT_OPERATOR(less, a < b, a <= b, a >= b)
-NESTOR_MUTANT_OPERATOR(less_equal, a <= b, a < b, a > b)
+NESTOR_MUTANT_OPERATOR(less_equal, a <= b, a<b, a> b)
 NESTOR_MUTANT_OPERATOR(greater, a > b, a >= b, a <= b)
 NESTOR_MUTANT_OPERATOR(greater_equal, a >= b, a > b, a < b)
 NESTOR_MUTANT_OPERATOR(equal, a == b, a != b, a != b)
 NESTOR_MUTANT_OPERATOR(not_equal, a != b, a == b, a == b)
 
 // --- assignments --------------------------------------------------------------------------------
-#define NESTOR_MUTANT_ASSIGNMENT(name, original, one)                       \
-  template <class A, class B>                                               \
-  NESTOR_MUTANT_INLINE A& name(unsigned place, A& a, B b) {                 \
-    const int number = chosen(place);                                       \
-    if (__builtin_expect(number == 1, 0)) {                                 \
-      a one b;                                                              \
-    } else if (__builtin_expect(number == 2, 0)) {                          \
-      if constexpr (std::is_assignable_v<A&, B>) {                          \
-        a = b;                                                              \
-      } else {                                                              \
-        no_such_mutant(place, 2);                                           \
-      }                                                                     \
-    } else {                                                                \
-      a original b;                                                         \
-    }                                                                       \
-    return a;                                                               \
+#define NESTOR_MUTANT_ASSIGNMENT(name, original, one)       \
+  template <class A, class B>                               \
+  NESTOR_MUTANT_INLINE A& name(unsigned place, A& a, B b) { \
+    const int number = chosen(place);                       \
+    if (__builtin_expect(number == 1, 0)) {                 \
+      a one b;                                              \
+    } else if (__builtin_expect(number == 2, 0)) {          \
+      if constexpr (std::is_assignable_v<A&, B>) {          \
+        a = b;                                              \
+      } else {                                              \
+        no_such_mutant(place, 2);                           \
+      }                                                     \
+    } else {                                                \
+      a original b;                                         \
+    }                                                       \
+    return a;                                               \
   }
 
 NESTOR_MUTANT_ASSIGNMENT(assign_sum, +=, -=)
