@@ -31,7 +31,6 @@
 // 128x32_k2 70 / 67 %; in the plain form 92 % at best, and 80 % with 128x64. Tried and lost: eight
 // chunks of a patch at a time in the loop, the next patch behind step 3, rows prepared before the
 // barrier with 64x64 warps (spills, all three); two sets of fragments for 128x32_k2.
-#include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/halo_gemm.cuh"
 
 namespace nestor {
@@ -41,14 +40,9 @@ template <int kIndex>
 __global__ void __launch_bounds__(HaloTile<kIndex>::kThreads, HaloTile<kIndex>::kBlocks)
     convolution_halo_sm70_kernel(const __grid_constant__ ImplicitGemmArgs args) {
   if constexpr (compiles_for<70, 70>()) {
-    using Tile = HaloTile<kIndex>;
-    using Warp = HaloWarpTile<Tile, VoltaHaloFragments>;
-    auto& smem = block_smem<HaloSmem<Tile>>();
-    const TilePosition tile = tile_position<Tile>(args);
-    Warp warp(args, tile);
-    multiply_halo_through_registers(warp, smem, args, tile);
-    Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
-        .run(warp);
+    using Fragments = VoltaHaloFragments;
+    convolve_halo<HaloTile<kIndex>, Fragments>(
+        args, [](auto&... with) { multiply_halo_through_registers(with...); });
   } else {
     wrong_architecture();
   }

@@ -14,7 +14,6 @@
 //
 // Preconditions: convolution_supports(). Sums in fp32 of exact products, rounded once to half: the
 // bits of the plain form. Not timed, and one tile: Turing is served, not tuned for.
-#include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/halo_gemm.cuh"
 
 namespace nestor {
@@ -24,14 +23,9 @@ template <int kIndex>
 __global__ void __launch_bounds__(HaloTile<kIndex>::kThreads, HaloTile<kIndex>::kBlocks)
     convolution_halo_sm75_kernel(const __grid_constant__ ImplicitGemmArgs args) {
   if constexpr (compiles_for<75, 75>()) {
-    using Tile = HaloTile<kIndex>;
-    using Warp = HaloWarpTile<Tile, LdmatrixHaloFragments<MmaTwice<MmaF16M16N8K8>>>;
-    auto& smem = block_smem<HaloSmem<Tile>>();
-    const TilePosition tile = tile_position<Tile>(args);
-    Warp warp(args, tile);
-    multiply_halo_through_registers(warp, smem, args, tile);
-    Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
-        .run(warp);
+    using Fragments = LdmatrixHaloFragments<MmaTwice<MmaF16M16N8K8>>;
+    convolve_halo<HaloTile<kIndex>, Fragments>(
+        args, [](auto&... with) { multiply_halo_through_registers(with...); });
   } else {
     wrong_architecture();
   }

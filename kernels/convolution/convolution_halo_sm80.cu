@@ -26,7 +26,6 @@
 // 288 / 473, 128x64 288 / 450, 128x32 231 / 345; the plain form reaches 213 / 367 with any tile,
 // and 182 / 235 with 128x64. Tried and lost: 128x64 with warps of 64x32 (237 / 357), 128x32 with
 // two warps that split K (207 / 312).
-#include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/halo_gemm.cuh"
 
 namespace nestor {
@@ -36,14 +35,9 @@ template <int kIndex>
 __global__ void __launch_bounds__(HaloTile<kIndex>::kThreads, HaloTile<kIndex>::kBlocks)
     convolution_halo_sm80_kernel(const __grid_constant__ ImplicitGemmArgs args) {
   if constexpr (compiles_for<80, 90>()) {
-    using Tile = HaloTile<kIndex>;
-    using Warp = HaloWarpTile<Tile, LdmatrixHaloFragments<MmaF16M16N8K16>>;
-    auto& smem = block_smem<HaloSmem<Tile>>();
-    const TilePosition tile = tile_position<Tile>(args);
-    Warp warp(args, tile);
-    multiply_halo_through_copies(warp, smem, args, tile);
-    Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
-        .run(warp);
+    using Fragments = LdmatrixHaloFragments<MmaF16M16N8K16>;
+    convolve_halo<HaloTile<kIndex>, Fragments>(
+        args, [](auto&... with) { multiply_halo_through_copies(with...); });
   } else {
     wrong_architecture();
   }

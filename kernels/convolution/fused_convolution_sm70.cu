@@ -23,7 +23,6 @@
 // for one); 128x128: 91 % plain. 64x128, all limited by the path to L2: 80 % plain, 61 % attention,
 // 41 % pool; its loop over the AVD parts is not modelled. Tried and lost: the last parts of a pool
 // unrolled, or all four on their way (spills with 128x256).
-#include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/sources.cuh"
 
 namespace nestor {
@@ -35,18 +34,9 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
     fused_convolution_sm70_kernel(const __grid_constant__ FusedGemmArgs args) {
   if constexpr (compiles_for<70, 70>()) {
     using Tile = ImplicitGemmTile<kIndex>;
-    using Warp = WarpTile<Tile, VoltaFragments>;
-    auto& smem = block_smem<FusedSmem<Tile, kSource>>();
-    const TilePosition tile = tile_position<Tile>(args.first);
-    Warp warp;
-    multiply_sources<Tile, kSource, kShortcut>(
-        args, tile, smem.gates(),
-        [&](const ImplicitGemmArgs& gemm, SliceRange range, const auto& source) {
-          multiply_through_registers(warp, smem.gemm, gemm, tile, range, source);
-        });
-    Epilogue<Tile, WholeChunks<Half>, Warp>(args.first, smem.gemm.slab(), tile.row, tile.column,
-                                            tile.group)
-        .run(warp);
+    using Fragments = VoltaFragments;
+    convolve_sources<Tile, Fragments, kSource, kShortcut>(
+        args, [](auto&... with) { multiply_through_registers(with...); });
   } else {
     wrong_architecture();
   }

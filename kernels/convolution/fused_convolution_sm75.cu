@@ -5,7 +5,6 @@
 //   shared memory   two stages of 12 KB, and 8 KB of gates: two blocks have Turing's 64 KB
 //
 // Preconditions: fused_convolution_supports(). Not timed, and not tuned for.
-#include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/sources.cuh"
 
 namespace nestor {
@@ -17,18 +16,9 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
     fused_convolution_sm75_kernel(const __grid_constant__ FusedGemmArgs args) {
   if constexpr (compiles_for<75, 75>()) {
     using Tile = ImplicitGemmTile<kIndex>;
-    using Warp = WarpTile<Tile, LdmatrixFragments<MmaTwice<MmaF16M16N8K8>>>;
-    auto& smem = block_smem<FusedSmem<Tile, kSource>>();
-    const TilePosition tile = tile_position<Tile>(args.first);
-    Warp warp;
-    multiply_sources<Tile, kSource, kShortcut>(
-        args, tile, smem.gates(),
-        [&](const ImplicitGemmArgs& gemm, SliceRange range, const auto& source) {
-          multiply_through_registers(warp, smem.gemm, gemm, tile, range, source);
-        });
-    Epilogue<Tile, WholeChunks<Half>, Warp>(args.first, smem.gemm.slab(), tile.row, tile.column,
-                                            tile.group)
-        .run(warp);
+    using Fragments = LdmatrixFragments<MmaTwice<MmaF16M16N8K8>>;
+    convolve_sources<Tile, Fragments, kSource, kShortcut>(
+        args, [](auto&... with) { multiply_through_registers(with...); });
   } else {
     wrong_architecture();
   }

@@ -11,7 +11,6 @@
 //   shared memory   that of convolution_sm80.cu, and 8 KB of gates where attention weights a
 //
 // Preconditions: fused_convolution_supports(). a is rounded to half as sources.cuh says. Not timed.
-#include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/sources.cuh"
 
 namespace nestor {
@@ -23,18 +22,9 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
     fused_convolution_sm80_kernel(const __grid_constant__ FusedGemmArgs args) {
   if constexpr (compiles_for<80, 90>()) {
     using Tile = ImplicitGemmTile<kIndex>;
-    using Warp = WarpTile<Tile, LdmatrixFragments<MmaF16M16N8K16>>;
-    auto& smem = block_smem<FusedSmem<Tile, kSource>>();
-    const TilePosition tile = tile_position<Tile>(args.first);
-    Warp warp;
-    multiply_sources<Tile, kSource, kShortcut>(
-        args, tile, smem.gates(),
-        [&](const ImplicitGemmArgs& gemm, SliceRange range, const auto& source) {
-          multiply_through_copies_and_registers(warp, smem.gemm, gemm, tile, range, source);
-        });
-    Epilogue<Tile, WholeChunks<Half>, Warp>(args.first, smem.gemm.slab(), tile.row, tile.column,
-                                            tile.group)
-        .run(warp);
+    using Fragments = LdmatrixFragments<MmaF16M16N8K16>;
+    convolve_sources<Tile, Fragments, kSource, kShortcut>(
+        args, [](auto&... with) { multiply_through_copies_and_registers(with...); });
   } else {
     wrong_architecture();
   }

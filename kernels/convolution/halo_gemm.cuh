@@ -27,6 +27,7 @@
 // lines of images would need no bits, but for lines of 7 pixels twice the space, and a pitch that
 // is the width mod 8.
 
+#include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/implicit_gemm.cuh"
 
 namespace nestor {
@@ -391,6 +392,19 @@ __device__ __forceinline__ void multiply_halo_through_copies(HaloWarpTile<Tile, 
   }
   async_copy_wait<0>();
   __syncthreads();  // all fragments are loaded before the epilogue writes over the patches
+}
+
+// The kernel of all engines: the main loop multiply(warp, smem, args, tile), then the epilogue.
+template <class Tile, class Fragments, class Multiply>
+__device__ __forceinline__ void convolve_halo(const ImplicitGemmArgs& args,
+                                              const Multiply& multiply) {
+  using Warp = HaloWarpTile<Tile, Fragments>;
+  auto& smem = block_smem<HaloSmem<Tile>>();
+  const TilePosition tile = tile_position<Tile>(args);
+  Warp warp(args, tile);
+  multiply(warp, smem, args, tile);
+  Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
+      .run(warp);
 }
 
 }  // namespace nestor

@@ -26,6 +26,7 @@
 //
 // A tile may hold rows of any number of images whose gates fit (kGateHalves).
 
+#include "kernels/convolution/epilogue.cuh"
 #include "kernels/convolution/fused_convolution_args.h"
 #include "kernels/convolution/implicit_gemm.cuh"
 #include "kernels/device/storage.cuh"
@@ -242,6 +243,25 @@ __device__ __forceinline__ void multiply_sources(const FusedGemmArgs& args,
                SliceRange{larger(range.begin, boundary) - boundary, range.end - boundary}, second);
     }
   }
+}
+
+// The kernel of all engines with tensor cores: main loops, then the epilogue. multiply(warp, smem,
+// gemm, tile, range, source) is the engine's main loop.
+template <class Tile, class Fragments, SourceKind kSource, SourceKind kShortcut, class Multiply>
+__device__ __forceinline__ void convolve_sources(const FusedGemmArgs& args,
+                                                 const Multiply& multiply) {
+  using Warp = WarpTile<Tile, Fragments>;
+  auto& smem = block_smem<FusedSmem<Tile, kSource>>();
+  const TilePosition tile = tile_position<Tile>(args.first);
+  Warp warp;
+  multiply_sources<Tile, kSource, kShortcut>(
+      args, tile, smem.gates(),
+      [&](const ImplicitGemmArgs& gemm, SliceRange range, const auto& source) {
+        multiply(warp, smem.gemm, gemm, tile, range, source);
+      });
+  Epilogue<Tile, WholeChunks<Half>, Warp>(args.first, smem.gemm.slab(), tile.row, tile.column,
+                                          tile.group)
+      .run(warp);
 }
 
 }  // namespace nestor
