@@ -5,8 +5,6 @@
 namespace nestor {
 namespace {
 
-DeviceStatus refused(const char* why) { return {DeviceCode::kInvalidArgument, why}; }
-
 ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTile& tile) {
   const ConvolutionShape& shape = args.shape;
   const ConvolutionGemm gemm = convolution_gemm(shape, tile.engine);
@@ -67,8 +65,7 @@ DeviceStatus convolution(const ConvolutionArgs& args, Stream stream) {
     return refused("convolution: pooled sums want channels in multiples of 8 and enough slots");
   }
   const ConvolutionGrid blocks = convolution_grid(shape, choice);
-  const GridSize grid{static_cast<unsigned>(blocks.tiles_n), static_cast<unsigned>(blocks.tiles_m),
-                      static_cast<unsigned>(blocks.splits)};
+  const GridSize grid = grid_size(blocks);
   const ImplicitGemmArgs gemm = implicit_gemm(args, tile);
   const bool halo = tile.form() == ConvolutionForm::kHalo;
   switch (tile.engine) {

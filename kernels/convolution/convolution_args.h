@@ -45,6 +45,32 @@ constexpr int carveout_percent(int bytes, int of_bytes) {
   return bytes >= of_bytes ? 100 : (100 * bytes + of_bytes - 1) / of_bytes;
 }
 
+// How much of a multiprocessor's shared memory a tile's blocks want together; L1 has the rest. -1:
+// as the driver likes.
+constexpr int tile_carveout(ConvolutionEngine engine, int bytes) {
+  switch (engine) {
+    case ConvolutionEngine::kVolta: return carveout_percent(bytes, 96 * 1024);
+    case ConvolutionEngine::kTuring: return carveout_percent(bytes, 64 * 1024);
+    case ConvolutionEngine::kAmpere: return 100;
+    case ConvolutionEngine::kFma: break;
+  }
+  return -1;
+}
+
+template <class Tile, class Smem>
+LaunchConfig tile_config(const char* name, GridSize grid) {
+  constexpr int kSharedBytes = sizeof(Smem);
+  return {name, grid, Tile::kThreads, kSharedBytes,
+          tile_carveout(Tile::kRow.engine, Tile::kBlocks * kSharedBytes)};
+}
+
+inline GridSize grid_size(const ConvolutionGrid& blocks) {
+  return {static_cast<unsigned>(blocks.tiles_n), static_cast<unsigned>(blocks.tiles_m),
+          static_cast<unsigned>(blocks.splits)};
+}
+
+inline DeviceStatus refused(const char* why) { return {DeviceCode::kInvalidArgument, why}; }
+
 template <int kIndex>
 struct TileIndex {
   static constexpr int kTile = kIndex;

@@ -48,7 +48,7 @@ DeviceStatus convolution_fma(const ImplicitGemmArgs& args, DeviceDType dtype, in
   return with_tile<ConvolutionEngine::kFma>(tile, [&](auto index) {
     constexpr int kIndex = decltype(index)::kTile;
     using Tile = FmaTile<kIndex>;
-    const LaunchConfig config{Tile::kRow.name, grid, Tile::kThreads, sizeof(FmaSmem<Tile>)};
+    const LaunchConfig config = tile_config<Tile, FmaSmem<Tile>>(Tile::kRow.name, grid);
     if (dtype == DeviceDType::kFloat16) {
       return launch(convolution_fma_kernel<kIndex, RaggedChunks<Half>>, config, stream, args);
     }

@@ -54,10 +54,7 @@ DeviceStatus convolution_halo_sm70(const ImplicitGemmArgs& args, int tile, GridS
                                    Stream stream) {
   return with_tile<ConvolutionEngine::kVolta, ConvolutionForm::kHalo>(tile, [&](auto index) {
     using Tile = HaloTile<decltype(index)::kTile>;
-    constexpr int kSharedBytes = sizeof(HaloSmem<Tile>);
-    constexpr int kMultiprocessorBytes = 96 * 1024;
-    const LaunchConfig config{Tile::kRow.name, grid, Tile::kThreads, kSharedBytes,
-                              carveout_percent(Tile::kBlocks * kSharedBytes, kMultiprocessorBytes)};
+    const LaunchConfig config = tile_config<Tile, HaloSmem<Tile>>(Tile::kRow.name, grid);
     return launch(convolution_halo_sm70_kernel<decltype(index)::kTile>, config, stream, args);
   });
 }

@@ -49,9 +49,7 @@ DeviceStatus convolution_halo_sm80(const ImplicitGemmArgs& args, int tile, GridS
                                    Stream stream) {
   return with_tile<ConvolutionEngine::kAmpere, ConvolutionForm::kHalo>(tile, [&](auto index) {
     using Tile = HaloTile<decltype(index)::kTile>;
-    constexpr int kSharedBytes = sizeof(HaloSmem<Tile>);
-    const LaunchConfig config{Tile::kRow.name, grid, Tile::kThreads, kSharedBytes,
-                              /*shared_carveout=*/100};
+    const LaunchConfig config = tile_config<Tile, HaloSmem<Tile>>(Tile::kRow.name, grid);
     return launch(convolution_halo_sm80_kernel<decltype(index)::kTile>, config, stream, args);
   });
 }

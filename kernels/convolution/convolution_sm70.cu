@@ -57,10 +57,7 @@ DeviceStatus convolution_sm70(const ImplicitGemmArgs& args, int tile, GridSize g
                               Stream stream) {
   return with_tile<ConvolutionEngine::kVolta>(tile, [&](auto index) {
     using Tile = ImplicitGemmTile<decltype(index)::kTile>;
-    constexpr int kSharedBytes = sizeof(ImplicitGemmSmem<Tile>);
-    constexpr int kMultiprocessorBytes = 96 * 1024;  // leaves L1 the rest of 128 KB
-    const LaunchConfig config{Tile::kRow.name, grid, Tile::kThreads, kSharedBytes,
-                              carveout_percent(Tile::kBlocks * kSharedBytes, kMultiprocessorBytes)};
+    const LaunchConfig config = tile_config<Tile, ImplicitGemmSmem<Tile>>(Tile::kRow.name, grid);
     return launch(convolution_sm70_kernel<decltype(index)::kTile>, config, stream, args);
   });
 }

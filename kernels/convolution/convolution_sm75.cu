@@ -43,10 +43,7 @@ DeviceStatus convolution_sm75(const ImplicitGemmArgs& args, int tile, GridSize g
                               Stream stream) {
   return with_tile<ConvolutionEngine::kTuring>(tile, [&](auto index) {
     using Tile = ImplicitGemmTile<decltype(index)::kTile>;
-    constexpr int kSharedBytes = sizeof(ImplicitGemmSmem<Tile>);
-    constexpr int kMultiprocessorBytes = 64 * 1024;
-    const LaunchConfig config{Tile::kRow.name, grid, Tile::kThreads, kSharedBytes,
-                              carveout_percent(Tile::kBlocks * kSharedBytes, kMultiprocessorBytes)};
+    const LaunchConfig config = tile_config<Tile, ImplicitGemmSmem<Tile>>(Tile::kRow.name, grid);
     return launch(convolution_sm75_kernel<decltype(index)::kTile>, config, stream, args);
   });
 }

@@ -56,9 +56,7 @@ DeviceStatus convolution_sm80(const ImplicitGemmArgs& args, int tile, GridSize g
                               Stream stream) {
   return with_tile<ConvolutionEngine::kAmpere>(tile, [&](auto index) {
     using Tile = ImplicitGemmTile<decltype(index)::kTile>;
-    constexpr int kSharedBytes = sizeof(ImplicitGemmSmem<Tile>);
-    const LaunchConfig config{Tile::kRow.name, grid, Tile::kThreads, kSharedBytes,
-                              /*shared_carveout=*/100};
+    const LaunchConfig config = tile_config<Tile, ImplicitGemmSmem<Tile>>(Tile::kRow.name, grid);
     return launch(convolution_sm80_kernel<decltype(index)::kTile>, config, stream, args);
   });
 }

@@ -6,8 +6,6 @@
 namespace nestor {
 namespace {
 
-DeviceStatus refused(const char* why) { return {DeviceCode::kInvalidArgument, why}; }
-
 ImplicitGemmArgs source_args(const FusedConvolutionShape& shape, const ConvolutionSource& source,
                              const void* src, const void* weight, ConvolutionEngine engine) {
   const ConvolutionGemm gemm = convolution_gemm(shape.gemm(source), engine);
@@ -88,8 +86,7 @@ DeviceStatus fused_convolution(const FusedConvolutionArgs& args, Stream stream) 
   const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
   const ConvolutionGrid blocks =
       convolution_grid(shape.gemm(shape.source), {choice.tile, choice.splits});
-  const GridSize grid{static_cast<unsigned>(blocks.tiles_n), static_cast<unsigned>(blocks.tiles_m),
-                      static_cast<unsigned>(blocks.splits)};
+  const GridSize grid = grid_size(blocks);
   const FusedGemmArgs gemm = fused_gemm(args, tile);
   const FusedConvolutionTile row = *fused_tile(shape, choice.tile);
   switch (tile.engine) {

@@ -132,7 +132,7 @@ DeviceStatus fused_convolution_fma(const FusedGemmArgs& args, const FusedConvolu
   return with_fused_tile<ConvolutionEngine::kFma>(row, [&](auto index) {
     using Row = decltype(index);
     using Tile = FmaTile<Row::kTile>;
-    const LaunchConfig config{Row::kName, grid, Tile::kThreads, sizeof(FmaSmem<Tile>)};
+    const LaunchConfig config = tile_config<Tile, FmaSmem<Tile>>(Row::kName, grid);
     return launch(fused_convolution_fma_kernel<Row::kTile, Row::kSource, Row::kShortcut>, config,
                   stream, args);
   });

@@ -31,10 +31,7 @@ DeviceStatus fused_convolution_sm75(const FusedGemmArgs& args, const FusedConvol
   return with_fused_tile<ConvolutionEngine::kTuring>(row, [&](auto index) {
     using Row = decltype(index);
     using Tile = ImplicitGemmTile<Row::kTile>;
-    constexpr int kSharedBytes = sizeof(FusedSmem<Tile, Row::kSource>);
-    constexpr int kMultiprocessorBytes = 64 * 1024;
-    const LaunchConfig config{Row::kName, grid, Tile::kThreads, kSharedBytes,
-                              carveout_percent(Tile::kBlocks * kSharedBytes, kMultiprocessorBytes)};
+    const LaunchConfig config = tile_config<Tile, FusedSmem<Tile, Row::kSource>>(Row::kName, grid);
     return launch(fused_convolution_sm75_kernel<Row::kTile, Row::kSource, Row::kShortcut>, config,
                   stream, args);
   });

@@ -37,9 +37,7 @@ DeviceStatus fused_convolution_sm80(const FusedGemmArgs& args, const FusedConvol
   return with_fused_tile<ConvolutionEngine::kAmpere>(row, [&](auto index) {
     using Row = decltype(index);
     using Tile = ImplicitGemmTile<Row::kTile>;
-    constexpr int kSharedBytes = sizeof(FusedSmem<Tile, Row::kSource>);
-    const LaunchConfig config{Row::kName, grid, Tile::kThreads, kSharedBytes,
-                              /*shared_carveout=*/100};
+    const LaunchConfig config = tile_config<Tile, FusedSmem<Tile, Row::kSource>>(Row::kName, grid);
     return launch(fused_convolution_sm80_kernel<Row::kTile, Row::kSource, Row::kShortcut>, config,
                   stream, args);
   });
