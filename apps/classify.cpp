@@ -176,10 +176,9 @@ std::string message_of(const std::exception_ptr& error) {
 // come out in the order of the images.
 class Classification {
  public:
-  Classification(const ModelInfo& info, const Preprocess& preprocess, const Options& options,
-                 Session& session, ClassificationReport& report, std::size_t batch_size)
+  Classification(const ModelInfo& info, const Options& options, Session& session,
+                 ClassificationReport& report, std::size_t batch_size)
       : info_(info),
-        preprocess_(preprocess),
         options_(options),
         session_(session),
         report_(report),
@@ -268,13 +267,11 @@ class Classification {
   }
 
   TensorView input() {
-    const auto image_floats =
-        static_cast<std::size_t>(3 * width_) * static_cast<std::size_t>(height_);
-    input_.resize(batch_.size() * image_floats);
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
-      normalise(batch_[i], preprocess_.mean, preprocess_.std, input_.data() + i * image_floats);
+    input_.clear();
+    for (const Image& image : batch_) {
+      input_.insert(input_.end(), image.rgb.begin(), image.rgb.end());
     }
-    return {{DType::kFloat32, {static_cast<std::int64_t>(batch_.size()), 3, height_, width_}},
+    return {{DType::kUInt8, {static_cast<std::int64_t>(batch_.size()), height_, width_, 3}},
             input_.data()};
   }
 
@@ -286,7 +283,6 @@ class Classification {
   }
 
   const ModelInfo& info_;
-  const Preprocess& preprocess_;
   const Options& options_;
   Session& session_;
   ClassificationReport& report_;
@@ -295,7 +291,7 @@ class Classification {
   std::vector<Image> batch_;
   std::vector<ClassifiedImage> rows_;  // since the last batch, failed ones included
   std::deque<Batch> submitted_;        // the oldest first
-  std::vector<float> input_;
+  std::vector<std::uint8_t> input_;    // [image][row][column][3]
   int width_ = 0, height_ = 0;
   std::size_t num_good_ = 0;
   SavedTensors saved_;
@@ -340,13 +336,15 @@ int classify(const Options& options) {
   }
   warn_if_synthetic("nestor-classify", weights, loaded.info);
   const Preprocess preprocess = preprocess_with(options.preprocess, loaded.info);
-  Session session(loaded.model, session_options(options.device, *loaded.model));
+  SessionOptions session_settings = session_options(options.device, *loaded.model);
+  session_settings.normalisation = preprocess.normalisation;
+  Session session(loaded.model, session_settings);
 
   const std::size_t batch_size =
       options.batch_size > 0 ? options.batch_size : std::min(names.size(), kMaxDefaultBatch);
   TextOutput output(options.output);
   ClassificationReport report(options.format, loaded.info, output);
-  Classification classification(loaded.info, preprocess, options, session, report, batch_size);
+  Classification classification(loaded.info, options, session, report, batch_size);
   // Results that appear on the terminal show the progress themselves.
   const bool results_visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
   ProgressBar progress("classifying", results_visible ? 0 : names.size());

@@ -197,9 +197,10 @@ std::vector<std::pair<std::string, std::string>> pass_texts(const Graph& graph) 
 }
 
 // Median time of each step in milliseconds.
-std::vector<double> step_times(Session& session, const Shape& shape) {
-  const std::vector<float> input(static_cast<std::size_t>(shape.num_elements()), 0.5F);
-  const TensorView view{{DType::kFloat32, shape}, input.data()};
+std::vector<double> step_times(Session& session, const TensorDesc& images) {
+  std::vector<std::uint8_t> input(static_cast<std::size_t>(images.shape.num_elements()));
+  for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<std::uint8_t>(31 * i);
+  const TensorView view{images, input.data()};
   session.run(view);
   std::vector<std::vector<double>> samples;
   for (int i = 0; i < kProfileRuns; ++i) {
@@ -320,7 +321,9 @@ void inspect_model(const Options& options, TextOutput& output) {
   if (options.tune) device.tuning = tune(options, loaded, shape, text, document);
   if (options.plan || options.profile) {
     Session session(loaded.model, session_options(device, *loaded.model));
-    const Plan& plan = session.plan(shape);
+    // As nestor-classify runs it.
+    const TensorDesc images{DType::kUInt8, {options.batch, height, width, 3}};
+    const Plan& plan = session.plan(images);
     print_warnings("nestor-inspect", session);
     text += "\n" + to_string(plan);
     document["plan"] = Json::parse(to_json(plan));
@@ -330,7 +333,7 @@ void inspect_model(const Options& options, TextOutput& output) {
       document["plan"]["why_no_gpu"] = why;
     }
     if (options.profile) {
-      const std::vector<double> ms = step_times(session, shape);
+      const std::vector<double> ms = step_times(session, images);
       text += profile_text(plan, ms);
       for (std::size_t i = 0; i < ms.size(); ++i) document["plan"]["steps"][i]["ms"] = ms[i];
     }

@@ -194,7 +194,8 @@ class Backend {
   // Measures the candidates for one step, unless the report has its problem already.
   virtual void tune(const StepRequest&, const Constants&, const TuneOptions&, TuningReport&) {}
 
-  // Copies a tensor from one format to another.
+  // Copies a tensor from one format to another. No kernel where that takes two steps, by way of
+  // float32 in plain layout.
   virtual StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
                                        int threads) = 0;
 

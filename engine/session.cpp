@@ -1,6 +1,9 @@
 #include "engine/session.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <array>
 #include <list>
 #include <numeric>
 #include <thread>
@@ -31,9 +34,26 @@ struct LoadedPlan {
   std::size_t input_idx() const { return static_cast<std::size_t>(planned.plan.input); }
 };
 
-void check_rank(const Shape& input) {
-  CHECK_AS(kBadInput, input.rank() == 4, "the input is {}, expected [batch, 3, height, width]",
-           input.to_string());
+// What a plan is asked for: the network's input, [n, 3, h, w], and whether it comes as images.
+struct PlanInput {
+  std::array<std::int64_t, 4> extents;  // no Shape: later runs allocate nothing
+  bool images;
+
+  Shape shape() const { return {extents[0], extents[1], extents[2], extents[3]}; }
+};
+
+PlanInput plan_input(const TensorDesc& input) {
+  const Shape& shape = input.shape;
+  if (input.dtype == DType::kUInt8) {
+    CHECK_AS(kBadInput, shape.rank() == 4 && shape[3] == 3,
+             "the input is {}, expected uint8 [batch, height, width, 3]", to_string(input));
+    return {.extents = {shape[0], 3, shape[1], shape[2]}, .images = true};
+  }
+  CHECK_AS(kBadInput, input.dtype == DType::kFloat32,
+           "the input is {}, expected float32 or, of images, uint8", to_string(input.dtype));
+  CHECK_AS(kBadInput, shape.rank() == 4, "the input is {}, expected [batch, 3, height, width]",
+           shape.to_string());
+  return {.extents = {shape[0], shape[1], shape[2], shape[3]}, .images = false};
 }
 
 std::byte* at(std::byte* arena, const Plan& plan, int buffer) {
@@ -101,13 +121,14 @@ struct Session::State {
         fmt::format("the tuning file {} is ignored: {}", options.tuning, error.what()));
   }
 
-  bool serves(const LoadedPlan& loaded, const Shape& input,
+  bool serves(const LoadedPlan& loaded, const PlanInput& input,
               std::span<const std::string> taps) const {
-    return loaded.input() == input && std::ranges::equal(loaded.planned.plan.key.taps, taps);
+    const PlanKey& key = loaded.planned.plan.key;
+    return std::ranges::equal(loaded.input().dims(), input.extents) &&
+           key.images.has_value() == input.images && std::ranges::equal(key.taps, taps);
   }
 
-  LoadedPlan& find_or_make(const Shape& input, std::span<const std::string> taps) {
-    check_rank(input);
+  LoadedPlan& find_or_make(const PlanInput& input, std::span<const std::string> taps) {
     for (auto it = plans.begin(); it != plans.end(); ++it) {
       if (!serves(*it, input, taps)) continue;
       plans.splice(plans.begin(), plans, it);
@@ -119,16 +140,17 @@ struct Session::State {
     return plans.front();
   }
 
-  PlanKey key_of(const Shape& input, std::span<const std::string> taps) const {
-    return {.batch = input[0],
-            .height = input[2],
-            .width = input[3],
+  PlanKey key_of(const PlanInput& input, std::span<const std::string> taps) const {
+    return {.batch = input.extents[0],
+            .height = input.extents[2],
+            .width = input.extents[3],
             .precision = *options.precision,
             .device = std::string(model->backend().name()),
             .threads = options.threads,
             .taps = {taps.begin(), taps.end()},
             .excluded_variants = options.excluded_variants,
-            .deterministic = options.deterministic};
+            .deterministic = options.deterministic,
+            .images = input.images ? std::optional(options.normalisation) : std::nullopt};
   }
 
   PlannedSteps plan_steps(const Graph& graph, const PlanKey& key) {
@@ -140,8 +162,8 @@ struct Session::State {
     return make_plan(graph, model->backend(), key);
   }
 
-  LoadedPlan make(const Shape& input, std::span<const std::string> taps) {
-    const Graph graph = apply_passes(with_taps(model->graph(input), taps));
+  LoadedPlan make(const PlanInput& input, std::span<const std::string> taps) {
+    const Graph graph = apply_passes(with_taps(model->graph(input.shape()), taps));
     Backend& backend = model->backend();
     LoadedPlan loaded{.planned = plan_steps(graph, key_of(input, taps)), .outputs = {}};
     if (backend.can_run()) {
@@ -215,10 +237,9 @@ struct Session::State {
 
   // The plan for the input, ready to run.
   LoadedPlan& prepare(const TensorView& input, std::span<const std::string> taps) {
-    CHECK_AS(kBadInput, input.desc.dtype == DType::kFloat32, "the input is {}, expected float32",
-             to_string(input.desc.dtype));
+    const PlanInput wanted = plan_input(input.desc);
     CHECK_AS(kBadInput, input.data != nullptr, "the input {} has no data", to_string(input.desc));
-    LoadedPlan& loaded = find_or_make(input.desc.shape, taps);
+    LoadedPlan& loaded = find_or_make(wanted, taps);
     bind(loaded);
     return loaded;
   }
@@ -226,6 +247,7 @@ struct Session::State {
   // The same for input in host memory.
   LoadedPlan& prepare_host(const TensorView& input, std::span<const std::string> taps) {
     LoadedPlan& loaded = prepare(input, taps);
+    if (input.desc.dtype == DType::kUInt8) return loaded;
     const auto num_elements = static_cast<std::size_t>(input.desc.shape.num_elements());
     const std::optional<std::size_t> bad = first_not_finite({input.as<float>(), num_elements});
     CHECK_AS(kBadInput, !bad, "the input is {} at its element {}, expected finite numbers",
@@ -258,6 +280,9 @@ Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
   if (options.threads == 0) {
     options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
+  CHECK_AS(kUsage, LevelTable(options.normalisation).is_finite(),
+           "images are normalised by means {} and standard deviations {}: not to finite numbers",
+           options.normalisation.mean, options.normalisation.std);
   if (!options.precision) options.precision = model->backend().default_precision();
   model->backend().require(*options.precision);
   state_->context = model->backend().make_context(options.threads);
@@ -329,15 +354,20 @@ void Session::enqueue(const TensorView& input, std::span<const DeviceBuffer> out
   state.context->enqueue(State::bound(loaded), input.data, loaded.device_outputs, stream);
 }
 
-const Plan& Session::plan(const Shape& input, std::span<const std::string> taps) {
+const Plan& Session::plan(const TensorDesc& input, std::span<const std::string> taps) {
   state_->require_none_pending();
-  return state_->find_or_make(input, taps).planned.plan;
+  return state_->find_or_make(plan_input(input), taps).planned.plan;
+}
+
+const Plan& Session::plan(const Shape& input, std::span<const std::string> taps) {
+  return plan(TensorDesc{DType::kFloat32, input}, taps);
 }
 
 std::span<const std::string> Session::warnings() const { return state_->warnings; }
 
 TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
-  check_rank(input);
+  // As images: of their first layer, too, the fastest is found.
+  const PlanInput images{plan_input({DType::kFloat32, input}).extents, true};
   state_->require_none_pending();
   Backend& backend = state_->model->backend();
   const std::optional<TuningKey> key = backend.tuning_key(*state_->options.precision);
@@ -354,7 +384,7 @@ TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
     const Constants constants(request.graph, state_->model->weights());
     backend.tune(request, constants, options, report);
   };
-  PlanKey plan_key = state_->key_of(input, {});
+  PlanKey plan_key = state_->key_of(images, {});
   plan_key.deterministic = false;
   make_plan(graph, backend, plan_key, {.observe = tune_step});
   return report;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/image/normalisation.h"
 #include "engine/model.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/tuning.h"
@@ -28,6 +29,7 @@ struct SessionOptions {
   // A tuning file (engine/plan/tuning.h) whose choices go before the model's; the commands' is
   // default_tuning_file(). One that cannot be used is ignored with a warning. Empty: none.
   std::string tuning = {};
+  Normalisation normalisation = {};  // of images that are run as they are
 };
 
 // One thread's means to run a model: an execution context, an arena, and a cache of plans. On a GPU
@@ -51,7 +53,10 @@ class Session {
     TensorView tensor;  // float32; valid, like the name, until the session's next run or plan
   };
 
-  // Runs the network on `input`, float32 [n, 3, h, w] in host memory, and waits for the result.
+  // Runs the network on `input` in host memory and waits for the result. The input is normalised
+  // images, float32 [n, 3, h, w]; or images as they are, uint8 [n, h, w, 3], which the device
+  // normalises as SessionOptions say, with results equal to the bit: of these a GPU is sent a
+  // quarter of the bytes.
   // The outputs are the network's own and then those named by `taps`: intermediate tensors
   // ("layer1", "layer1.attention", or the name of any operator). Taps inside fused parts split
   // these parts in this plan only. Throws kBadInput or kUsage where input or taps do not fit.
@@ -93,9 +98,9 @@ class Session {
   };
 
   // Runs the network on a stream of the caller's (a cudaStream_t of the model's device; not the
-  // default stream, and not capturing), on input in device memory, float32 [n, 3, h, w] in C order,
-  // and leaves each output of run() in the caller's device memory, float32 in C order. plan() says
-  // what outputs there are.
+  // default stream, and not capturing), on input of run()'s in device memory, in C order, and
+  // leaves each output of run() in the caller's device memory, float32 in C order. plan() says what
+  // outputs there are.
   //
   // Asynchronous: the run comes behind all that the stream was given before, and ahead of what it
   // is given afterwards. Input and outputs must live until the stream has got there, and may be
@@ -108,17 +113,19 @@ class Session {
                std::span<const std::string> taps = {});
 
   // The plan that run() would use, for devices that are only described, too. The reference is valid
-  // until the session's next run or plan.
+  // until the session's next run or plan. Where only the shape is given, [n, 3, h, w], the input is
+  // float32.
+  const Plan& plan(const TensorDesc& input, std::span<const std::string> taps = {});
   const Plan& plan(const Shape& input, std::span<const std::string> taps = {});
 
   // Why the tuning file was ignored, in words for the user; empty where it was not. A file that
   // asks for the impossible shows when a plan wants it.
   std::span<const std::string> warnings() const;
 
-  // Measures the candidates for every step of the plan for that input that has several, on the
-  // GPU, and says which was fastest; update_tuning() keeps that for later sessions. Takes seconds
-  // to minutes. Deterministic plans of any batch use what was measured for batch 16. Throws
-  // kUnsupported where the device has nothing to choose from or is not there.
+  // Measures the candidates for every step of the plan for that input, [n, 3, h, w], that has
+  // several, on the GPU, and says which was fastest; update_tuning() keeps that for later sessions.
+  // Takes seconds to minutes. Deterministic plans of any batch use what was measured for batch 16.
+  // Throws kUnsupported where the device has nothing to choose from or is not there.
   TuningReport tune(const Shape& input, const TuneOptions& options = {});
 
   // Milliseconds that each step of the plan took, in one run.

@@ -76,17 +76,17 @@ Preprocess preprocess_with(const PreprocessOptions& options, const ModelInfo& in
   if (!options.interpolation.empty()) {
     preprocess.interpolation = parse_interpolation(options.interpolation);
   }
-  override_channels(options.mean, "--mean", preprocess.mean);
-  override_channels(options.std, "--std", preprocess.std);
+  override_channels(options.mean, "--mean", preprocess.normalisation.mean);
+  override_channels(options.std, "--std", preprocess.normalisation.std);
   CHECK_AS(kUsage, preprocess.crop_size >= kSmallestCrop && preprocess.crop_size <= kMaxCropSize,
            "--crop-size is {}, expected {} to {}", preprocess.crop_size, kSmallestCrop,
            kMaxCropSize);
   CHECK_AS(kUsage, preprocess.crop_ratio >= kMinCropRatio && preprocess.crop_ratio <= 1,
            "--crop-ratio is {}, expected {} to 1", preprocess.crop_ratio, kMinCropRatio);
   const auto finite = [](float x) { return std::isfinite(x); };
-  CHECK_AS(kUsage, std::ranges::all_of(preprocess.mean, finite), "--mean must be finite numbers");
+  CHECK_AS(kUsage, std::ranges::all_of(preprocess.normalisation.mean, finite), "--mean must be finite numbers");
   const auto divides = [](float x) { return std::isfinite(x) && x > 0; };
-  CHECK_AS(kUsage, std::ranges::all_of(preprocess.std, divides),
+  CHECK_AS(kUsage, std::ranges::all_of(preprocess.normalisation.std, divides),
            "--std must be finite numbers above 0");
   return preprocess;
 }

@@ -151,17 +151,9 @@ Image resize_and_crop(const Image& image, const Preprocess& preprocess, const st
   return resize_pillow(crop(image, plan.window), plan.target, filter);
 }
 
-void normalise(const Image& image, const std::array<float, 3>& mean,
-               const std::array<float, 3>& std, float* dst) {
+void normalise(const Image& image, const Normalisation& normalisation, float* dst) {
   const std::size_t num_pixels = image.rgb.size() / 3;
-  for (std::size_t c = 0; c < 3; ++c) {
-    std::array<float, 256> value_of_level;
-    for (std::size_t level = 0; level < 256; ++level) {
-      value_of_level[level] = (static_cast<float>(level) / 255.0F - mean[c]) / std[c];
-    }
-    const std::uint8_t* const src = image.rgb.data() + c;
-    for (std::size_t i = 0; i < num_pixels; ++i) *dst++ = value_of_level[src[3 * i]];
-  }
+  LevelTable(normalisation).normalise(image.rgb.data(), num_pixels, dst, num_pixels);
 }
 
 }  // namespace nestor

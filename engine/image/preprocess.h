@@ -3,12 +3,12 @@
 // trained the weights do it.
 // A public header: standard library only.
 
-#include <array>
 #include <string>
 #include <string_view>
 
 #include "engine/image/decode.h"
 #include "engine/image/image.h"
+#include "engine/image/normalisation.h"
 #include "engine/image/resize.h"
 
 namespace nestor {
@@ -34,8 +34,7 @@ struct Preprocess {
   int crop_size = 224;
   double crop_ratio = 0.875;  // not used by kResnest
   Interpolation interpolation = Interpolation::kBilinear;
-  std::array<float, 3> mean{0.485F, 0.456F, 0.406F};
-  std::array<float, 3> std{0.229F, 0.224F, 0.225F};
+  Normalisation normalisation;
 
   bool operator==(const Preprocess&) const = default;
 };
@@ -63,8 +62,7 @@ ResizePlan plan_resize(int width, int height, const Preprocess& preprocess,
 Image resize_and_crop(const Image& image, const Preprocess& preprocess,
                       const std::string& name = "the image");
 
-// (x / 255 - mean) / std in float32 with two true divisions; dst is [3, height, width].
-void normalise(const Image& image, const std::array<float, 3>& mean,
-               const std::array<float, 3>& std, float* dst);
+// dst is [3, height, width].
+void normalise(const Image& image, const Normalisation& normalisation, float* dst);
 
 }  // namespace nestor

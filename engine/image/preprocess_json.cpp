@@ -52,10 +52,10 @@ Preprocess from_object(const json& object) {
     } else if (key == "interpolation") {
       preprocess.interpolation = parse_interpolation(value.get<std::string>());
     } else if (key == "mean") {
-      preprocess.mean = three_numbers(value, key);
+      preprocess.normalisation.mean = three_numbers(value, key);
     } else if (key == "std") {
-      preprocess.std = three_numbers(value, key);
-      for (const float std : preprocess.std)
+      preprocess.normalisation.std = three_numbers(value, key);
+      for (const float std : preprocess.normalisation.std)
         CHECK_AS(kBadModel, std > 0, "std {}: not above 0", std);
     } else {
       fail(ErrorCode::kBadModel, "unknown key {}", key);
@@ -74,8 +74,8 @@ std::string to_json(const Preprocess& preprocess) {
   object["crop_size"] = preprocess.crop_size;
   object["crop_ratio"] = preprocess.crop_ratio;
   object["interpolation"] = to_string(preprocess.interpolation);
-  object["mean"] = to_array(preprocess.mean);
-  object["std"] = to_array(preprocess.std);
+  object["mean"] = to_array(preprocess.normalisation.mean);
+  object["std"] = to_array(preprocess.normalisation.std);
   return object.dump();
 }
 

@@ -29,8 +29,8 @@ Precision parse_precision(std::string_view text) {
 }
 
 std::string to_string(const BufferFormat& format) {
-  return fmt::format("{} {}{}", to_string(format.dtype), to_string(format.layout),
-                     format.sums_tile > 0 ? " +sums" : "");
+  return fmt::format("{} {}{}{}", to_string(format.dtype), to_string(format.layout),
+                     format.sums_tile > 0 ? " +sums" : "", format.levels ? " levels" : "");
 }
 
 namespace {
@@ -120,9 +120,9 @@ std::string gpu_totals(const Plan& plan) {
 std::string to_string(const Plan& plan) {
   const std::string threads = plan.gpu ? "" : fmt::format(", {} threads", plan.key.threads);
   std::string text =
-      fmt::format("plan for batch {} of {} x {}, {} on {}{}{}\n", plan.key.batch, plan.key.height,
-                  plan.key.width, to_string(plan.key.precision), plan.key.device, threads,
-                  plan.key.deterministic ? ", deterministic" : "");
+      fmt::format("plan for batch {} of {} x {}{}, {} on {}{}{}\n", plan.key.batch, plan.key.height,
+                  plan.key.width, plan.key.images ? " (images)" : "", to_string(plan.key.precision),
+                  plan.key.device, threads, plan.key.deterministic ? ", deterministic" : "");
   text += plan.gpu ? gpu_table(plan) : cpu_table(plan);
   const auto out = std::back_inserter(text);
   fmt::format_to(out, "{} steps, {:.3f} GMAC, {:.1f} MB moved\n", plan.steps.size(),
@@ -205,6 +205,7 @@ std::string to_json(const Plan& plan) {
                    {"device", plan.key.device},
                    {"threads", plan.key.threads},
                    {"deterministic", plan.key.deterministic},
+                   {"images", plan.key.images.has_value()},
                    {"steps", steps},
                    {"buffers", buffers},
                    {"input", plan.input},

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/image/normalisation.h"
 #include "engine/tensor.h"
 
 namespace nestor {
@@ -39,6 +40,7 @@ struct PlanKey {
   std::vector<std::string> taps;  // values the user asked for besides the network's outputs
   std::vector<std::string> excluded_variants;
   bool deterministic = false;  // an image's result depends on nothing else in its batch
+  std::optional<Normalisation> images = std::nullopt;  // the input is bytes, normalised so
 
   auto operator<=>(const PlanKey&) const = default;
 };
@@ -51,6 +53,8 @@ struct BufferFormat {
   // (kernels/split_attention/split_attention.h), cut at tiles of that many pixels; 0: none.
   std::int32_t sums_tile = 0;
   std::int32_t sums_parts = 0;  // groups of channels that were summed apart
+  // The elements are levels of images, uint8 and NHWC, and stand for what these make of them.
+  std::optional<Normalisation> levels = std::nullopt;
 
   bool operator==(const BufferFormat&) const = default;
 };

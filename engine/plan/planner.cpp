@@ -37,7 +37,11 @@ class Planner {
   PlannedSteps run() {
     CHECK(graph_.inputs.size() == 1, "a network has {} inputs, expected 1", graph_.inputs.size());
     const ValueId input = graph_.inputs[0];
-    result_.plan.input = new_buffer(input, kHostFormat);
+    const std::optional<Normalisation>& images = result_.plan.key.images;
+    result_.plan.input = new_buffer(
+        input, images
+                   ? BufferFormat{.dtype = DType::kUInt8, .layout = Layout::kNhwc, .levels = images}
+                   : kHostFormat);
     for (const Node& node : graph_.nodes) {
       const bool constant = is_constant(graph_.value(node.outputs[0]));
       if (!constant && !done_.contains(&node)) add_node(node);
@@ -107,6 +111,8 @@ class Planner {
     const Value& value = graph_.value(id);
     StepChoice choice = backend_.choose_conversion(value.desc.shape, buffer(from).format, format,
                                                    result_.plan.key.threads);
+    // Images on a CPU are normalised before all else.
+    if (choice.kernel == nullptr) return converted_copy(id, in_format(id, kHostFormat), format);
     const int copy = new_buffer(id, format);
     const auto moved = static_cast<std::int64_t>(buffer(from).bytes + buffer(copy).bytes);
     Step step{.name = value.name,

@@ -1,13 +1,14 @@
 // Layout conversions.
 //
-//   nchw_to_nhwc, nhwc_to_nchw:  NHWC[n,pixel,c] = NCHW[n,c,pixel], zero for c >= C on the way
-//   there images_to_nhwc:              dst[n,pixel,c] = (src[n,pixel,c] / 255 - mean[c]) / std[c],
-//   c < 3
+//   nchw_to_nhwc, nhwc_to_nchw:
+//     NHWC[n,pixel,c] = NCHW[n,c,pixel]; zero for c >= C on the way there
+//   images_to_nhwc, images_to_nchw:
+//     dst[n,pixel,c] or dst[n,c,pixel] = (src[n,pixel,c] / 255 - mean[c]) / std[c], c < 3
 //
 //   grid    n * (c / 8) * pixels threads, in this order, 256 a block
-//   thread  a chunk of 8 channels of a pixel; neighbouring lanes have neighbouring pixels, so
-//   planes
-//           are read and written whole, and NHWC in chunks of 16 (fp16) or 32 bytes
+//   thread  a chunk of 8 channels of a pixel, or the 3 of an image; neighbouring lanes have
+//           neighbouring pixels, so planes are read and written whole, and NHWC in chunks of 16
+//           (fp16) or 32 bytes
 //
 // For the network's input (3 channels) and for values that somebody taps; with many channels the
 // NHWC side is served by L2, which puts the chunks of a sector together. Exact but for the one
@@ -74,19 +75,33 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+__device__ __forceinline__ float normalised(const ImagesArgs& args, std::int64_t pixel, int c) {
+  return (static_cast<float>(args.src[3 * pixel + c]) / 255.0f - args.mean[c]) / args.std[c];
+}
+
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     images_to_nhwc_kernel(const __grid_constant__ ImagesArgs args) {
   const Place place = place_of_thread(args.n, 1, args.pixels);
   if (place.valid) {
     const std::int64_t pixel = place.image * args.pixels + place.pixel;
-    const std::uint8_t* const src = args.src + 3 * pixel;  // [3]
     float values[kChunk] = {};
 #pragma unroll
-    for (int i = 0; i < 3; ++i) {
-      values[i] = (static_cast<float>(src[i]) / 255.0f - args.mean[i]) / args.std[i];
-    }
+    for (int c = 0; c < 3; ++c) values[c] = normalised(args, pixel, c);
     store_chunk(static_cast<T*>(args.dst) + pixel * kChunk, values);
+  }
+}
+
+__global__ void __launch_bounds__(kThreads)
+    images_to_nchw_kernel(const __grid_constant__ ImagesArgs args) {
+  const Place place = place_of_thread(args.n, 1, args.pixels);
+  if (place.valid) {
+    const std::int64_t first = place.image * args.pixels;
+    float* const dst = static_cast<float*>(args.dst) + 3 * first + place.pixel;  // [3], apart
+#pragma unroll
+    for (int c = 0; c < 3; ++c) {
+      dst[static_cast<std::int64_t>(c) * args.pixels] = normalised(args, first + place.pixel, c);
+    }
   }
 }
 
@@ -129,6 +144,12 @@ DeviceStatus images_to_nhwc(const ImagesArgs& args, Stream stream) {
     using T = typename decltype(type)::Type;
     return launch(images_to_nhwc_kernel<T>, config, stream, args);
   });
+}
+
+DeviceStatus images_to_nchw(const ImagesArgs& args, Stream stream) {
+  LaunchConfig config{};
+  if (!make_config("images_to_nchw", args.n, 3, args.pixels, config)) return kNotPossible;
+  return launch(images_to_nchw_kernel, config, stream, args);
 }
 
 }  // namespace nestor

@@ -18,15 +18,18 @@ DeviceStatus nchw_to_nhwc(const LayoutArgs& args, Stream stream);
 DeviceStatus nhwc_to_nchw(const LayoutArgs& args, Stream stream);
 
 // RGB images, normalised exactly as the engine's preprocessing does: (level / 255 - mean) / std in
-// float32, then rounded to dtype. Channels 3 to 7 become zero.
+// float32, then rounded to dtype.
 struct ImagesArgs {
   DeviceDType dtype = DeviceDType::kFloat16;  // of dst
   const std::uint8_t* src = nullptr;          // [n][pixels][3]
-  void* dst = nullptr;                        // [n][pixels][8]
+  void* dst = nullptr;
   int n = 0, pixels = 0;
   float mean[3] = {0.485f, 0.456f, 0.406f};
   float std[3] = {0.229f, 0.224f, 0.225f};
 };
+// dst [n][pixels][8]; channels 3 to 7 become zero.
 DeviceStatus images_to_nhwc(const ImagesArgs& args, Stream stream);
+// dst [n][3][pixels], float32.
+DeviceStatus images_to_nchw(const ImagesArgs& args, Stream stream);
 
 }  // namespace nestor

@@ -33,6 +33,7 @@ nestor_device_library(std::uint32_t version) {
       nestor::nchw_to_nhwc,
       nestor::nhwc_to_nchw,
       nestor::images_to_nhwc,
+      nestor::images_to_nchw,
       nestor::add,
       nestor::relu,
       nestor::batch_norm,

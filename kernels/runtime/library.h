@@ -11,7 +11,7 @@
 namespace nestor {
 
 // Counted up with every change of the table, of DeviceRuntime or of a launcher's arguments.
-constexpr std::uint32_t kDeviceLibraryVersion = 5;
+constexpr std::uint32_t kDeviceLibraryVersion = 6;
 
 struct AddArgs;
 struct AttentionSumArgs;
@@ -52,6 +52,7 @@ struct DeviceLibrary {
   Launcher<LayoutArgs> nchw_to_nhwc;
   Launcher<LayoutArgs> nhwc_to_nchw;
   Launcher<ImagesArgs> images_to_nhwc;
+  Launcher<ImagesArgs> images_to_nchw;
   Launcher<AddArgs> add;
   Launcher<ReluArgs> relu;
   Launcher<BatchNormArgs> batch_norm;

@@ -61,13 +61,17 @@ void pack_stem_weight(int size, int k, int sm, const float* weight, const Conver
   }
 }
 
-// A block's pixels of dst, and its shared memory with planes.
+// Of a block that reads images: what every level stands for.
+constexpr int kStemLevelTableBytes = 3 * 256 * 4;
+
+// A block's pixels of dst, and its shared memory.
 constexpr int kStemMmaLines = 8, kStemMmaColumns = 32, kStemMmaThreads = 256;
-constexpr int stem_mma_shared_bytes(int size, int k, int sm) {
+constexpr int stem_mma_shared_bytes(int size, int k, int sm, bool reads_images) {
   const int patch = (2 * kStemMmaLines - 2 + size) * (2 * kStemMmaColumns - 2 + size) * 4;
   const int slabs = kStemMmaLines * 16 * k;
   const int first = ((patch > slabs ? patch : slabs) + 7) / 8 * 8;  // aligned to 16 bytes
-  return 2 * (first + packed_stem_weight_elements(size, k, sm));
+  return 2 * (first + packed_stem_weight_elements(size, k, sm)) +
+         (reads_images ? kStemLevelTableBytes : 0);
 }
 constexpr std::int64_t stem_mma_blocks(int n, int h, int w) {
   const int p = (h - 1) / 2 + 1, q = (w - 1) / 2 + 1;

@@ -62,6 +62,9 @@ TEST_CASE("allocations: none of ours in 100 runs at two alternating shapes", "[a
       session.collect();
       CHECK(counter.counts().ours == 0);
     }
+    const test::Levels levels(1, 32, 32);
+    session.run(levels.view());
+    CHECK(allocations_of(session, levels.view()).ours == 0);
     for (int i = 0; i < rounds; ++i) {
       for (const auto& [input, first] : {std::pair{&small, &of_small}, {&large, &of_large}}) {
         const test::Allocations run = allocations_of(session, *input);

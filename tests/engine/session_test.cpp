@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <limits>
 #include <set>
 
 #include "engine/error.h"
@@ -114,6 +115,56 @@ TEST_CASE("session: a CPU computes one submitted batch, and has no streams", "[s
                         }),
              Contains("nothing to tune"));
   CHECK(test::run(session, images.view()) == expected);
+}
+
+TEST_CASE("session: images give what their normalised values give", "[session][cpu]") {
+  const Normalisation normalisation{{0.5F, 0.1F, 0.25F}, {0.3F, 1, 0.125F}};
+  const test::Levels levels(2, 35, 42);
+  const test::Images images = levels.normalised(normalisation);
+  const std::vector<std::string> taps{"input", "stem"};
+  for (const int threads : {1, 3}) {
+    Session session(
+        model(),
+        {.precision = Precision::kFp32, .threads = threads, .normalisation = normalisation});
+    const auto all = [&](const TensorView& input) {
+      std::vector<std::vector<float>> outputs;
+      for (const auto& output : session.run(input, taps)) {
+        outputs.push_back(test::elements(output.tensor));
+      }
+      return outputs;
+    };
+    CHECK((all(levels.view()) == all(images.view())));
+    CHECK((test::run(session, levels.view()) == test::run(session, images.view())));
+    const Plan& plan = session.plan(levels.view().desc);
+    CHECK(plan.steps[0].variant == "normalise");
+    CHECK(plan.key.images == normalisation);
+    CHECK(!session.plan({2, 3, 35, 42}).key.images);
+  }
+}
+
+TEST_CASE("session: images of a wrong shape, and what makes no number of them, are refused",
+          "[session][cpu]") {
+  Session session(model(), kOneThread);
+  const test::Levels levels(1, 32, 36);
+  TensorView wrong = levels.view();
+  for (const Shape& shape : {Shape{1, 3, 32, 36}, Shape{32, 36, 3}, Shape{1, 32, 36, 4}}) {
+    wrong.desc.shape = shape;
+    const std::string message = message_of(ErrorCode::kBadInput, [&] { session.run(wrong); });
+    CHECK_THAT(message, Contains("uint8 " + shape.to_string()) &&
+                            Contains("uint8 [batch, height, width, 3]"));
+  }
+  TensorView nothing = levels.view();
+  nothing.data = nullptr;
+  CHECK_THAT(message_of(ErrorCode::kBadInput, [&] { session.run(nothing); }), Contains("no data"));
+  for (const Normalisation& bad :
+       {Normalisation{.std = {1, 0, 1}}, Normalisation{.std = {1, 1, 1e-45F}},
+        Normalisation{.mean = {std::numeric_limits<float>::infinity(), 0, 0}}}) {
+    SessionOptions options = kOneThread;
+    options.normalisation = bad;
+    CHECK_THAT(message_of(ErrorCode::kUsage, [&] { Session(model(), options); }),
+               Contains("normalised"));
+  }
+  CHECK(session.run(levels.view()).size() == 1);
 }
 
 TEST_CASE("session: unknown taps are usage errors that list the names there are",

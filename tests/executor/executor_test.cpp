@@ -51,6 +51,24 @@ void check_outputs(const Model& model, const TensorView& input,
   }
 }
 
+// A deep stem and classes, where tensor cores pay from batch 16 on.
+Graph stem_and_classes(const Shape& input) {
+  GraphBuilder b;
+  const ValueId image = b.input("input", {DType::kFloat32, input});
+  const ValueId pooled = deep_stem(b, image, 32);
+  b.output("logits", dense(b, global_average_pool(b, pooled, "avgpool"), "classes", 10));
+  return b.finish();
+}
+
+// Its first layer is for no stem kernel.
+Graph wide_filters(const Shape& input) {
+  GraphBuilder b;
+  const ValueId image = b.input("input", {DType::kFloat32, input});
+  const ValueId x = conv_norm(b, image, "conv1", "bn1", {.channels = 16, .kernel = 5}, true);
+  b.output("logits", dense(b, global_average_pool(b, x, "avgpool"), "classes", 10));
+  return b.finish();
+}
+
 }  // namespace
 
 TEST_CASE("executor: ResNeSt-14 on emulated devices gives what the oracles say",
@@ -131,16 +149,9 @@ TEST_CASE("executor: taps split what is fused", "[simt][executor]") {
 
 TEST_CASE("executor: the stem reads the input itself and ends with its maximum",
           "[simt][executor]") {
-  const GraphFunction stem = [](const Shape& input) {
-    GraphBuilder b;
-    const ValueId image = b.input("input", {DType::kFloat32, input});
-    const ValueId pooled = deep_stem(b, image, 32);
-    b.output("logits", dense(b, global_average_pool(b, pooled, "avgpool"), "classes", 10));
-    return b.finish();
-  };
   const test::Images images({16, 3, 28, 32});
   for (const int sm : {70, 80}) {
-    const auto model = test::emulated_model(stem, sm);
+    const auto model = test::emulated_model(stem_and_classes, sm);
     Session session(model, {});
     const auto uses = [&](std::string_view variant, std::span<const std::string> taps) {
       const auto& steps = session.plan(images.view().desc.shape, taps).steps;
@@ -154,6 +165,41 @@ TEST_CASE("executor: the stem reads the input itself and ends with its maximum",
       check_outputs(*model, images.view(), taps, session.run(images.view(), taps), Precision::kFp16,
                     fmt::format("stem on sm_{}, {} taps", sm, taps.size()));
     }
+  }
+}
+
+TEST_CASE("executor: images give what their normalised values give", "[simt][executor]") {
+  struct Row {
+    GraphFunction graph;
+    int batch, sm;
+    Precision precision;
+    std::string_view first;  // variant of the first step
+  };
+  const Row rows[] = {
+      {test::graph_of_network("resnest_mini"), 2, 70, Precision::kFp16, "stem_convolution"},
+      {test::graph_of_network("resnest_mini"), 2, 80, Precision::kFp32, "stem_convolution"},
+      {stem_and_classes, 16, 70, Precision::kFp16, "stem_convolution_mma"},
+      {stem_and_classes, 16, 75, Precision::kFp16, "stem_convolution_mma"},
+      {stem_and_classes, 16, 80, Precision::kFp16, "stem_convolution_mma"},
+      {test::graph_of_network("resnet101_v1b"), 1, 75, Precision::kFp16, "stem_convolution_mma"},
+      {wide_filters, 2, 70, Precision::kFp16, "images_to_nhwc"},
+      {wide_filters, 2, 80, Precision::kFp32, "images_to_nhwc"}};
+  const Normalisation normalisation{{0.5F, 0.1F, 0.25F}, {0.3F, 1, 0.125F}};
+  const std::vector<std::string> taps{"input"};
+  for (const Row& row : rows) {
+    INFO("sm_" << row.sm << " " << to_string(row.precision) << " " << row.first);
+    const auto model = test::emulated_model(row.graph, row.sm);
+    Session session(model, {.precision = row.precision, .normalisation = normalisation});
+    const test::Levels levels(row.batch, 35, 42);
+    const test::Images images = levels.normalised(normalisation);
+    const std::vector<float> expected = test::run(session, images.view());
+    CHECK(test::run(session, levels.view()) == expected);
+    CHECK(session.plan(levels.view().desc).steps[0].variant == row.first);
+    session.submit(levels.view());
+    CHECK(test::elements(session.collect()[0].tensor) == expected);
+    const auto outputs = session.run(levels.view(), taps);
+    CHECK(test::elements(outputs[0].tensor) == expected);
+    CHECK(test::elements(outputs[1].tensor) == test::elements(images.view()));
   }
 }
 

@@ -184,6 +184,18 @@ TEST_CASE("streams: a caller's stream and memory", "[simt][executor][streams]") 
   }
 }
 
+TEST_CASE("streams: a caller's memory may hold images", "[simt][executor][streams]") {
+  const auto model = model_with({});
+  Session session(model, {});
+  const test::Levels levels(2, 16, 16);
+  const Outputs expected = copies_of(session.run(levels.normalised({}).view()));
+  const test::CallerStream stream(*simt::last_runtime());
+  test::CallerRun run(*simt::last_runtime(), levels.view(), expected);
+  run.enqueue(session, stream, {});
+  stream.synchronize();
+  CHECK((run.results() == expected));
+}
+
 TEST_CASE("streams: enqueue does not wait, and replays the graph", "[simt][executor][streams]") {
   const auto model = model_with({});
   simt::EmulatedRuntime& runtime = *simt::last_runtime();

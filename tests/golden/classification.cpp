@@ -98,8 +98,7 @@ Case read_case(const fs::path& folder, const std::string& name, const Preprocess
       throw std::runtime_error(file.name() + " does not have the size of the case");
     }
     c.input.resize(c.input.size() + image_floats);
-    normalise(pixels, preprocess.mean, preprocess.std,
-              c.input.data() + c.input.size() - image_floats);
+    normalise(pixels, preprocess.normalisation, c.input.data() + c.input.size() - image_floats);
   }
   return c;
 }

@@ -196,7 +196,7 @@ class Comparison {
   void check_tensor(const Reference& reference, const json& row, const Image& image,
                     const Preprocess& preprocess) {
     std::vector<float> values(image.rgb.size());
-    normalise(image, preprocess.mean, preprocess.std, values.data());
+    normalise(image, preprocess.normalisation, values.data());
     check_floats(reference, row, values, 0);
   }
 
@@ -207,8 +207,8 @@ class Comparison {
     const std::string kernel = row.at("kernel");
     preprocess.interpolation = parse_interpolation(kernel.substr(kernel.find(' ') + 1));
     preprocess.crop_ratio = row.value("crop_pct", preprocess.crop_ratio);
-    preprocess.mean = row.value("mean", preprocess.mean);
-    preprocess.std = row.value("std", preprocess.std);
+    preprocess.normalisation.mean = row.value("mean", preprocess.normalisation.mean);
+    preprocess.normalisation.std = row.value("std", preprocess.normalisation.std);
     return preprocess;
   }
 

@@ -69,6 +69,14 @@ TEST_CASE("images are normalised by two true divisions", "[simt][layout]") {
       CHECK(dst.values() == to_nhwc(expected, dtype));
     });
   }
+  for_each_schedule([&](Device& device) {
+    const Array<std::uint8_t> src(device, bytes);
+    const Array<float> dst(device, std::vector<float>(expected.values.size(), NAN));
+    check(images_to_nchw({.src = src.data(), .dst = dst.data(), .n = kImages, .pixels = kPixels},
+                         device.stream()));
+    CHECK(dst.values() == expected.values);
+  });
+  CHECK(images_to_nchw({.n = 1, .pixels = 0}, nullptr).code == DeviceCode::kInvalidArgument);
 }
 
 }  // namespace nestor::test

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "engine/image/preprocess.h"
 #include "graphs/zoo.h"
 #include "tests/support/random.h"
 #include "tests/support/weights.h"
@@ -35,6 +36,25 @@ TensorView Images::first(std::int64_t count) const {
   Shape shape = shape_;
   shape[0] = count;
   return {{DType::kFloat32, shape}, data_.data()};
+}
+
+Levels::Levels(int n, int height, int width, std::uint64_t seed)
+    : shape_{n, height, width, 3}, bytes_(static_cast<std::size_t>(shape_.num_elements())) {
+  Random random(seed);
+  for (std::uint8_t& level : bytes_) level = static_cast<std::uint8_t>(random.integer(0, 255));
+}
+
+Images Levels::normalised(const Normalisation& normalisation) const {
+  std::vector<float> data(bytes_.size());
+  const std::size_t image_bytes = bytes_.size() / static_cast<std::size_t>(shape_[0]);
+  for (std::size_t at = 0; at < bytes_.size(); at += image_bytes) {
+    const auto first = bytes_.begin() + static_cast<std::ptrdiff_t>(at);
+    const Image image{static_cast<int>(shape_[2]),
+                      static_cast<int>(shape_[1]),
+                      {first, first + static_cast<std::ptrdiff_t>(image_bytes)}};
+    normalise(image, normalisation, data.data() + at);
+  }
+  return {{shape_[0], 3, shape_[1], shape_[2]}, std::move(data)};
 }
 
 std::vector<float> elements(const TensorView& tensor) {

@@ -20,6 +20,7 @@ std::shared_ptr<const Model> random_model(const GraphFunction& graph, std::uint6
 class Images {
  public:
   explicit Images(const Shape& shape, std::uint64_t seed = 2);
+  Images(Shape shape, std::vector<float> data) : shape_(std::move(shape)), data_(std::move(data)) {}
 
   TensorView view() const { return {{DType::kFloat32, shape_}, data_.data()}; }
   // Image `idx` alone, as a batch of one.
@@ -32,6 +33,19 @@ class Images {
 
   Shape shape_;
   std::vector<float> data_;
+};
+
+// Images as they are decoded: uint8 [n, height, width, 3], of all levels.
+class Levels {
+ public:
+  Levels(int n, int height, int width, std::uint64_t seed = 2);
+
+  TensorView view() const { return {{DType::kUInt8, shape_}, bytes_.data()}; }
+  Images normalised(const Normalisation& normalisation) const;
+
+ private:
+  Shape shape_;
+  std::vector<std::uint8_t> bytes_;
 };
 
 std::vector<float> elements(const TensorView& tensor);

@@ -41,20 +41,29 @@ std::vector<Prediction> top_k(std::span<const float> logits, const std::vector<s
   return predictions;
 }
 
+namespace {
+
+SessionOptions with_normalisation(SessionOptions options, const ModelInfo& info) {
+  options.normalisation = info.preprocess.normalisation;
+  return options;
+}
+
+}  // namespace
+
 Classifier::Classifier(LoadedModel model, SessionOptions options)
-    : model_(std::move(model)), session_(model_.model, options) {}
+    : model_(std::move(model)),
+      session_(model_.model, with_normalisation(std::move(options), model_.info)) {}
 
 std::vector<std::vector<Prediction>> Classifier::classify(std::span<const Image> images, int k) {
   if (images.empty()) return {};
   const Preprocess& preprocess = info().preprocess;
   const std::int64_t size = preprocess.crop_size;
-  const auto image_floats = static_cast<std::size_t>(3 * size * size);
-  input_.resize(images.size() * image_floats);
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    normalise(resize_and_crop(images[i], preprocess), preprocess.mean, preprocess.std,
-              input_.data() + i * image_floats);
+  input_.clear();
+  for (const Image& image : images) {
+    const Image prepared = resize_and_crop(image, preprocess);
+    input_.insert(input_.end(), prepared.rgb.begin(), prepared.rgb.end());
   }
-  const TensorDesc desc{DType::kFloat32, {static_cast<std::int64_t>(images.size()), 3, size, size}};
+  const TensorDesc desc{DType::kUInt8, {static_cast<std::int64_t>(images.size()), size, size, 3}};
   const TensorView logits = session_.run({desc, input_.data()})[0].tensor;
   const auto num_classes = static_cast<std::size_t>(info().num_classes);
   std::vector<std::vector<Prediction>> results;

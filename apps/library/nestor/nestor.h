@@ -75,6 +75,7 @@ std::vector<Prediction> top_k(std::span<const float> logits, const std::vector<s
 // One thread's means to classify images. Not thread-safe.
 class Classifier {
  public:
+  // Of the options, `normalisation` is the model's.
   explicit Classifier(LoadedModel model, SessionOptions options = {});
 
   const ModelInfo& info() const { return model_.info; }
@@ -88,7 +89,7 @@ class Classifier {
  private:
   LoadedModel model_;
   Session session_;
-  std::vector<float> input_;
+  std::vector<std::uint8_t> input_;  // [image][row][column][3]
 };
 
 }  // namespace nestor

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "engine/backends/cpu/context.h"
+#include "engine/backends/cpu/conversion.h"
 #include "engine/backends/cpu/memory_available.h"
 #include "engine/backends/variant_list.h"
 #include "engine/check.h"
@@ -41,22 +42,6 @@ class NamedKernel : public StepKernel {
   std::unique_ptr<StepKernel> kernel_;
 };
 
-StepChoice conversion(const Shape& shape, BufferFormat from, BufferFormat to) {
-  const dnnl::memory::desc src = cpu::descriptor(shape, from);
-  const dnnl::memory::desc dst = cpu::descriptor(shape, to);
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::reorder::primitive_desc reorder(cpu::engine(), src, cpu::engine(), dst, attributes);
-  StepChoice choice{.variant = "onednn_reorder",
-                    .inputs = {from},
-                    .output = to,
-                    .workspace_bytes = reorder.scratchpad_desc().get_size()};
-  choice.kernel = std::make_unique<cpu::PrimitiveKernel>(
-      dnnl::reorder(reorder), std::vector<cpu::PrimitiveKernel::Argument>{{DNNL_ARG_FROM, src}},
-      cpu::PrimitiveKernel::Argument{DNNL_ARG_TO, dst}, reorder.scratchpad_desc());
-  return choice;
-}
-
 constexpr const char* kDevice = "the CPU device";
 
 }  // namespace
@@ -91,8 +76,11 @@ StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, 
   const cpu::ThreadScope scope(threads);
   const std::string name = fmt::format("conversion of {} from {} to {}", shape.to_string(),
                                        to_string(from), to_string(to));
-  StepChoice choice = cpu::with_errors(name, [&] { return conversion(shape, from, to); });
-  choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
+  StepChoice choice =
+      cpu::with_errors(name, [&] { return cpu::choose_conversion(shape, from, to); });
+  if (choice.kernel != nullptr) {
+    choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
+  }
   return choice;
 }
 
@@ -108,7 +96,7 @@ bool CpuBackend::same_bytes(const Shape& shape, BufferFormat a, BufferFormat b) 
 }
 
 std::size_t CpuBackend::buffer_bytes(const Shape& shape, BufferFormat format) const {
-  if (format.layout == Layout::kPlain) {
+  if (format.layout == Layout::kPlain || format.levels) {
     return static_cast<std::size_t>(shape.num_elements()) * size_bytes(format.dtype);
   }
   return cpu::with_errors(kDevice, [&] { return cpu::descriptor(shape, format).get_size(); });

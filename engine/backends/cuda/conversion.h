@@ -1,5 +1,6 @@
 #pragma once
-// Copies between formats on a GPU: the network's input to NHWC, results to plain float32.
+// Copies between formats on a GPU: the network's input to NHWC, normalised where it is images,
+// results to plain float32.
 
 #include "engine/backends/cuda/cuda_backend.h"
 

@@ -16,8 +16,8 @@ namespace {
 // Reads the network's input in the format in which it is given, or a tensor in the kernels' layout.
 class StemKernel : public cuda::Kernel {
  public:
-  StemKernel(CudaBackend& backend, const StepRequest& request, BufferFormat src)
-      : Kernel(backend, request.node.name), reads_planes_(src.layout == Layout::kPlain) {
+  StemKernel(CudaBackend& backend, const StepRequest& request, const BufferFormat& src)
+      : Kernel(backend, request.node.name), src_(src) {
     const ConvolutionShape shape = cuda::convolution_shape(request);
     args_.dtype = cuda::device_dtype(request.precision);
     args_.sm = backend.spec().sm;
@@ -27,6 +27,9 @@ class StemKernel : public cuda::Kernel {
     args_.w = shape.w;
     args_.k = shape.k;
     args_.relu = params<ConvolutionParams>(request.node).relu;
+    if (!src.levels) return;
+    std::ranges::copy(src.levels->mean, args_.mean);
+    std::ranges::copy(src.levels->std, args_.std);
   }
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
@@ -36,7 +39,9 @@ class StemKernel : public cuda::Kernel {
 
  protected:
   const StemConvolutionArgs& arguments() {
-    if (reads_planes_) {
+    if (src_.levels) {
+      args_.images = input<std::uint8_t>(0);
+    } else if (src_.layout == Layout::kPlain) {
       args_.planes = input<float>(0);
     } else {
       args_.src = input<void>(0);
@@ -49,7 +54,7 @@ class StemKernel : public cuda::Kernel {
   std::shared_ptr<const cuda::Memory> weight_;
 
  private:
-  bool reads_planes_;
+  BufferFormat src_;
   std::shared_ptr<const cuda::Memory> bias_;
 };
 
@@ -114,10 +119,14 @@ bool is_stem(const StepRequest& request) {
          !p.has_residual;
 }
 
+// Which is read as it is given: float32 planes, or images.
+bool is_network_input(const StepRequest& request) {
+  return request.available[0] == BufferFormat{} || request.available[0].levels;
+}
+
 StepChoice stem_choice(const StepRequest& request) {
   StepChoice choice = cuda::activation_choice(request);
-  // The network's input is read as it is given.
-  if (request.available[0] == BufferFormat{}) choice.inputs[0] = BufferFormat{};
+  if (is_network_input(request)) choice.inputs[0] = request.available[0];
   return choice;
 }
 
@@ -134,7 +143,8 @@ GpuLaunch fma_launch(const StepRequest& request, const StepChoice& choice,
                                            cuda::constant_bytes(request, choice, backend));
   const double multiply_adds = static_cast<double>(rows * shape.q() * shape.k) * products;
   const double arithmetic = 2 * multiply_adds / (spec.fp32_tflops * spec.efficiency) * 1e-6;
-  const int shared_bytes = products * kMaxStemChannels * static_cast<int>(sizeof(float));
+  const int shared_bytes = products * kMaxStemChannels * static_cast<int>(sizeof(float)) +
+                           (choice.inputs[0].levels ? kStemLevelTableBytes : 0);
   const int resident = std::min(8, spec.shared_sm / shared_bytes);
   return {.grid = {cuda::ceil_div(threads, kThreads), 1, 1},
           .block = kThreads,
@@ -158,7 +168,8 @@ StepChoice cuda::stem_convolution_mma(const StepRequest& request, CudaBackend& b
   if (!is_stem(request) || request.precision != Precision::kFp16) return {};
   const ConvolutionShape shape = convolution_shape(request);
   StepChoice choice = stem_choice(request);
-  if ((shape.k != 32 && shape.k != 64) || choice.inputs[0].layout != Layout::kPlain) return {};
+  if ((shape.k != 32 && shape.k != 64) || !is_network_input(request)) return {};
+  const bool reads_images = choice.inputs[0].levels.has_value();
   const int sm = backend.spec().sm;
   const std::int64_t blocks = stem_mma_blocks(shape.n, shape.h, shape.w);
   constexpr int kRows = kStemMmaLines * kStemMmaColumns;
@@ -169,7 +180,7 @@ StepChoice cuda::stem_convolution_mma(const StepRequest& request, CudaBackend& b
                       .warp_m = kStemMmaColumns,
                       .warp_n = shape.k,
                       .sliced = 1,
-                      .shared_bytes = stem_mma_shared_bytes(shape.r, shape.k, sm),
+                      .shared_bytes = stem_mma_shared_bytes(shape.r, shape.k, sm, reads_images),
                       .blocks = 2};
   if (tile.resident_blocks(backend.spec()) == 0) return {};
   // Four values of K a tap, and a row's taps filled up to whole steps. The four share 12 bytes of

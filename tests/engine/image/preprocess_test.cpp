@@ -90,15 +90,16 @@ TEST_CASE("the contract decides on the kernel", "[image][cpu]") {
 }
 
 TEST_CASE("normalising divides twice in float32", "[image][cpu]") {
-  const std::array<float, 3> mean{0.485F, 0.456F, 0.406F}, std{0.229F, 0.224F, 0.225F};
+  const Normalisation normalisation{.mean = {0.485F, 0.456F, 0.406F},
+                                    .std = {0.229F, 0.224F, 0.225F}};
   const Image image{2, 1, {0, 1, 2, 253, 254, 255}};
   std::array<float, 6> values{};
-  normalise(image, mean, std, values.data());
+  normalise(image, normalisation, values.data());
   for (std::size_t c = 0; c < 3; ++c) {
     for (std::size_t i = 0; i < 2; ++i) {
       const volatile float scaled = static_cast<float>(image.rgb[3 * i + c]) / 255.0F;
-      const volatile float centred = scaled - mean[c];
-      CHECK(values[2 * c + i] == centred / std[c]);
+      const volatile float centred = scaled - normalisation.mean[c];
+      CHECK(values[2 * c + i] == centred / normalisation.std[c]);
     }
   }
 }
@@ -108,8 +109,7 @@ TEST_CASE("preprocessing metadata come back", "[image][cpu]") {
                         .crop_size = 320,
                         .crop_ratio = 0.909,
                         .interpolation = Interpolation::kBicubic,
-                        .mean = {0.5F, 0.1F, 1.0F / 3},
-                        .std = {0.229F, 0.224F, 0.225F}};
+                        .normalisation = {{0.5F, 0.1F, 1.0F / 3}, {0.229F, 0.224F, 0.225F}}};
   CHECK(preprocess_from_json(to_json(preprocess), "file") == preprocess);
   CHECK(to_json({}) ==
         R"({"contract":"gluoncv","crop_size":224,"crop_ratio":0.875,"interpolation":"bilinear",)"
