@@ -52,11 +52,13 @@ class Session:
     def __init__(self, options):
         self.options = options
         self.out = options.out
-        self.logs = self.out / "logs"
+        self.logs = options.work / "logs"  # outside of `out`: a lender may return few files
         self.content = options.work / "content"
         self.weights = options.work / "weights"
         self.deadline = time.monotonic() + options.seconds
-        for folder in (self.logs, self.content, self.weights):
+        for folder in (self.logs, self.content):
+            shutil.rmtree(folder, ignore_errors=True)  # of an earlier run
+        for folder in (self.out, self.logs, self.content, self.weights):
             folder.mkdir(parents=True, exist_ok=True)
         self.document = {"parts": {}, "times": [], "compiled": [], "profiles": []}
         if options.previous:
@@ -504,7 +506,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="folder of the results")
     parser.add_argument("--previous", type=pathlib.Path, help="results of an earlier session")
     parser.add_argument("--pack", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--work", type=pathlib.Path, default=peers.ROOT / "build/gpu_session/work",
+    parser.add_argument("--work", type=pathlib.Path, default=peers.ROOT / "build/gpu_session_work",
                         help="folder of what is unpacked and made")
     parser.add_argument("--seconds", type=float, default=530, help="in which the parts must end")
     parser.add_argument("--rounds", type=int, default=15, help="turns of each engine")
@@ -519,7 +521,6 @@ def main():
         if not options.dry_run:
             parser.error("--out DIR is missing")
         options.out = options.work / "dry_run"
-    options.out.mkdir(parents=True, exist_ok=True)
     session = Session(options)
     return (dry_run if options.dry_run else run)(session, wanted)
 

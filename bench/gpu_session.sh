@@ -6,9 +6,12 @@
 #   bench/gpu_session.sh run --out DIR --previous DIR    what an earlier run did not come to
 #   bench/gpu_session.sh run --dry-run              anywhere: what would run, and whether all of it is there
 #
-# There it needs the repository, build/gpu_session/, an NVIDIA driver and Python; for the comparison
-# with PyTorch torch, timm, numpy and safetensors too. What is missing is said, part by part.
-# DIR gets results.json, report.md, tuning.json and logs.tar.xz; they belong into bench/results/.
+# Carry there the repository and build/gpu_session/, which git ignores: pack.tar.xz alone is in it. What
+# is unpacked and made goes to build/gpu_session_work/ (--work; some GB), which stays where it is.
+# There it needs an NVIDIA driver and Python; for the comparison with PyTorch torch, timm, numpy and
+# safetensors too. What is missing is said, part by part.
+# DIR gets four files: results.json, report.md, logs.tar.xz and, once tuned, tuning.json; they belong
+# into bench/results/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 usage() { sed -n '4,7s/^# *//p' "$0" >&2; exit 2; }

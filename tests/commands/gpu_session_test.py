@@ -67,7 +67,10 @@ class GpuSession(unittest.TestCase):
         report = (self.folder / "out" / "report.md").read_text()
         self.assertIn("| conformance | ok: Passed all 7 test cases with 9 assertions. |", report)
         self.assertIn("| times | not reached |", report)
-        self.assertTrue((self.folder / "out" / "logs.tar.xz").exists())
+        self.assertEqual(sorted(file.name for file in (self.folder / "out").iterdir()),
+                         ["logs.tar.xz", "report.md", "results.json"])
+        with tarfile.open(self.folder / "out" / "logs.tar.xz") as logs:
+            self.assertIn("logs/nestor_device_tests.log", logs.getnames())
 
     def test_a_failing_part_fails_the_session_and_not_the_others(self):
         self.pack(PROGRAMS | {"nestor_device_tests": "echo 'mma is wrong'; exit 3",
