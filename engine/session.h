@@ -33,7 +33,8 @@ struct SessionOptions {
 };
 
 // One thread's means to run a model: an execution context, an arena, and a cache of plans. On a GPU
-// nothing is computed twice at once: a session's runs follow one another.
+// nothing is computed twice at once: a session's runs follow one another. A thread that runs a
+// session of a GPU has it as its current CUDA device afterwards.
 //
 // Not thread-safe: one session a thread. Shares ownership of the model. After any error except
 // kDeviceLost it works on. A plan is made at the first run of an input shape; later runs of that

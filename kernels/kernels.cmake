@@ -38,7 +38,8 @@ endif()
 # --- GPUs -------------------------------------------------------------------------------------
 if(NESTOR_CUDA)
   if(NOT CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 70-real 75-real 80-real 86-real 89-real 90a-real)
+    # Newer GPUs get what the driver makes of 80-virtual.
+    set(CMAKE_CUDA_ARCHITECTURES 70-real 75-real 80-real 80-virtual 86-real 89-real 90a-real)
   endif()
   enable_language(CUDA)
   add_library(nestor_cuda_flags INTERFACE)

@@ -67,7 +67,7 @@ part "kernel packages" apps/install_packages.sh simt &&
   part "CUDA toolkit" kernels/install_toolkit.sh && {
     architectures="70-real;90a-real" option=
     if $long || $gpu; then
-      architectures="70-real;75-real;80-real;86-real;89-real;90a-real" option=--all
+      architectures="70-real;75-real;80-real;80-virtual;86-real;89-real;90a-real" option=--all
     fi
     part "build cuda" build_only cuda "nestor_cuda nestor_device_tests nestor_device_kernel_tests" \
       -DNESTOR_TESTS=ON "-DCMAKE_CUDA_ARCHITECTURES=$architectures" && {

@@ -35,8 +35,14 @@ DeviceCode code_of(cudaError_t error) {
     case cudaSuccess: return DeviceCode::kOk;
     case cudaErrorMemoryAllocation: return DeviceCode::kOutOfMemory;
     case cudaErrorNoDevice:
+    case cudaErrorInvalidDevice:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorInitializationError:
     case cudaErrorInsufficientDriver:
-    case cudaErrorInvalidDevice: return DeviceCode::kNoDevice;
+    case cudaErrorStubLibrary:
+    case cudaErrorSystemNotReady:
+    case cudaErrorSystemDriverMismatch:
+    case cudaErrorCompatNotSupportedOnDevice: return DeviceCode::kNoDevice;
     case cudaErrorInvalidValue:
     case cudaErrorInvalidConfiguration:
     case cudaErrorInvalidDeviceFunction:
@@ -52,7 +58,8 @@ DeviceCode code_of(cudaError_t error) {
     case cudaErrorLaunchTimeout:
     case cudaErrorAssert:
     case cudaErrorECCUncorrectable:
-    case cudaErrorDevicesUnavailable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorUnknown:
     case cudaErrorContextIsDestroyed: return DeviceCode::kDeviceLost;
     default: return DeviceCode::kFailed;
   }
@@ -78,6 +85,9 @@ cudaStream_t cuda(Stream stream) { return reinterpret_cast<cudaStream_t>(stream)
 cudaEvent_t cuda(Event event) { return reinterpret_cast<cudaEvent_t>(event); }
 cudaGraphExec_t cuda(DeviceGraph graph) { return reinterpret_cast<cudaGraphExec_t>(graph); }
 
+// A launch of it would fail where the library was compiled for other architectures.
+__global__ void probe_kernel() {}
+
 class CudaRuntime final : public DeviceRuntime {
  public:
   explicit CudaRuntime(int device) : device_(device) {}
@@ -95,6 +105,11 @@ class CudaRuntime final : public DeviceRuntime {
     CUDA_TRY(cudaDeviceGetAttribute(&properties.clock_khz, cudaDevAttrClockRate, device_));
     properties.l2_bytes = found.l2CacheSize;
     properties.memory_bytes = found.totalGlobalMem;
+    return require_kernels();
+  }
+
+  DeviceStatus make_current() override {
+    CUDA_TRY(cudaSetDevice(device_));
     return {};
   }
 
@@ -169,6 +184,7 @@ class CudaRuntime final : public DeviceRuntime {
 
   DeviceStatus fill(void* device, unsigned char value, std::size_t num_bytes,
                     Stream stream) override {
+    CUDA_TRY(cudaSetDevice(device_));
     CUDA_TRY(cudaMemsetAsync(device, value, num_bytes, cuda(stream)));
     return {};
   }
@@ -209,7 +225,9 @@ class CudaRuntime final : public DeviceRuntime {
   }
 
   DeviceStatus begin_capture(Stream stream) override {
-    CUDA_TRY(cudaStreamBeginCapture(cuda(stream), cudaStreamCaptureModeThreadLocal));
+    // Not ThreadLocal: the first use of a kernel loads it, which drivers before 12.3 may refuse
+    // then.
+    CUDA_TRY(cudaStreamBeginCapture(cuda(stream), cudaStreamCaptureModeRelaxed));
     return {};
   }
 
@@ -249,6 +267,18 @@ class CudaRuntime final : public DeviceRuntime {
   std::int64_t num_calls() const override { return faults.num_calls(); }
 
  private:
+  DeviceStatus require_kernels() {
+    CUDA_TRY(cudaSetDevice(device_));
+    cudaFuncAttributes attributes;
+    const cudaError_t error = cudaFuncGetAttributes(&attributes, probe_kernel);
+    if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction) {
+      static_cast<void>(cudaGetLastError());
+      return {DeviceCode::kNoDevice,
+              "the library has no kernels for a GPU of this compute capability"};
+    }
+    return status_of(error);
+  }
+
   DeviceStatus instantiate(cudaGraph_t captured, DeviceGraph& graph) {
     cudaGraphExec_t made = nullptr;
     CUDA_TRY(cudaGraphInstantiateWithFlags(&made, captured, 0));

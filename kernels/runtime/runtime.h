@@ -34,7 +34,7 @@ using DeviceGraph = struct DeviceGraphHandle*;  // ready to be launched
 
 struct DeviceProperties {
   char name[256] = "";
-  int sm = 0;  // compute capability, 70 to 90
+  int sm = 0;  // compute capability times 10
   int num_multiprocessors = 0;
   int shared_bytes_per_block = 0;  // at most, with the opt-in
   int shared_bytes_per_multiprocessor = 0;
@@ -43,13 +43,17 @@ struct DeviceProperties {
   std::size_t memory_bytes = 0;
 };
 
-// One device. May be called from any thread; a stream is used by one thread at a time. Asynchronous
-// functions say so; all others have done their work when they return.
+// One device. May be called from any thread, whose current device it may become; a stream is used
+// by one thread at a time. Asynchronous functions say so; all others have done their work when they
+// return.
 class DeviceRuntime {
  public:
   virtual ~DeviceRuntime() = default;
 
+  // Fails with kNoDevice where the library has no kernels for the device.
   virtual DeviceStatus properties(DeviceProperties& properties) = 0;
+  // The device becomes the calling thread's current one, as launches of kernels want it.
+  virtual DeviceStatus make_current() = 0;
   virtual DeviceStatus free_memory(std::size_t& bytes) = 0;
 
   // Device memory is aligned to 256 bytes and not initialised. Releasing null does nothing.

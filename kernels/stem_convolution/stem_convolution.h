@@ -37,13 +37,12 @@ DeviceStatus stem_convolution(const StemConvolutionArgs& args, Stream stream);
 // of `weight`, and planes or images; k is 32 or 64.
 DeviceStatus stem_convolution_mma(const StemConvolutionArgs& args, Stream stream);
 
-// --- weights for tensor cores: halves, four channels a tap, the last of them zero
-// -----------------
+// --- weights for tensor cores: halves, four channels a tap, the last of them zero ---------------
 //
-//   sm_70   [size][size][k][4]
+//   Volta   [size][size][k][4]
 //   others  [size][ceil(size / 4)][k][4 taps of a row][4]; taps past the row's end are zeros
 
-constexpr int stem_taps_per_step(int sm) { return sm == 70 ? 1 : 4; }
+constexpr int stem_taps_per_step(int sm) { return sm < 75 ? 1 : 4; }
 constexpr int packed_stem_weight_elements(int size, int k, int sm) {
   const int taps = stem_taps_per_step(sm);
   return size * ((size + taps - 1) / taps) * taps * k * 4;

@@ -13,6 +13,15 @@ SESSION = ROOT / "bench" / "gpu_session.sh"
 PASSING = 'echo "Passed all 7 test cases with 9 assertions."'
 PROGRAMS = {"nestor_device_tests": PASSING, "nestor_device_kernel_tests": PASSING,
             "nestor_tests": PASSING}
+GOLDEN_CHECK = """
+import json, os, sys, time
+value = lambda name: sys.argv[sys.argv.index(name) + 1]
+with open(os.environ["CHECKED"], "a") as file:
+    print(value("--case"), value("--precision"), file=file)
+time.sleep(2)
+with open(value("--json"), "w") as file:
+    json.dump([{"ok": True}], file)
+"""
 NVIDIA_SMI = """
 case "$1" in
   *name,*) echo "A GPU, 1.2.3, 1000, 100.0, 1980, 0" ;;
@@ -33,6 +42,7 @@ class GpuSession(unittest.TestCase):
         self.folder = pathlib.Path(temporary.name)
         (self.folder / "path").mkdir()
         script(self.folder / "path" / "nvidia-smi", NVIDIA_SMI)
+        (self.folder / "modules").mkdir()
         self.pack(PROGRAMS)
 
     def pack(self, programs):
@@ -45,12 +55,19 @@ class GpuSession(unittest.TestCase):
         with tarfile.open(self.folder / "pack.tar.xz", "w:xz") as archive:
             archive.add(content, ".")
 
+    def modules(self, *names):
+        """Empty Python modules: they are there, and no more."""
+        for name in names:
+            (self.folder / "modules" / f"{name}.py").touch()
+
     def run_session(self, *arguments, out="out"):
         path = f"{self.folder / 'path'}:{os.environ['PATH']}"
         done = subprocess.run(
             [SESSION, "run", "--pack", self.folder / "pack.tar.xz", "--work", self.folder / "work",
              "--out", self.folder / out, *arguments],
-            capture_output=True, text=True, env=dict(os.environ, PATH=path))
+            capture_output=True, text=True,
+            env=dict(os.environ, PATH=path, PYTHONPATH=str(self.folder / "modules"),
+                     CHECKED=str(self.folder / "checked")))
         file = self.folder / out / "results.json"
         return done, json.loads(file.read_text()) if file.exists() else None
 
@@ -100,6 +117,28 @@ class GpuSession(unittest.TestCase):
         done, _ = self.run_session("--parts", "conformance", "--previous", self.folder / "more",
                                    out="last")
         self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_golden_cases_that_the_time_did_not_reach_are_done_later(self):
+        (self.folder / "content" / "check").mkdir()
+        (self.folder / "content" / "check" / "classification.py").write_text(GOLDEN_CHECK)
+        self.pack(PROGRAMS)
+        self.modules("numpy", "safetensors", "PIL")
+        done, results = self.run_session("--seconds", "46", "--parts", "golden")
+        self.assertEqual(done.returncode, 1)
+        part = results["parts"]["golden"]
+        self.assertEqual(part["status"], "failed")
+        self.assertRegex(part["why"], "^the time ended before .*, resnest269 fp16$")
+        self.assertEqual(results["golden"][0],
+                         {"precision": "fp16", "case": "resnest14", "passed": 1})
+        before = len(results["golden"])
+
+        done, results = self.run_session("--parts", "golden", "--previous", self.folder / "out",
+                                         out="more")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertGreater(len(results["golden"]), before)
+        checked = (self.folder / "checked").read_text().splitlines()
+        self.assertEqual(checked, [f"{row['case']} {row['precision']}" for row in results["golden"]])
+        self.assertEqual(len(checked), len(set(checked)))
 
     def test_dry_run_starts_the_programs(self):
         done, _ = self.run_session("--dry-run")

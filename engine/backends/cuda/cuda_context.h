@@ -69,6 +69,7 @@ class CudaContext : public ExecutionContext {
   Runtime runtime_;
   OwnedStream stream_;
   Memory staging_;
+  Memory filled_;  // while steps are timed
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<OwnedEvent> enqueued_;  // behind the last run on a stream of the caller's
   bool is_enqueued_ = false;              // whether nobody has come after it yet

@@ -79,6 +79,7 @@ class Bench {
 
   float run(Candidate& candidate) {
     const Runtime& runtime = backend_.runtime();
+    DEVICE_CHECK(runtime->make_current());
     // The device is still busy with this while it is given the rest.
     DEVICE_CHECK(runtime->fill(flush_.get(), 0, flush_bytes_, context_.stream()));
     DEVICE_CHECK(runtime->record(begin_.get(), context_.stream()));

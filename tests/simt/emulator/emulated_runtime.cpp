@@ -197,6 +197,11 @@ DeviceStatus EmulatedRuntime::properties(DeviceProperties& properties) {
 // --- memory
 // -----------------------------------------------------------------------------------------
 
+DeviceStatus EmulatedRuntime::make_current() {
+  ENTER("make_current");
+  return {};
+}
+
 DeviceStatus EmulatedRuntime::free_memory(std::size_t& bytes) {
   ENTER("free_memory");
   bytes = options_.memory_bytes - allocated_bytes_;

@@ -30,6 +30,7 @@ class EmulatedRuntime final : public DeviceRuntime {
   ~EmulatedRuntime() override;
 
   DeviceStatus properties(DeviceProperties& properties) override;
+  DeviceStatus make_current() override;
   DeviceStatus free_memory(std::size_t& bytes) override;
   DeviceStatus allocate(void*& pointer, std::size_t num_bytes) override;
   DeviceStatus release(void* pointer) override;

@@ -53,6 +53,16 @@ TEST_CASE("networks on a GPU give what the oracles say", "[cuda]") {
   }
 }
 
+TEST_CASE("on a GPU images give what their normalised values give", "[cuda]") {
+  const auto model = model_on_gpu(test::graph_of_network("resnest14"));
+  const test::Levels levels(16, 64, 80);
+  const test::Images images = levels.normalised({});
+  for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+    Session session(model, {.precision = precision});
+    CHECK(test::run(session, levels.view()) == test::run(session, images.view()));
+  }
+}
+
 TEST_CASE("on a GPU taps split what is fused", "[cuda]") {
   const std::vector<std::string> taps{"stem", "layer1.attention", "layer2", "layer4.attention"};
   const auto model = model_on_gpu(test::graph_of_network("resnest14"));
