@@ -18,7 +18,7 @@ import json, os, sys, time
 value = lambda name: sys.argv[sys.argv.index(name) + 1]
 with open(os.environ["CHECKED"], "a") as file:
     print(value("--case"), value("--precision"), file=file)
-time.sleep(2)
+time.sleep(1.5 if value("--case") == "resnest14" else 0)
 with open(value("--json"), "w") as file:
     json.dump([{"ok": True}], file)
 """
