@@ -5,6 +5,7 @@ A part that an earlier session did (--previous) is taken over and not repeated. 
 did not reach, or that lack something, are named with the reason; nothing is passed that did not run.
 """
 import argparse
+import contextlib
 import csv
 import datetime
 import functools
@@ -86,25 +87,28 @@ class Session:
         paths = [str(self.content / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
         return dict(os.environ, LD_LIBRARY_PATH=":".join(p for p in paths if p))
 
-    def call(self, log, command, seconds):
-        """Runs a command within the time that is left; its output, which also goes to logs/LOG."""
+    def call(self, log, command, seconds, errors=None):
+        """Runs a command within the time that is left; its output, which also goes to logs/LOG.
+        What it says on standard error is part of that, or goes to logs/ERRORS."""
         limit = max(1, min(seconds, self.left()))
-        with open(self.logs / log, "w+", errors="replace") as file:
-            process = subprocess.Popen([str(c) for c in command], stdout=file,
-                                       stderr=subprocess.STDOUT, start_new_session=True,
-                                       env=self.environment)
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(open(self.logs / name, "w+", errors="replace"))
+                     for name in (log, errors) if name]
+            process = subprocess.Popen([str(c) for c in command], stdout=files[0], stderr=files[-1],
+                                       start_new_session=True, env=self.environment)
             try:
                 code = process.wait(timeout=limit)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)  # what it started, too
                 process.wait()
                 raise Failed(f"not done in {limit:.0f} s") from None
-            file.seek(0)
-            output = file.read()
+            for file in files:
+                file.seek(0)
+            texts = [file.read() for file in files]
         if code != 0:
-            last = [line.strip() for line in output.splitlines() if line.strip()][-2:]
+            last = [line.strip() for line in "\n".join(texts).splitlines() if line.strip()][-2:]
             raise Failed(f"exit code {code}: {' / '.join(last)}")
-        return output
+        return texts[0]
 
     def save(self):
         (self.out / "results.json").write_text(json.dumps(self.document, indent=1) + "\n")
@@ -343,12 +347,15 @@ def profiles(session):
         for batch in BATCHES:
             if (network, batch) in done:
                 continue
+            if session.left() < 10:
+                raise Failed(f"the time ended before {network} at batch {batch}")
             command = [session.program("nestor-inspect"), session.weights / f"{network}.safetensors",
                        "--profile", "--device", "cuda", "--precision", "fp16", "--batch", batch,
                        "--format", "json"]
             if session.tuning.exists():
                 command += ["--tuning", session.tuning]
-            plan = json.loads(session.call(f"profile_{network}_{batch}.json", command, 60))["plan"]
+            log = f"profile_{network}_{batch}"
+            plan = json.loads(session.call(f"{log}.json", command, 60, errors=f"{log}.log"))["plan"]
             steps = [{"name": step["name"], "variant": step["variant"],
                       "tile": step.get("gpu", step).get("tile", ""), "us": 1000 * step["ms"],
                       "floor_us": step.get("gpu", step).get("floor_us"),

@@ -22,6 +22,10 @@ time.sleep(1.5 if value("--case") == "resnest14" else 0)
 with open(value("--json"), "w") as file:
     json.dump([{"ok": True}], file)
 """
+PROFILED = """
+echo 'nestor-inspect: warning: no tuning for this GPU' >&2
+echo '{"plan": {"steps": [{"name": "stem", "variant": "direct", "ms": 0.25}]}}'
+"""
 NVIDIA_SMI = """
 case "$1" in
   *name,*) echo "A GPU, 1.2.3, 1000, 100.0, 1980, 0" ;;
@@ -42,6 +46,7 @@ class GpuSession(unittest.TestCase):
         self.folder = pathlib.Path(temporary.name)
         (self.folder / "path").mkdir()
         script(self.folder / "path" / "nvidia-smi", NVIDIA_SMI)
+        self.weights = self.folder / "work" / "weights"
         (self.folder / "modules").mkdir()
         self.pack(PROGRAMS)
 
@@ -59,6 +64,12 @@ class GpuSession(unittest.TestCase):
         """Empty Python modules: they are there, and no more."""
         for name in names:
             (self.folder / "modules" / f"{name}.py").touch()
+
+    def made_weights(self):
+        self.modules("torch", "timm", "safetensors")
+        self.weights.mkdir(parents=True)
+        for network in ("resnest50", "resnest101", "resnest200", "resnest269"):
+            (self.weights / f"{network}.safetensors").touch()
 
     def run_session(self, *arguments, out="out"):
         path = f"{self.folder / 'path'}:{os.environ['PATH']}"
@@ -139,6 +150,18 @@ class GpuSession(unittest.TestCase):
         checked = (self.folder / "checked").read_text().splitlines()
         self.assertEqual(checked, [f"{row['case']} {row['precision']}" for row in results["golden"]])
         self.assertEqual(len(checked), len(set(checked)))
+
+    def test_profiles_are_read_beside_warnings(self):
+        self.pack({"nestor-inspect": PROFILED})
+        self.made_weights()
+        done, results = self.run_session("--parts", "profiles")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual([(row["network"], row["batch"]) for row in results["profiles"]],
+                         [(network, batch) for network in ("resnest50", "resnest101", "resnest200",
+                                                           "resnest269") for batch in (1, 16)])
+        self.assertIn("| stem | direct |  | 250.0 |", done.stdout)
+        with tarfile.open(self.folder / "out" / "logs.tar.xz") as logs:
+            self.assertIn(b"no tuning", logs.extractfile("logs/profile_resnest50_1.log").read())
 
     def test_dry_run_starts_the_programs(self):
         done, _ = self.run_session("--dry-run")
