@@ -31,6 +31,8 @@ GOLDEN = (("fp16", "resnest14"), ("fp32", "resnest14"), ("fp16", "resnest50_161x
           ("fp32", "resnest50_161x227"), ("fp16", "resnest50_224x224"), ("fp16", "resnest50_fast"),
           ("fp16", "resnest101"), ("fp16", "resnet101"), ("fp16", "resnest200"),
           ("fp16", "resnest269"))
+ANSWER_SECONDS = 10  # an engine that has started and takes longer hangs
+ROUNDS_SECONDS = 15  # what engines that start leave for their turns
 TORCH_GRAPH = ("graph_nchw", "graph_nhwc")
 TORCH_COMPILE = ("compile_nchw", "compile_nhwc")
 SCHEDULES = ("convolutions give the same bits in all schedules,"
@@ -266,77 +268,94 @@ def start_engine(session, name, network, batch):
 
 
 def time_engines(session, names, network, batch, start_seconds):
-    """Rows of engines that take turns on the same input; the logits of all against the first's."""
+    """Rows of engines that take turns on the same input; the logits of all against the first's.
+    The row of an engine that fails says why, and the others go on."""
     folder = session.options.work
     peers.write_noise(network, batch, folder / "input.bin")
-    engines, rows = [], []
-    for name in names:
-        row = {"network": network, "batch": batch, "engine": name}
-        engine = start_engine(session, name, network, batch)
-        limit = max(1, min(start_seconds, session.left() - 5))
-        start = time.monotonic()
-        try:
-            engine.ask(f"input {folder / 'input.bin'}", limit)
-            engine.run(3, limit)
-            row["start_seconds"] = time.monotonic() - start
-            row["logits"] = peers.logits(engine, folder / f"{name}.out")
-            engine.first.clear()
-            engine.second.clear()
-            engines.append((engine, row))
-        except peers.EngineFailed as error:
-            engine.close()
-            row["error"] = str(error)
-        rows.append(row)
-    with Watch() as watch:
-        for _ in range(session.options.rounds):
-            for engine, _ in engines:
-                engine.run(max(3, 64 // batch), 60)
-    for engine, row in engines:
-        row |= {"ms_per_image": statistics.median(engine.first) / batch,
-                "min_ms_per_image": min(engine.first) / batch,
-                "host_ms_per_image": statistics.median(engine.second) / batch,
-                "rounds": len(engine.first)}
+    rows = {name: {"network": network, "batch": batch, "engine": name} for name in names}
+    engines, logits = [], {}
+
+    def drop(engine, error):
+        rows[engine.name]["error"] = str(error)
+        engines.remove(engine)
         engine.close()
-    reference = next((row["logits"] for row in rows if "logits" in row), None)
-    for row in rows:
-        if "logits" in row:
-            row["logits_difference_over_std"] = peers.largest_difference(row.pop("logits"), reference)
-    return {"rows": rows, "gpu": watch.summary()}
+
+    try:
+        for name in names:
+            engine = start_engine(session, name, network, batch)
+            engines.append(engine)
+            limit = max(1, min(start_seconds, session.left() - ROUNDS_SECONDS))
+            start = time.monotonic()
+            try:
+                engine.ask(f"input {folder / 'input.bin'}", limit)
+                engine.run(3, ANSWER_SECONDS)
+                rows[name]["start_seconds"] = time.monotonic() - start
+                logits[name] = peers.logits(engine, folder / f"{name}.out", ANSWER_SECONDS)
+                engine.first.clear()
+                engine.second.clear()
+            except peers.EngineFailed as error:
+                drop(engine, error)
+        with Watch() as watch:
+            for _ in range(session.options.rounds):
+                for engine in engines.copy():
+                    try:
+                        engine.run(max(3, 64 // batch), ANSWER_SECONDS)
+                    except peers.EngineFailed as error:
+                        drop(engine, error)
+        for engine in engines:
+            rows[engine.name] |= {"ms_per_image": statistics.median(engine.first) / batch,
+                                  "min_ms_per_image": min(engine.first) / batch,
+                                  "host_ms_per_image": statistics.median(engine.second) / batch,
+                                  "rounds": len(engine.first)}
+    finally:
+        for engine in engines:
+            engine.close()
+    for name, values in logits.items():
+        rows[name]["logits_difference_over_std"] = peers.largest_difference(
+            values, next(iter(logits.values())))
+    return {"rows": list(rows.values()), "gpu": watch.summary()}
+
+
+def compare(session, part, order, names, start_seconds, least_seconds):
+    """Of the networks and batches of `order` what document[part] lacks; then, what failed before."""
+    def pair_of(result):
+        return result["rows"][0]["network"], result["rows"][0]["batch"]
+
+    def errors_of(result):
+        return [f"{row['engine']} {row['network']} {row['batch']}: {row['error']}"
+                for row in result["rows"] if "error" in row]
+
+    results = {pair_of(result): result for result in session.document[part]}
+    failed = [pair for pair, result in results.items() if errors_of(result)]
+    unreached = []
+    for network, batch in [pair for pair in order if pair not in results] + failed:
+        if session.left() < least_seconds:
+            unreached.append(f"{network} at batch {batch}")
+            continue
+        results[network, batch] = time_engines(session, names, network, batch, start_seconds)
+        session.document[part] = list(results.values())
+        session.save()
+    wrong = [error for result in results.values() for error in errors_of(result)]
+    if unreached:
+        wrong.append(f"the time ended before {', '.join(unreached)}")
+    if wrong:
+        raise Failed("; ".join(wrong))
+    return {"result": f"{len(results)} comparisons"}
 
 
 def times(session):
     weights(session)
-    done = {(r["rows"][0]["network"], r["rows"][0]["batch"]) for r in session.document["times"]}
     ours = ["nestor"] + (["nestor_tuned"] if session.tuning.exists() else [])
-    for network in peers.NETWORKS:
-        for batch in BATCHES:
-            if (network, batch) not in done:
-                if session.left() < 30:
-                    raise Failed(f"the time ended before {network} at batch {batch}")
-                result = time_engines(session, [*TORCH_GRAPH, *ours], network, batch, 60)
-                session.document["times"].append(result)
-                session.save()
-    failed = [f"{row['engine']} {row['network']} {row['batch']}: {row['error']}"
-              for result in session.document["times"] for row in result["rows"] if "error" in row]
-    if failed:
-        raise Failed("; ".join(failed))
-    return {"compared": len(session.document["times"])}
+    order = [(network, batch) for network in peers.NETWORKS for batch in BATCHES]
+    return compare(session, "times", order, [*TORCH_GRAPH, *ours], 60, 60)
 
 
 def compiled(session):
     """torch.compile takes minutes a network: as many as the time allows, beside Nestor."""
     weights(session)
-    done = {(r["rows"][0]["network"], r["rows"][0]["batch"]) for r in session.document["compiled"]}
     ours = "nestor_tuned" if session.tuning.exists() else "nestor"
-    for batch in reversed(BATCHES):
-        for network in peers.NETWORKS:
-            if (network, batch) not in done:
-                if session.left() < 100:
-                    raise Failed(f"the time ended before {network} at batch {batch}")
-                result = time_engines(session, [ours, *TORCH_COMPILE], network, batch, 400)
-                session.document["compiled"].append(result)
-                session.save()
-    return {"compared": len(session.document["compiled"])}
+    order = [(network, batch) for batch in reversed(BATCHES) for network in peers.NETWORKS]
+    return compare(session, "compiled", order, [ours, *TORCH_COMPILE], 400, 100)
 
 
 def profiles(session):

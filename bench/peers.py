@@ -12,8 +12,10 @@ Weights are timm's random initialisation with batch norms calibrated on noise, g
 its own names.
 """
 import collections
+import os
 import pathlib
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -105,16 +107,18 @@ class Engine:
 
     def __init__(self, name, command, log, environment=None):
         self.name, self.first, self.second = name, [], []  # of the pairs
-        self.log = open(log, "w+")
+        self.failed = False
+        self.log = open(log, "w+", errors="replace")
         self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self.log, bufsize=0,
-                                        env=environment)
+                                        env=environment, start_new_session=True)
         self.pending = b""
 
     def _read_line(self, until):
         while b"\n" not in self.pending:
             left = None if until is None else max(0, until - time.monotonic())
             if not select.select([self.process.stdout], [], [], left)[0]:
+                self.failed = True
                 raise EngineFailed(f"{self.name}: no answer in time")
             piece = self.process.stdout.read(1 << 16)
             if not piece:
@@ -133,6 +137,7 @@ class Engine:
                 if words and (words[0] == "ok" or words[0].replace(".", "").isdigit()):
                     return words
         except BrokenPipeError:
+            self.failed = True
             self.log.seek(0)
             last = self.log.read().strip().splitlines()[-3:]
             raise EngineFailed(f"{self.name} failed: {' '.join(last)}") from None
@@ -143,20 +148,20 @@ class Engine:
         self.second += answer[1::2]
 
     def close(self):
-        """Lets it end; an engine that does not is killed."""
+        """Lets it end; an engine that does not, or failed, is killed with what it started."""
         self.process.stdin.close()
         try:
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=0 if self.failed else 10)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self.process.stdout.close()
         self.log.close()
 
 
-def logits(engine, file):
+def logits(engine, file, seconds):
     import numpy
-    engine.ask(f"output {file}")
+    engine.ask(f"output {file}", seconds)
     return numpy.fromfile(file, numpy.float32)
 
 
