@@ -37,6 +37,8 @@ ENGINE = """
 import subprocess, sys, time
 name, runs = sys.argv[1], 0
 for line in sys.stdin:
+    if name == "good":
+        print(line, end="", file=sys.stderr, flush=True)
     runs += line.startswith("run")
     if runs > 2 and name == "dies":
         sys.exit("illegal memory access")
@@ -253,6 +255,14 @@ class Engines(unittest.TestCase):
         self.assertTrue(not stat.exists() or stat.read_text().split()[2] == "Z")
         self.assertIn("| resnest50 | 1 | dies | dies failed", gpu_session.report(
             self.session.document))
+
+    def test_a_turn_is_as_long_for_every_engine(self):
+        self.compare("good")
+        asked = (self.folder / "good.log").read_text().splitlines()
+        self.assertEqual(asked[1:3], ["run 3", "run 3"])
+        self.assertEqual(asked[4:], ["run 12", "run 100"] * 5)  # 2 ms each
+        row = self.session.document["times"][0]["rows"][0]
+        self.assertEqual((row["runs_a_turn"], row["rounds"]), (100, 5))
 
     def test_a_fault_of_the_comparison_ends_its_engines(self):
         with mock.patch.object(gpu_session, "Watch", side_effect=OSError("no thread")):
