@@ -1,6 +1,7 @@
 """PyTorch on a GPU as an engine of peers.py, for gpu_session.py:
 
     gpu_peers.py ENGINE NETWORK BATCH FOLDER     ENGINE: graph_nchw, graph_nhwc, compile_nchw, ...
+    gpu_peers.py weights FOLDER                  makes the weights that FOLDER lacks
 
 float16, on FOLDER's weights. "graph" is eager PyTorch in one CUDA graph with cuDNN's own benchmark,
 "compile" torch.compile in mode max-autotune (which makes CUDA graphs too) with frozen weights.
@@ -49,12 +50,16 @@ def make_runner(engine, network, batch, folder):
     return src, replay
 
 
-def main():
+def make_weights(folder):
+    for network in peers.NETWORKS:
+        if not (folder / f"{network}.safetensors").exists():
+            peers.save_weights(peers.make_model(network, device="cuda"), network, folder)
+
+
+def serve(engine, network, batch, folder):
     import torch
-    engine, network, batch, folder = sys.argv[1:]
-    batch = int(batch)
     with torch.inference_mode():
-        src, replay = make_runner(engine, network, batch, pathlib.Path(folder))
+        src, replay = make_runner(engine, network, batch, folder)
         size = peers.NETWORKS[network].size
         host = torch.zeros(batch, 3, size, size).pin_memory()
         staging = torch.zeros(batch, 3, size, size, device="cuda")
@@ -80,6 +85,15 @@ def main():
             return [(begin.elapsed_time(end) / count, host_ms)]
 
         peers.serve((batch, 3, size, size), run_pairs, lambda: dst.numpy())
+
+
+def main():
+    *engine, folder = sys.argv[1:]
+    if engine == ["weights"]:
+        make_weights(pathlib.Path(folder))
+    else:
+        name, network, batch = engine
+        serve(name, network, int(batch), pathlib.Path(folder))
 
 
 if __name__ == "__main__":

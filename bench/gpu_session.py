@@ -90,7 +90,7 @@ class Session:
         paths = [str(self.content / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
         return dict(os.environ, LD_LIBRARY_PATH=":".join(p for p in paths if p))
 
-    def call(self, log, command, seconds, errors=None):
+    def call(self, log, command, seconds, errors=None, environment=None):
         """Runs a command within the time that is left; its output, which also goes to logs/LOG.
         What it says on standard error is part of that, or goes to logs/ERRORS."""
         limit = max(1, min(seconds, self.left()))
@@ -98,7 +98,7 @@ class Session:
             files = [stack.enter_context(open(self.logs / name, "w+", errors="replace"))
                      for name in (log, errors) if name]
             process = subprocess.Popen([str(c) for c in command], stdout=files[0], stderr=files[-1],
-                                       start_new_session=True, env=self.environment)
+                                       start_new_session=True, env=environment or self.environment)
             try:
                 code = process.wait(timeout=limit)
             except subprocess.TimeoutExpired:
@@ -235,9 +235,10 @@ def sanitizer(tool, session):
 def weights(session):
     """Of all networks, for PyTorch and for Nestor."""
     need_modules("torch", "timm", "safetensors")
-    for network in peers.NETWORKS:
-        if not (session.weights / f"{network}.safetensors").exists():
-            peers.save_weights(peers.make_model(network, device="cuda"), network, session.weights)
+    if any(not (session.weights / f"{network}.safetensors").exists() for network in peers.NETWORKS):
+        script = pathlib.Path(__file__).with_name("gpu_peers.py")
+        session.call("weights.log", [sys.executable, script, "weights", session.weights], 120,
+                     environment=os.environ)
     return {}
 
 

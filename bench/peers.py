@@ -60,8 +60,11 @@ def save_weights(model, network, folder):
             tensors[f"{nestor}.weight"] = module.weight
             if module.bias is not None:
                 tensors[f"{nestor}.bias"] = module.bias
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()},
-              folder / f"{network}.safetensors", {"nestor.network": network})
+    file = folder / f"{network}.safetensors"
+    unfinished = file.with_suffix(".unfinished")
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, unfinished,
+              {"nestor.network": network})
+    unfinished.rename(file)
 
 
 def load_model(network, folder):
