@@ -31,6 +31,7 @@ GOLDEN = (("fp16", "resnest14"), ("fp32", "resnest14"), ("fp16", "resnest50_161x
           ("fp32", "resnest50_161x227"), ("fp16", "resnest50_224x224"), ("fp16", "resnest50_fast"),
           ("fp16", "resnest101"), ("fp16", "resnet101"), ("fp16", "resnest200"),
           ("fp16", "resnest269"))
+WORK_GB = 6  # the weights twice, those of the golden cases, what torch.compile keeps
 TURN_MS = 200  # long beside the change from one engine to the next, in which clocks drop
 ANSWER_SECONDS = 10  # an engine that has started and takes longer hangs
 ROUNDS_SECONDS = 15  # what engines that start leave for their turns
@@ -66,7 +67,9 @@ class Session:
         self.deadline = time.monotonic() + options.seconds
         for folder in (self.logs, self.content):
             shutil.rmtree(folder, ignore_errors=True)  # of an earlier run
-        for folder in (self.out, self.logs, self.content, self.weights):
+        temporary = options.work / "tmp"
+        os.environ["TMPDIR"] = str(temporary)  # of all that is started; /tmp may be small
+        for folder in (self.out, self.logs, self.content, self.weights, temporary):
             folder.mkdir(parents=True, exist_ok=True)
         self.document = {"parts": {}, "golden": [], "times": [], "compiled": [], "profiles": []}
         if options.previous:
@@ -160,7 +163,8 @@ def nvidia_smi(fields):
 # --- parts: each returns what it found, or raises Skipped or Failed -------------------------------
 
 def machine(session):
-    names = ("name", "driver_version", "memory.total", "power.limit", "clocks.max.sm", "pci.bus_id")
+    names = ("name", "driver_version", "memory.total", "power.limit", "clocks.max.sm", "pci.bus_id",
+             "memory.used", "utilization.gpu")  # the last two tell whether it is ours alone
     values = [value.strip() for value in nvidia_smi(",".join(names)).split(",")]
     if len(values) != len(names):
         raise Failed("nvidia-smi names no GPU")
@@ -219,9 +223,14 @@ def golden(session):
     return {"result": f"{len(rows)} cases"}
 
 
+def find_sanitizer():
+    return shutil.which("compute-sanitizer",
+                        path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/cuda/bin"]))
+
+
 def sanitizer(tool, session):
-    path = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
-    if not pathlib.Path(path).exists():
+    path = find_sanitizer()
+    if path is None:
         raise Skipped("no compute-sanitizer on this machine")
     text = session.call(f"{tool}.log", [path, "--tool", tool, "--error-exitcode", 9,
                                         session.program("nestor_device_kernel_tests"),
@@ -454,7 +463,9 @@ def report(document):
     if found := document.get("machine"):
         lines += [f"{found['name']}, driver {found['driver_version']}, {found['toolkit']}, commit "
                   f"{found['commit']}, {found['date']}; "
-                  + ", ".join(f"{name} {version}" for name, version in found["peers"].items()), ""]
+                  + ", ".join(f"{name} {version}" for name, version in found["peers"].items()), "",
+                  f"In use before the first part: {found['memory.used']} of {found['memory.total']} MiB, "
+                  f"{found['utilization.gpu']} % of the time.", ""]
     lines += ["| part | result | seconds |", "|---|---|---|"]
     for name, _, _ in PARTS:
         part = document["parts"].get(name, {"status": "not reached", "seconds": 0})
@@ -540,8 +551,12 @@ def dry_run(session, wanted):
     for module in ("torch", "timm", "numpy", "safetensors", "PIL"):
         print(f"{'there' if importlib.util.find_spec(module) else 'not here':8} Python module {module}")
     print(f"{'there' if (session.content / 'check').exists() else 'missing':8} golden data")
-    for tool in ("nvidia-smi", "compute-sanitizer"):
-        print(f"{'there' if shutil.which(tool) else 'not here':8} {tool}")
+    for tool, path in (("nvidia-smi", shutil.which("nvidia-smi")),
+                       ("compute-sanitizer", find_sanitizer())):
+        print(f"{'there' if path else 'not here':8} {tool}")
+    free = shutil.disk_usage(session.options.work).free / 1e9
+    print(f"{'there' if free >= WORK_GB else 'missing':8} {free:.0f} GB for --work, "
+          f"which needs {WORK_GB}")
     for name, seconds, _ in PARTS:
         state = "would run" if name in wanted else "not asked for"
         if session.document["parts"].get(name, {}).get("status") == "ok":
@@ -566,6 +581,7 @@ def main():
     unknown = set(wanted) - {name for name, _, _ in PARTS}
     if unknown:
         parser.error(f"no part is called {', '.join(sorted(unknown))}")
+    options.work = options.work.resolve()
     if options.out is None:
         if not options.dry_run:
             parser.error("--out DIR is missing")

@@ -7,7 +7,7 @@
 #   bench/gpu_session.sh run --dry-run              anywhere: what would run, and whether all of it is there
 #
 # Carry there the repository and build/gpu_session/, which git ignores: pack.tar.xz alone is in it. What
-# is unpacked and made goes to build/gpu_session_work/ (--work; some GB), which stays where it is.
+# is unpacked and made goes to build/gpu_session_work/ (--work; 6 GB), which stays where it is.
 # There it needs an NVIDIA driver and Python; for the comparison with PyTorch torch, timm, numpy and
 # safetensors too. What is missing is said, part by part.
 # DIR gets four files: results.json, report.md, logs.tar.xz and, once tuned, tuning.json; they belong

@@ -49,7 +49,7 @@ for line in sys.stdin:
 """
 NVIDIA_SMI = """
 case "$1" in
-  *name,*) echo "A GPU, 1.2.3, 1000, 100.0, 1980, 0" ;;
+  *name,*) echo "A GPU, 1.2.3, 1000, 100.0, 1980, 0, 12, 3" ;;
   *) echo "1500, 2000, 77.5, 40, 99" ;;
 esac
 """
@@ -116,6 +116,7 @@ class GpuSession(unittest.TestCase):
         report = (self.folder / "out" / "report.md").read_text()
         self.assertIn("| conformance | ok: Passed all 7 test cases with 9 assertions. |", report)
         self.assertIn("| times | not reached |", report)
+        self.assertIn("12 of 1000 MiB, 3 % of the time", report)
         self.assertEqual(sorted(file.name for file in (self.folder / "out").iterdir()),
                          ["logs.tar.xz", "report.md", "results.json"])
         with tarfile.open(self.folder / "out" / "logs.tar.xz") as logs:
@@ -213,6 +214,9 @@ class Engines(unittest.TestCase):
         temporary = tempfile.TemporaryDirectory()
         self.addCleanup(temporary.cleanup)
         self.folder = pathlib.Path(temporary.name)
+        environment = mock.patch.dict(os.environ)
+        environment.start()
+        self.addCleanup(environment.stop)
         self.session = gpu_session.Session(types.SimpleNamespace(
             out=self.folder / "out", work=self.folder / "work", previous=None, seconds=300, rounds=5))
         self.started = {}
