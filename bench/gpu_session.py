@@ -71,7 +71,8 @@ class Session:
         os.environ["TMPDIR"] = str(temporary)  # of all that is started; /tmp may be small
         for folder in (self.out, self.logs, self.content, self.weights, temporary):
             folder.mkdir(parents=True, exist_ok=True)
-        self.document = {"parts": {}, "golden": [], "times": [], "compiled": [], "profiles": []}
+        self.document = {"parts": {}, "golden": [], "tuned": [], "times": [], "compiled": [],
+                         "profiles": []}
         if options.previous:
             self.document.update(json.loads((options.previous / "results.json").read_text()))
             tuning = options.previous / "tuning.json"
@@ -254,15 +255,19 @@ def weights(session):
 def tuning(session):
     """Times the variants of all networks at both batches and keeps the choices."""
     weights(session)
-    done = []
+    done = session.document["tuned"]
     for network in peers.NETWORKS:
         for batch in BATCHES:
+            if [network, batch] in done:
+                continue
+            if session.left() < 10:
+                raise Failed(f"the time ended before {network} at batch {batch}")
             session.call(f"tune_{network}_{batch}.log",
                          [session.program("nestor-inspect"), session.weights / f"{network}.safetensors",
                           "--tune", "--tuning", session.tuning, "--batch", batch, "--device", "cuda",
                           "--precision", "fp16"], seconds=60)
-            done.append(f"{network} batch {batch}")
-    return {"tuned": done}
+            done.append([network, batch])
+    return {"result": f"{len(done)} networks and batches"}
 
 
 def start_engine(session, name, network, batch):

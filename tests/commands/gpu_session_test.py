@@ -29,6 +29,10 @@ time.sleep(1.5 if value("--case") == "resnest14" else 0)
 with open(value("--json"), "w") as file:
     json.dump([{"ok": True}], file)
 """
+TUNES = """
+echo tuned >>"$4"  # after FILE --tune --tuning
+[ $(wc -l <"$4") != 3 ]
+"""
 PROFILED = """
 echo 'nestor-inspect: warning: no tuning for this GPU' >&2
 echo '{"plan": {"steps": [{"name": "stem", "variant": "direct", "ms": 0.25}]}}'
@@ -172,6 +176,20 @@ class GpuSession(unittest.TestCase):
         checked = (self.folder / "checked").read_text().splitlines()
         self.assertEqual(checked, [f"{row['case']} {row['precision']}" for row in results["golden"]])
         self.assertEqual(len(checked), len(set(checked)))
+
+    def test_tuning_goes_on_where_it_failed(self):
+        self.pack({"nestor-inspect": TUNES})
+        self.made_weights()
+        done, results = self.run_session("--parts", "tuning")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(results["tuned"], [["resnest50", 1], ["resnest50", 16]])
+        done, results = self.run_session("--parts", "tuning", "--previous", self.folder / "out",
+                                         out="more")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(len(results["tuned"]), 8)
+        self.assertEqual(len((self.folder / "more" / "tuning.json").read_text().split()), 9)
+        self.assertEqual(sorted(file.name for file in (self.folder / "more").iterdir()),
+                         ["logs.tar.xz", "report.md", "results.json", "tuning.json"])
 
     def test_profiles_are_read_beside_warnings(self):
         self.pack({"nestor-inspect": PROFILED})
