@@ -143,7 +143,7 @@ class Engine:
             self.failed = True
             self.log.seek(0)
             last = self.log.read().strip().splitlines()[-3:]
-            raise EngineFailed(f"{self.name} failed: {' '.join(last)}") from None
+            raise EngineFailed(f"{self.name} failed: {' '.join(last) or 'no message'}") from None
 
     def run(self, count, seconds=None):
         answer = [float(t) for t in self.ask(f"run {count}", seconds)]
