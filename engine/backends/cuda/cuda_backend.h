@@ -56,9 +56,10 @@ class CudaBackend : public Backend {
   std::shared_ptr<const cuda::Memory> constant(const std::string& name, std::size_t bytes,
                                                const Fill& fill);
 
- private:
+  // Copies to the device and waits for it.
   void upload(void* dst, const void* src, std::size_t bytes) const;
 
+ private:
   std::string name_;
   DeviceSpec spec_;
   std::string device_name_;

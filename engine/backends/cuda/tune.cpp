@@ -129,9 +129,7 @@ class Bench {
       const auto bits = static_cast<unsigned>(random());
       half = static_cast<std::uint16_t>(0x3000 | (bits >> 8 & 0x0FFF) | (bits >> 6 & 0x8000));
     }
-    DEVICE_CHECK(
-        backend_.runtime()->copy_to_device(memory_.get(), halves.data(), bytes, context_.stream()));
-    DEVICE_CHECK(backend_.runtime()->synchronize(context_.stream()));
+    backend_.upload(memory_.get(), halves.data(), bytes);
   }
 
   const StepRequest& request_;
