@@ -1,5 +1,6 @@
 #include "engine/backends/cuda/cuda_context.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/backends/cuda/check.h"
@@ -168,8 +169,10 @@ void CudaContext::wait() {
 
 std::vector<double> CudaContext::time_steps(StepKernels steps) {
   // Keeps the device busy while it is given the steps: short ones take less than their launches.
-  constexpr std::size_t kFillBytes = std::size_t{64} << 20;
-  reserve(filled_, kFillBytes, Memory::Place::kDevice);
+  DeviceProperties properties;
+  DEVICE_CHECK(runtime_->properties(properties));
+  const auto fill_bytes = 2 * static_cast<std::size_t>(std::max(properties.l2_bytes, 0));
+  reserve(filled_, fill_bytes, Memory::Place::kDevice);
   DEVICE_CHECK(runtime_->make_current());
   std::vector<std::unique_ptr<OwnedEvent>> events;
   for (std::size_t i = 0; i <= steps.size(); ++i) {
@@ -177,7 +180,7 @@ std::vector<double> CudaContext::time_steps(StepKernels steps) {
   }
   busy_ = true;
   for (std::size_t i = 0; i < steps.size(); i += 2) {
-    DEVICE_CHECK(runtime_->fill(filled_.get(), 0, kFillBytes, stream()));
+    DEVICE_CHECK(runtime_->fill(filled_.get(), 0, fill_bytes, stream()));
   }
   DEVICE_CHECK(runtime_->record(events[0]->get(), stream()));
   for (std::size_t i = 0; i < steps.size(); ++i) {

@@ -118,6 +118,8 @@ EmulatedRuntime::~EmulatedRuntime() {
   leaked_objects += num_live_objects();
   for (DeviceGraph graph : graphs_) delete graph;
   for (Event event : events_) delete event;
+  // Work that waits for another stream keeps its state.
+  for (Stream stream : streams_) stream->state->queue.clear();
   for (Stream stream : streams_) delete stream;
   std::size_t num_bytes = 0;
   for (void* pointer : allocations_) DeviceMemory::get().release(pointer, num_bytes);
