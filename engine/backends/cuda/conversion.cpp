@@ -11,22 +11,34 @@ namespace nestor::cuda {
 
 namespace {
 
+// A thread for 8 channels of a pixel. The kernel is the caller's to add.
+StepChoice streaming_choice(std::string variant, const Shape& shape, const BufferFormat& from,
+                            const BufferFormat& to, const CudaBackend& backend) {
+  const auto bytes = static_cast<std::int64_t>(backend.buffer_bytes(shape, from) +
+                                               backend.buffer_bytes(shape, to));
+  const std::int64_t threads = shape[0] * pixels(shape) * padded8(shape[1]) / 8;
+  return {.variant = std::move(variant),
+          .inputs = {from},
+          .output = to,
+          .kernel = nullptr,
+          .gpu = streaming_launch(threads, bytes, 0, backend.spec())};
+}
+
+DeviceDType device_dtype(const BufferFormat& format) {
+  return format.dtype == DType::kFloat16 ? DeviceDType::kFloat16 : DeviceDType::kFloat32;
+}
+
 // Images to the kernels' layout, or to plain float32.
-StepChoice normalise(const Shape& shape, BufferFormat from, BufferFormat to, CudaBackend& backend) {
+StepChoice normalise(const Shape& shape, const BufferFormat& from, const BufferFormat& to,
+                     CudaBackend& backend) {
   const bool to_plain = to.layout == Layout::kPlain;
   CHECK(!to_plain || to.dtype == DType::kFloat32, "CUDA has no conversion from {} to {}",
         to_string(from), to_string(to));
-  const auto bytes = static_cast<std::int64_t>(backend.buffer_bytes(shape, from) +
-                                               backend.buffer_bytes(shape, to));
-  StepChoice choice{.variant = to_plain ? "images_to_nchw" : "images_to_nhwc",
-                    .inputs = {from},
-                    .output = to,
-                    .kernel = nullptr};
-  choice.gpu = streaming_launch(shape[0] * pixels(shape), bytes, 0, backend.spec());
-  ImagesArgs args{
-      .dtype = to.dtype == DType::kFloat16 ? DeviceDType::kFloat16 : DeviceDType::kFloat32,
-      .n = static_cast<int>(shape[0]),
-      .pixels = static_cast<int>(pixels(shape))};
+  StepChoice choice =
+      streaming_choice(to_plain ? "images_to_nchw" : "images_to_nhwc", shape, from, to, backend);
+  ImagesArgs args{.dtype = device_dtype(to),
+                  .n = static_cast<int>(shape[0]),
+                  .pixels = static_cast<int>(pixels(shape))};
   std::ranges::copy(from.levels->mean, args.mean);
   std::ranges::copy(from.levels->std, args.std);
   choice.kernel = std::make_unique<SimpleKernel<ImagesArgs>>(
@@ -50,19 +62,12 @@ StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat
   const BufferFormat& nhwc = to_nhwc ? to : from;
   CHECK((to_nhwc || to_plain) && plain.dtype == DType::kFloat32,
         "CUDA has no conversion from {} to {}", to_string(from), to_string(to));
-  const auto bytes = static_cast<std::int64_t>(backend.buffer_bytes(shape, from) +
-                                               backend.buffer_bytes(shape, to));
-  StepChoice choice{.variant = to_nhwc ? "nchw_to_nhwc" : "nhwc_to_nchw",
-                    .inputs = {from},
-                    .output = to,
-                    .kernel = nullptr};
-  choice.gpu =
-      streaming_launch(shape[0] * pixels(shape) * padded8(shape[1]) / 8, bytes, 0, backend.spec());
-  const bool half = nhwc.dtype == DType::kFloat16;
+  StepChoice choice =
+      streaming_choice(to_nhwc ? "nchw_to_nhwc" : "nhwc_to_nchw", shape, from, to, backend);
   choice.kernel = std::make_unique<SimpleKernel<LayoutArgs>>(
       backend, choice.variant,
       to_nhwc ? &DeviceLibrary::nchw_to_nhwc : &DeviceLibrary::nhwc_to_nchw,
-      LayoutArgs{.dtype = half ? DeviceDType::kFloat16 : DeviceDType::kFloat32,
+      LayoutArgs{.dtype = device_dtype(nhwc),
                  .n = static_cast<int>(shape[0]),
                  .c = static_cast<int>(shape[1]),
                  .pixels = static_cast<int>(pixels(shape))},
