@@ -84,7 +84,8 @@ Preprocess preprocess_with(const PreprocessOptions& options, const ModelInfo& in
   CHECK_AS(kUsage, preprocess.crop_ratio >= kMinCropRatio && preprocess.crop_ratio <= 1,
            "--crop-ratio is {}, expected {} to 1", preprocess.crop_ratio, kMinCropRatio);
   const auto finite = [](float x) { return std::isfinite(x); };
-  CHECK_AS(kUsage, std::ranges::all_of(preprocess.normalisation.mean, finite), "--mean must be finite numbers");
+  CHECK_AS(kUsage, std::ranges::all_of(preprocess.normalisation.mean, finite),
+           "--mean must be finite numbers");
   const auto divides = [](float x) { return std::isfinite(x) && x > 0; };
   CHECK_AS(kUsage, std::ranges::all_of(preprocess.normalisation.std, divides),
            "--std must be finite numbers above 0");
