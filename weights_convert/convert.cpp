@@ -7,11 +7,11 @@
 
 #include "engine/check.h"
 #include "engine/digest.h"
+#include "engine/utf8.h"
 #include "engine/weights/float32.h"
 #include "weights_convert/float16.h"
 #include "weights_convert/metadata.h"
 #include "weights_convert/official_files.h"
-#include "weights_convert/readers/tensor_names.h"
 #include "weights_convert/rename/match.h"
 #include "weights_convert/rename/naming.h"
 

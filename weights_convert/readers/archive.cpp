@@ -13,8 +13,8 @@
 
 #include "engine/check.h"
 #include "engine/checked.h"
+#include "engine/utf8.h"
 #include "weights_convert/readers/byte_cursor.h"
-#include "weights_convert/readers/tensor_names.h"
 
 namespace nestor {
 

@@ -9,8 +9,6 @@
 
 namespace nestor {
 
-bool is_utf8(std::string_view text);
-
 // Throws kBadModel for a name that is empty, longer than 64 KiB, not UTF-8 or holds a NUL.
 void check_tensor_name(std::string_view name, const std::string& file);
 
