@@ -80,9 +80,9 @@ const std::vector<Rule>& rules() {
 
 // The system's own headers have no folder or one of these.
 bool is_system(const std::string& name) {
-  static const std::set<std::string> plain = {"fcntl.h",  "unistd.h", "dlfcn.h", "immintrin.h",
-                                              "sched.h",  "signal.h", "glob.h",  "termios.h",
-                                              "stddef.h", "stdint.h"};
+  static const std::set<std::string> plain = {"fcntl.h",  "unistd.h", "dlfcn.h",  "immintrin.h",
+                                              "sched.h",  "signal.h", "glob.h",   "termios.h",
+                                              "stddef.h", "stdint.h", "pthread.h"};
   return name.find_first_of("/.") == std::string::npos || name.starts_with("sys/") ||
          plain.contains(name);
 }

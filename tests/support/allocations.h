@@ -1,6 +1,7 @@
 #pragma once
-// Counts what the program allocates, apart from what happens inside oneDNN's primitives: malloc and
-// its kin and dnnl_primitive_execute are replaced in the test program (allocations.cpp).
+// Counts what the program allocates, apart from what happens inside oneDNN's primitives, or lets it
+// fail: malloc and its kin and dnnl_primitive_execute are replaced in the test program
+// (allocations.cpp).
 
 #include <cstdint>
 
@@ -27,5 +28,22 @@ class AllocationCounter {
 
   Allocations counts() const;
 };
+
+// Lets the program's allocations fail, in all threads, while it lives: the nth from now on, and
+// those after it too unless it is `only` that one. One at a time.
+class FailingAllocations {
+ public:
+  explicit FailingAllocations(std::int64_t nth, bool only = false);
+  ~FailingAllocations();
+  FailingAllocations(const FailingAllocations&) = delete;
+  FailingAllocations& operator=(const FailingAllocations&) = delete;
+
+  // Allocations so far, failed ones included.
+  std::int64_t count() const;
+};
+
+// Called when the first allocation fails; may not allocate. Null: nothing is called.
+using AtFailure = void (*)();
+void at_first_failure(AtFailure call);
 
 }  // namespace nestor::test

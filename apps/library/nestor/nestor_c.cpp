@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/library/nestor/last_error.h"
 #include "apps/library/nestor/nestor.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
@@ -32,8 +33,6 @@ namespace {
 
 using nestor::ErrorCode;
 
-thread_local std::string last_error;
-
 nestor_status to_status(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInternal: return NESTOR_INTERNAL;
@@ -48,11 +47,7 @@ nestor_status to_status(ErrorCode code) {
 }
 
 nestor_status failure(nestor_status status, const char* message) noexcept {
-  try {
-    last_error = message;
-  } catch (...) {
-    last_error.clear();  // no memory for the message; the status still says what happened
-  }
+  nestor::set_last_error(message);
   return status;
 }
 
@@ -125,7 +120,7 @@ const char* nestor_status_name(nestor_status status) {
   return status == NESTOR_OK ? "ok" : "unknown";
 }
 
-const char* nestor_last_error(void) { return last_error.c_str(); }
+const char* nestor_last_error(void) { return nestor::last_error(); }
 
 nestor_status nestor_model_load(const char* weights, const char* device, nestor_model** model) {
   return guarded([&] {
