@@ -131,12 +131,16 @@ std::shared_ptr<const dnnl::memory> CpuBackend::packed(const std::string& name,
                                                        const dnnl::memory::desc& layout,
                                                        const Pack& pack) {
   const std::lock_guard lock(mutex_);
-  std::vector<Packed>& copies = packed_[name];
-  for (const Packed& copy : copies) {
-    if (copy.layout == layout) return copy.memory;
+  if (const auto found = packed_.find(name); found != packed_.end()) {
+    for (const Packed& copy : found->second) {
+      if (copy.layout == layout) return copy.memory;
+    }
   }
-  copies.push_back({layout, std::make_shared<const dnnl::memory>(pack(layout))});
-  return copies.back().memory;
+  // Packed before the list is touched: where that throws, weight_layout() finds no empty one.
+  const Packed packed{layout, std::make_shared<const dnnl::memory>(pack(layout))};
+  const auto [place, is_first] = packed_.try_emplace(name, std::vector{packed});
+  if (!is_first) place->second.push_back(packed);
+  return packed.memory;
 }
 
 std::shared_ptr<const dnnl::memory> CpuBackend::packed_floats(const std::string& name,

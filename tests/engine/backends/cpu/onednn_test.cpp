@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "engine/backends/cpu/cpu_backend.h"
 #include "tests/support/weight_files.h"
 
 namespace nestor::test {
@@ -24,6 +25,24 @@ TEST_CASE("errors of oneDNN become ours, with the step's name", "[cpu]") {
   CHECK(code == ErrorCode::kOutOfMemory);
   CHECK(message == "conv1: out of memory");
   CHECK(cpu::with_errors("conv1", [] { return 3; }) == 3);
+}
+
+TEST_CASE("a weight that could not be packed is packed by the next plan", "[cpu]") {
+  CpuBackend backend;
+  const dnnl::memory::desc layout({4}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x);
+  const auto pack = [](const dnnl::memory::desc& desc) {
+    return dnnl::memory(desc, cpu::engine());
+  };
+  const auto fails = [](const dnnl::memory::desc&) -> dnnl::memory { throw std::bad_alloc(); };
+  CHECK_THROWS_AS(backend.packed("w", layout, fails), std::bad_alloc);
+  CHECK(backend.weight_layout("w") == std::nullopt);
+  const auto memory = backend.packed("w", layout, pack);
+  CHECK(backend.weight_layout("w") == layout);
+  CHECK(backend.packed("w", layout, fails) == memory);
+  const dnnl::memory::desc other({5}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x);
+  CHECK_THROWS_AS(backend.packed("w", other, fails), std::bad_alloc);
+  CHECK(backend.packed("w", other, pack) != memory);
+  CHECK(backend.weight_layout("w") == layout);
 }
 
 }  // namespace nestor::test
