@@ -14,15 +14,16 @@
 #include "apps/common/image_loader.h"
 #include "apps/common/inputs.h"
 #include "apps/common/preprocess_options.h"
+#include "apps/common/pretrained_options.h"
 #include "apps/common/progress.h"
 #include "apps/common/saved_tensors.h"
 #include "apps/common/session_options.h"
-#include "apps/pretrained/pull.h"
-#include "apps/pretrained/selection.h"
 #include "engine/atomic_file.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
 #include "weights_convert/convert.h"
+#include "weights_convert/pretrained/pull.h"
+#include "weights_convert/pretrained/selection.h"
 
 namespace {
 

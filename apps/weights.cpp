@@ -6,14 +6,15 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/command.h"
+#include "apps/common/pretrained_options.h"
 #include "apps/common/text_output.h"
-#include "apps/pretrained/payload.h"
-#include "apps/pretrained/pull.h"
-#include "apps/pretrained/selection.h"
 #include "engine/check.h"
 #include "engine/digest.h"
 #include "engine/weights/weight_file.h"
 #include "graphs/zoo.h"
+#include "weights_convert/pretrained/payload.h"
+#include "weights_convert/pretrained/pull.h"
+#include "weights_convert/pretrained/selection.h"
 
 namespace {
 

@@ -57,17 +57,12 @@ const std::vector<Rule>& rules() {
       {"engine/.*", kCore + Strings{"fmt/.*", "nlohmann/.*"}},
       {"graphs/.*", Strings{"graphs/.*", "engine/[a-z0-9_]+\\.h", "engine/graph/.*", kOpContract,
                             "engine/image/preprocess\\.h", "fmt/.*"}},
-      // nestor-convert is a command, with what commands share.
-      {"weights_convert/main\\.cpp",
-       kCore + Strings{"weights_convert/.*", "graphs/.*", "apps/common/.*", "CLI/.*", "fmt/.*",
-                       "nlohmann/.*"}},
+      // The only code that knows of a network.
+      {"weights_convert/pretrained/.*",
+       kCore + Strings{"weights_convert/.*", "graphs/.*", "fmt/.*", "curl/curl\\.h"}},
       {"weights_convert/.*",
        kCore + Strings{"weights_convert/.*", "graphs/.*", "zlib\\.h", "fmt/.*", "nlohmann/.*"}},
-      {"apps/library/.*",
-       kCore + Strings{"apps/library/.*", "graphs/.*", "fmt/.*", "nlohmann/.*", "nestor/.*"}},
-      // The only code that knows of a network.
-      {"apps/pretrained/.*", kCore + Strings{"apps/(pretrained|common)/.*", "weights_convert/.*",
-                                             "graphs/.*", "CLI/.*", "fmt/.*", "curl/curl\\.h"}},
+      {"library/.*", kCore + Strings{"nestor/.*", "library/.*", "graphs/.*", "fmt/.*"}},
       // Reads a GPU's own clock.
       {"bench/device_runs.*", kCore + Strings{"bench/.*", "engine/backends/cuda/[a-z_]+\\.h"}},
       {"(apps|bench)/.*",
@@ -108,7 +103,7 @@ const std::map<std::string, Strings>& tree() {
     std::map<std::string, Strings> found;
     const fs::path top(NESTOR_SOURCE_DIR);
     for (const char* const folder :
-         {"kernels", "engine", "graphs", "weights_convert", "apps", "bench"}) {
+         {"kernels", "engine", "graphs", "library", "weights_convert", "apps", "bench"}) {
       if (!fs::exists(top / folder)) continue;
       for (const auto& entry : fs::recursive_directory_iterator(top / folder)) {
         static const std::set<std::string> kinds = {".h", ".cpp", ".inl", ".cu", ".cuh"};
@@ -191,5 +186,8 @@ TEST_CASE("includes: the rules find what they forbid", "[style][cpu]") {
   CHECK(violations("apps/classify.cpp", {"engine/backends/cpu/context.h"}) != "");
   CHECK(violations("apps/classify.cpp", {"tests/support/model.h"}) != "");
   CHECK(violations("apps/classify.cpp", {"curl/curl.h"}) != "");
+  CHECK(violations("weights_convert/convert.cpp", {"nestor/nestor.h"}) != "");
+  CHECK(violations("library/model.cpp", {"weights_convert/convert.h"}) != "");
+  CHECK(violations("engine/session.cpp", {"nestor/nestor.h"}) != "");
   CHECK(violations("engine/ops/add/add.cpp", {"engine/ops/add/add.h", "vector"}) == "");
 }

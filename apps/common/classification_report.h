@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "apps/common/text_output.h"
-#include "apps/library/nestor/nestor.h"
+#include "nestor/nestor.h"
 
 namespace nestor {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/library/nestor/nestor.h"
+#include "nestor/nestor.h"
 
 namespace nestor {
 

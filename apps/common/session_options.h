@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "apps/library/nestor/nestor.h"
+#include "nestor/nestor.h"
 
 namespace nestor {
 

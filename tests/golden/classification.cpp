@@ -7,9 +7,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "apps/library/nestor/nestor.h"
 #include "engine/weights/weight_file.h"
 #include "graphs/zoo.h"
+#include "nestor/nestor.h"
 #include "tests/golden/golden.h"
 #include "tests/golden/scratch_folder.h"
 #include "tests/golden/tolerances.h"

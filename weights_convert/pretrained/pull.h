@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "apps/pretrained/cache.h"
-#include "apps/pretrained/options.h"
+#include "weights_convert/pretrained/cache.h"
+#include "weights_convert/pretrained/options.h"
 
 namespace nestor {
 

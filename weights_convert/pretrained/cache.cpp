@@ -1,4 +1,4 @@
-#include "apps/pretrained/cache.h"
+#include "weights_convert/pretrained/cache.h"
 
 #include <cstdlib>
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/error.h"
+#include "weights_convert/pretrained/options.h"
 
 namespace nestor {
 
@@ -19,9 +20,10 @@ class TransferError : public Error {
 struct Transfer {
   std::string url;  // https://, or http:// where the list or the user says so
   std::filesystem::path file;
-  std::string what;  // for the progress bar
+  std::string what;  // as `progress` calls it
   int timeout_seconds = 30;
   int retries = 4;
+  ProgressFactory progress = {};  // empty: nothing is shown
 };
 
 // Downloads to `file`, going on where an earlier attempt stopped if the server can do that. Returns

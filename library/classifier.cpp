@@ -2,9 +2,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "apps/library/nestor/nestor.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
+#include "nestor/nestor.h"
 
 namespace nestor {
 

@@ -1,4 +1,4 @@
-#include "apps/pretrained/payload.h"
+#include "weights_convert/pretrained/payload.h"
 
 #include <algorithm>
 

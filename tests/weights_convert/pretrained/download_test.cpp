@@ -1,4 +1,4 @@
-#include "apps/pretrained/download.h"
+#include "weights_convert/pretrained/download.h"
 
 #include <catch2/catch.hpp>
 #include <limits>

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "apps/pretrained/file_lock.h"
 #include "weights_convert/official_files.h"
+#include "weights_convert/pretrained/file_lock.h"
 
 namespace nestor {
 

@@ -1,12 +1,22 @@
-#include "apps/pretrained/options.h"
+#include "apps/common/pretrained_options.h"
 
-#include "engine/check.h"
+#include "apps/common/progress.h"
 
 namespace nestor {
 
 namespace {
 
 constexpr const char* kGroup = "Official weights";
+
+class DownloadBar : public TransferProgress {
+ public:
+  explicit DownloadBar(const std::string& what) : bar_(what, 0, ProgressUnit::kBytes) {}
+  void advance(std::size_t bytes) override { bar_.advance(bytes); }
+  void restart(std::size_t done, std::size_t total) override { bar_.restart(done, total); }
+
+ private:
+  ProgressBar bar_;
+};
 
 }  // namespace
 
@@ -20,6 +30,7 @@ void add_list_option(CLI::App& app, PretrainedOptions& options) {
 }
 
 void add_download_options(CLI::App& app, PretrainedOptions& options) {
+  options.progress = [](const std::string& what) { return std::make_unique<DownloadBar>(what); };
   app.add_flag("--offline", options.offline, "Use what is on this machine, download nothing")
       ->group(kGroup);
   app.add_option("--base-url", options.base_url,
@@ -39,11 +50,6 @@ void add_download_options(CLI::App& app, PretrainedOptions& options) {
       ->capture_default_str()
       ->type_name("N")
       ->group(kGroup);
-}
-
-std::vector<OfficialFile> pretrained_files(const PretrainedOptions& options) {
-  if (!options.list.empty()) return read_official_files(options.list);
-  return {official_files().begin(), official_files().end()};
 }
 
 }  // namespace nestor

@@ -1,9 +1,9 @@
-#include "apps/pretrained/selection.h"
+#include "weights_convert/pretrained/selection.h"
 
 #include <catch2/catch.hpp>
 
-#include "apps/pretrained/pull.h"
 #include "tests/support/weight_files.h"
+#include "weights_convert/pretrained/pull.h"
 
 namespace nestor {
 

@@ -2,11 +2,11 @@
 
 #include <charconv>
 
-#include "apps/library/labels/labels.h"
-#include "apps/library/nestor/nestor.h"
 #include "engine/check.h"
 #include "engine/weights/metadata.h"
 #include "graphs/zoo.h"
+#include "library/labels/labels.h"
+#include "nestor/nestor.h"
 
 namespace nestor {
 

@@ -7,7 +7,7 @@
 
 namespace nestor {
 
-// The lines of apps/library/labels/imagenet1k.txt.
+// The lines of library/labels/imagenet1k.txt.
 extern const std::string_view kImagenetText;
 
 // One name a line; empty lines at the end are left out.

@@ -4,7 +4,7 @@
 #include <string>
 #include <thread>
 
-#include "apps/library/nestor/nestor_c.h"
+#include "nestor/nestor_c.h"
 #include "tests/support/allocations.h"
 
 namespace nestor::test {

@@ -1,5 +1,7 @@
 // nestor-convert: weight files of other frameworks to Nestor's own.
 
+#include "weights_convert/convert.h"
+
 #include <fmt/core.h>
 
 #include <chrono>
@@ -9,7 +11,6 @@
 #include "apps/common/distinct_files.h"
 #include "engine/check.h"
 #include "graphs/zoo.h"
-#include "weights_convert/convert.h"
 #include "weights_convert/inspect.h"
 #include "weights_convert/synthetic/manifest.h"
 #include "weights_convert/synthetic/random_weights.h"

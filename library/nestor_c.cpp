@@ -1,14 +1,14 @@
-#include "apps/library/nestor/nestor_c.h"
+#include "nestor/nestor_c.h"
 
 #include <algorithm>
 #include <new>
 #include <string>
 #include <vector>
 
-#include "apps/library/nestor/last_error.h"
-#include "apps/library/nestor/nestor.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
+#include "library/last_error.h"
+#include "nestor/nestor.h"
 
 struct nestor_model {
   nestor::LoadedModel loaded;

@@ -1,4 +1,4 @@
-#include "apps/pretrained/download.h"
+#include "weights_convert/pretrained/download.h"
 
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -16,10 +16,9 @@
 #include <optional>
 #include <thread>
 
-#include "apps/common/progress.h"
-#include "apps/pretrained/cache.h"
 #include "engine/check.h"
 #include "engine/version.h"
+#include "weights_convert/pretrained/cache.h"
 
 namespace nestor {
 
@@ -126,7 +125,7 @@ struct Attempt {
 // One request and what becomes of its answer.
 class Request {
  public:
-  Request(const Transfer& transfer, PartialFile& file, ProgressBar& progress)
+  Request(const Transfer& transfer, PartialFile& file, TransferProgress& progress)
       : transfer_(transfer), file_(file), progress_(progress), offset_(file.size_bytes()) {}
 
   Attempt run() {
@@ -257,7 +256,7 @@ class Request {
 
   const Transfer& transfer_;
   PartialFile& file_;
-  ProgressBar& progress_;
+  TransferProgress& progress_;
   const std::uint64_t offset_;
   const std::string range_ = fmt::format("{}-", offset_);
   const std::string user_agent_ = fmt::format("nestor/{}", version_info().version);
@@ -284,10 +283,11 @@ bool download(const Transfer& transfer) {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
   CHECK(ready == CURLE_OK, "libcurl cannot start: {}", curl_easy_strerror(ready));
   PartialFile file(transfer.file);
-  ProgressBar progress(transfer.what, 0, ProgressUnit::kBytes);
+  const std::unique_ptr<TransferProgress> progress =
+      transfer.progress ? transfer.progress(transfer.what) : std::make_unique<TransferProgress>();
   for (int failures = 0;;) {
     const std::uint64_t before = file.size_bytes();
-    const Attempt attempt = Request(transfer, file, progress).run();
+    const Attempt attempt = Request(transfer, file, *progress).run();
     if (attempt.result == Attempt::Result::kDone) {
       file.finish();
       return file.is_pieced();

@@ -1,4 +1,4 @@
-#include "apps/pretrained/selection.h"
+#include "weights_convert/pretrained/selection.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,16 +1,16 @@
-#include "apps/pretrained/pull.h"
+#include "weights_convert/pretrained/pull.h"
 
 #include <fmt/ranges.h>
 
 #include <cstdlib>
 
-#include "apps/pretrained/download.h"
-#include "apps/pretrained/payload.h"
 #include "engine/check.h"
 #include "engine/digest.h"
 #include "engine/weights/weight_file.h"
 #include "graphs/zoo.h"
 #include "weights_convert/convert.h"
+#include "weights_convert/pretrained/download.h"
+#include "weights_convert/pretrained/payload.h"
 
 namespace nestor {
 
@@ -50,8 +50,12 @@ fs::path find_original(const OfficialFile& file, const WeightCache& cache, const
 void fetch_from(const std::string& url, const OfficialFile& file, const WeightCache& cache,
                 const PretrainedOptions& options) {
   const fs::path partial = cache.partial(file);
-  const Transfer transfer{url, partial, "downloading " + file.name, options.timeout_seconds,
-                          options.retries};
+  const Transfer transfer{.url = url,
+                          .file = partial,
+                          .what = "downloading " + file.name,
+                          .timeout_seconds = options.timeout_seconds,
+                          .retries = options.retries,
+                          .progress = options.progress};
   const fs::path verified = cache.folder() / "work" / file.file;
   for (bool again = false;; again = true) {
     const bool pieced = download(transfer);

@@ -1,4 +1,4 @@
-#include "apps/library/nestor/last_error.h"
+#include "library/last_error.h"
 
 #include <pthread.h>
 

@@ -1,4 +1,4 @@
-#include "apps/pretrained/file_lock.h"
+#include "weights_convert/pretrained/file_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

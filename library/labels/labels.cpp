@@ -1,4 +1,4 @@
-#include "apps/library/labels/labels.h"
+#include "library/labels/labels.h"
 
 namespace nestor {
 
