@@ -1,8 +1,8 @@
 // ResNeSt classifiers: deep stem, four stages of bottleneck blocks, global average pool, dense
 // head.
 //
-//   block    x -> conv1 1x1 -> [AVD pool] -> split attention -> [AVD pool] -> conv3 1x1 -> +
-//   shortcut -> ReLU
+//   block    x -> conv1 1x1 -> [AVD pool] -> split attention -> [AVD pool] -> conv3 1x1
+//              -> + shortcut -> ReLU
 //
 //   split attention   conv 3x3 in radix * cardinality groups -> BN -> ReLU = U
 //                     sum over radix -> global average pool -> fc1 + BN + ReLU -> fc2 -> rSoftmax

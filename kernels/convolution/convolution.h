@@ -1,8 +1,10 @@
 #pragma once
 // Convolution (engine/ops/convolution/convolution.h) with a fused epilogue, as implicit GEMM.
 //
-//   dst[n,p,q,k] = act( bias[k] + residual[n,p,q,k] + sum_{r,s,c} src[n, y, x, g*C/G + c] *
-//   w[k,c,r,s] ) y = p*stride - pad + r*dilation, x = q*stride - pad + s*dilation, g = k / (K/G)
+//   dst[n,p,q,k] = act( bias[k] + residual[n,p,q,k]
+//                     + sum_{r,s,c} src[n, y, x, g*C/G + c] * weight[k,c,r,s] )
+//
+//       y = p*stride - pad + r*dilation,  x = q*stride - pad + s*dilation,  g = k / (K/G)
 //
 // Tensors are NHWC. A pixel's channels are padded to a multiple of 8, and that padding holds zeros:
 // it is read, and written as zero where bias and residual are zero there. Pointers are aligned to

@@ -1,15 +1,16 @@
 // Convolution with fp32 multiply-adds: strict float32, and whatever tensor cores do not take.
 //
-//   dst[m][k] = act(bias[k] + residual[m][k] + sum over (channel, tap) of src[pixel(m,
-//   tap)][channel]
-//                   * weight[k][channel][tap])             m = (n * p + y) * q + x, in each group
+//   dst[m][k] = act( bias[k] + residual[m][k]
+//                  + sum_{channel,tap} src[pixel(m, tap)][channel] * weight[k][channel][tap] )
+//
+//       m = (n * p + y) * q + x, in each group
 //
 //   src, residual, dst: NHWC, float or half; weight packed floats (packed_weight.h). Groups may
 //   have any number of channels: if not a multiple of 8, elements are read and written one by one.
 //
 //   grid    (tiles of k in all groups, tiles of m, splits of K)
-//   block   64x64 of dst, 256 threads of 4x4: thread t has rows 4 (t / 16) .., columns 4 (t % 16)
-//   .. slice   16 channels of a tap, two stages, the next one in registers meanwhile
+//   block   64x64 of dst, 256 threads of 4x4: thread t has rows 4 (t / 16) .., columns 4 (t % 16) ..
+//   slice   16 channels of a tap, two stages, the next one in registers meanwhile
 //
 //     a [16][64] of src, k-major: thread t loads channels 4 (t / 64) .. + 3 of row t % 64, so that
 //                stores meet all banks

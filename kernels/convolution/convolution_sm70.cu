@@ -1,13 +1,13 @@
 // Convolution on Volta's tensor cores: m8n8k4, slices of K through registers.
 //
-//   dst[m][k] = act(bias[k] + residual[m][k] + sum over (channel, tap) of src[pixel(m,
-//   tap)][channel]
-//                   * weight[k][channel][tap])             m = (n * p + y) * q + x, in each group
+//   dst[m][k] = act( bias[k] + residual[m][k]
+//                  + sum_{channel,tap} src[pixel(m, tap)][channel] * weight[k][channel][tap] )
+//
+//       m = (n * p + y) * q + x, in each group
 //
 //   src [n][h][w][c] half, weight packed halves (packed_weight.h), dst [n][p][q][k] half, sums fp32
 //
-//   grid    (tiles of k in all groups, tiles of m, splits of K): tiles of k are the fastest, so
-//   that
+//   grid    (tiles of k in all groups, tiles of m, splits of K): tiles of k are the fastest, so that
 //           blocks that run together share rows of src in L2
 //   block   4 or 8 warps; a warp 64x64 of dst as 4x4 products of 16x16, or 64x32, 32x64, 32x32.
 //           Where rows are few, 2 or 4 warps take the same 64x64 and different steps of a slice.

@@ -1,9 +1,10 @@
 // Convolution on Turing's tensor cores: the main loop of convolution_sm70.cu with ldmatrix and
 // pairs of m16n8k8.
 //
-//   dst[m][k] = act(bias[k] + residual[m][k] + sum over (channel, tap) of src[pixel(m,
-//   tap)][channel]
-//                   * weight[k][channel][tap])             m = (n * p + y) * q + x, in each group
+//   dst[m][k] = act( bias[k] + residual[m][k]
+//                  + sum_{channel,tap} src[pixel(m, tap)][channel] * weight[k][channel][tap] )
+//
+//       m = (n * p + y) * q + x, in each group
 //
 //   src [n][h][w][c] half, weight packed halves (packed_weight.h), dst [n][p][q][k] half, sums fp32
 //   grid (tiles of k in all groups, tiles of m, splits of K); block 4 warps; a warp 64x64 of dst as

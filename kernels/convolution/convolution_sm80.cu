@@ -1,18 +1,17 @@
 // Convolution on the tensor cores of Ampere and newer: m16n8k16, slices of K by cp.async.
 //
-//   dst[m][k] = act(bias[k] + residual[m][k] + sum over (channel, tap) of src[pixel(m,
-//   tap)][channel]
-//                   * weight[k][channel][tap])             m = (n * p + y) * q + x, in each group
+//   dst[m][k] = act( bias[k] + residual[m][k]
+//                  + sum_{channel,tap} src[pixel(m, tap)][channel] * weight[k][channel][tap] )
+//
+//       m = (n * p + y) * q + x, in each group
 //
 //   src [n][h][w][c] half, weight packed halves (packed_weight.h), dst [n][p][q][k] half, sums fp32
 //
-//   grid    (tiles of k in all groups, tiles of m, splits of K): tiles of k are the fastest, so
-//   that
+//   grid    (tiles of k in all groups, tiles of m, splits of K): tiles of k are the fastest, so that
 //           blocks that run together share rows of src in L2
 //   block   4 or 8 warps; a warp 64x64 of dst as 4x8 products of 16x8, or 64x32, 32x64, 32x32
 //   slice   32 channels of a tap, 2 steps of 16 (implicit_gemm.cuh has the picture). Chunks of
-//   pixels
-//           that do not exist are copied as zeros.
+//           pixels that do not exist are copied as zeros.
 //
 //     wait for slice i, barrier | copy slice i + stages - 1 | step 0 | step 1
 //

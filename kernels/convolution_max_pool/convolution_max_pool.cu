@@ -30,8 +30,7 @@
 //
 //     LDG weights of tap i+1 | step 0 .. | STS them, barrier, last step
 //
-//   shared memory   30 KB patch, 8 KB weights: two blocks a multiprocessor. y (32 KB of halves)
-//   lies
+//   shared memory   30 KB patch, 8 KB weights: two blocks a multiprocessor. y (32 KB of halves) lies
 //                   over them. Its chunk c of row m is chunk c ^ f(m), so that neither the
 //                   fragments' pairs nor the pool's chunks conflict.
 //   registers       128 sums, two sets of 32 for fragments, 8 weights on their way

@@ -6,20 +6,21 @@
 // is contiguous in k. l is the lane; a register holds two values of 16 bits, the lower k in the low
 // bits, or one of tf32.
 //
-//   type              A                               B                        D
+//   type              A                          B                        D
 //   MmaF16M8N8K4      four products of 8x8x4, one per quadpair q = (l % 16) / 4 = lanes 4q..4q+3
-//   and (sm_70)           16+4q..16+4q+3, with t = l % 4 + 4 (l / 16):
-//                     A[t][0..3]                      B[0..3][t]               v: row (l & 1) + (v
-//                     & 2) +
-//                                                                              4 (l / 16), column
-//                                                                              (v & 4) + (l & 2) +
-//                                                                              (v & 1)
-//   Mma...M16N8K8     r: row l/4 + 8 r,               B[2 (l%4) + 0..1][l/4]   v: row l/4 + 8 (v /
-//   2), 16 bits (sm_75;   k 2 (l%4) + 0..1                                         column 2 (l%4) +
-//   v % 2 bf16: sm_80) Mma...M16N8K16    r: row l/4 + 8 (r%2),           r: k 2 (l%4) + 8 r + as
-//   above (sm_80)           k 2 (l%4) + 8 (r/2) + 0..1      0..1, column l/4 MmaTf32M16N8K8    r:
-//   row l/4 + 8 (r%2),           r: k l%4 + 4 r,          as above (sm_80)           k l%4 + 4
-//   (r/2)                 column l/4
+//   (sm_70)           and 16+4q..16+4q+3, with t = l % 4 + 4 (l / 16):
+//                     A[t][0..3]                 B[0..3][t]               v: row (l & 1) + (v & 2)
+//                                                                            + 4 (l / 16),
+//                                                                         column (v & 4) + (l & 2)
+//                                                                            + (v & 1)
+//   Mma...M16N8K8     r: row l/4 + 8 r,          B[2 (l%4) + 0..1][l/4]   v: row l/4 + 8 (v / 2),
+//   16 bits (sm_75;   k 2 (l%4) + 0..1                                    column 2 (l%4) + v % 2
+//   bf16: sm_80)
+//   Mma...M16N8K16    r: row l/4 + 8 (r%2),      r: k 2 (l%4) + 8 r       as above
+//   (sm_80)           k 2 (l%4) + 8 (r/2)        + 0..1, column l/4
+//                     + 0..1
+//   MmaTf32M16N8K8    r: row l/4 + 8 (r%2),      r: k l%4 + 4 r,          as above
+//   (sm_80)           k l%4 + 4 (r/2)            column l/4
 //
 // m8n8k4 runs on every architecture, and is fast on sm_70 only.
 

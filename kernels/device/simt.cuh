@@ -7,9 +7,8 @@
 //   __global__ __device__ __launch_bounds__ __grid_constant__ __constant__
 //   threadIdx blockIdx blockDim gridDim
 //   __syncthreads() __threadfence()
-//   atomicAdd atomicMax atomicMin atomicOr atomicExch atomicCAS   on int and unsigned: sums of
-//   floats
-//                                                                 would depend on the order
+//   atomicAdd atomicMax atomicMin atomicOr atomicExch atomicCAS   on int and unsigned: sums
+//                                                                 of floats would depend on the order
 //   __half __half2 __nv_bfloat16 and their conversions, float2 float4 uint2 uint4 and make_...
 //   __float_as_uint __uint_as_float __popc __clz, and expf, fmaxf, ... of <math.h>
 //   block_smem<Smem>()

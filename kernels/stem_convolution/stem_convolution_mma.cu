@@ -20,8 +20,7 @@
 //
 //   steps   Volta: a tap, k4. Others: 4 taps of a row, k16, of which a lane holds those of one tap;
 //           the row is filled up with its last tap, whose weights there are zero.
-//   shared memory   patch 9 or 12 KB, weights 2 to 29 KB. The sums go through 1 or 2 KB a warp,
-//   which
+//   shared memory   patch 9 or 12 KB, weights 2 to 29 KB. The sums go through 1 or 2 KB a warp, which
 //                   lie over the patch, so that a pixel is written in 16-byte pieces. No bank
 //                   conflicts: pixels of neighbouring rows of a fragment are 16 bytes apart, and
 //                   half a warp reads 128 bytes of them at most.

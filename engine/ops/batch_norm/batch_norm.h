@@ -1,8 +1,8 @@
 #pragma once
 // Batch normalisation with running statistics.
 //
-//   dst[n,c,h,w] = gamma[c] * (src[n,c,h,w] - running_mean[c]) / sqrt(running_var[c] + eps) +
-//   beta[c]
+//   dst[n,c,h,w] = gamma[c] * (src[n,c,h,w] - running_mean[c]) / sqrt(running_var[c] + eps)
+//                + beta[c]
 //
 // Inputs in this order: src [n, c, h, w], gamma, beta, running_mean, running_var, each [c].
 

@@ -2,9 +2,9 @@
 // Convolution with a fused epilogue.
 //
 //   dst[n,k,p,q] = act( bias[k] + residual[n,k,p,q]
-//                     + sum_{c,r,s} src[n, g*C/G + c, p*stride - pad + r*dilation, q*stride - pad +
-//                     s*dilation]
-//                                   * weight[k,c,r,s] ),           g = k / (K/G)
+//                     + sum_{c,r,s} src[n, g*C/G + c, y, x] * weight[k,c,r,s] )
+//
+//       y = p*stride - pad + r*dilation,  x = q*stride - pad + s*dilation,  g = k / (K/G)
 //
 //   src      [n, c, h, w]          weight [k, c/groups, r, s]
 //   bias     [k]           if has_bias

@@ -2,12 +2,16 @@
 // The split-attention tail as one step: all that follows the grouped convolution of a block
 // (ResNeSt paper, section 3.1), and the block's AVD average pool where it has one.
 //
-//   pooled[n,c]    = mean_hw sum_r src[n, r*W + c, h, w]
-//   hidden[n,i]    = relu(fc1_bias[i] + sum_c pooled[n, g1*W/K + c] * fc1_weight[i,c]),  g1 = i /
-//   (I/K) logit[n,j]     = fc2_bias[j] + sum_i hidden[n, g2*I/K + i] * fc2_weight[j,i],        g2 =
-//   j / (R*W/K) attention      = rSoftmax(logit) (r_softmax.h) sum[n,c,h,w]   = sum_r attention[n,
-//   r*W + c] * src[n, r*W + c, h, w] dst            = pool(sum) if has_pool, else sum;
-//   attention itself if gates_only: the weighted sum is then left to whoever reads both
+//   pooled[n,c]  = mean_hw sum_r src[n, r*W + c, h, w]
+//   hidden[n,i]  = relu(fc1_bias[i] + sum_c pooled[n, g1*W/K + c] * fc1_weight[i,c])
+//   logit[n,j]   = fc2_bias[j] + sum_i hidden[n, g2*I/K + i] * fc2_weight[j,i] 
+//
+//       g1 = i / (I/K),  g2 = j / (R*W/K)
+//
+//   attention    = rSoftmax(logit)     (r_softmax.h)
+//   sum[n,c,h,w] = sum_r attention[n, r*W + c] * src[n, r*W + c, h, w]
+//   dst          = pool(sum) if has_pool, else sum
+//                  attention itself if gates_only: readers then compute the weighted sum
 //
 //   src [n, radix*W, h, w]
 //   fc1_weight [I, W/K, 1, 1], fc1_bias [I]: batch norm already folded
