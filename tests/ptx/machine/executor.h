@@ -71,6 +71,7 @@ class Executor {
   void shuffle(const Op& op);
   void vote(const Op& op);
   void ldmatrix(const Op& op);
+  void check_matrix_races(const Op& op, const u64* rows);
   void tensor(const Op& op);
   void copy_async(const Op& op);
   void copy_wait(const Op& op);

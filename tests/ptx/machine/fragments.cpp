@@ -5,6 +5,27 @@
 
 namespace nestor::ptx {
 
+// What a lane reads, and not what it gives the address of, must have been written before.
+void Executor::check_matrix_races(const Op& op, const u64* rows) {
+  u64 address[kLanes];
+  for (u32 m = 0; m < op.count; ++m) {
+    const u64* of_matrix = rows + 8 * m;
+    if (op.sub == 0) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        address[lane] = of_matrix[lane / 4] + 4 * static_cast<u64>(lane % 4);
+      }
+      check_races(op, address, ~0u, 4, /*write=*/false);
+      continue;
+    }
+    for (int next = 0; next < 2; ++next) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        address[lane] = of_matrix[2 * (lane % 4) + next] + 2 * static_cast<u64>(lane / 4);
+      }
+      check_races(op, address, ~0u, 2, /*write=*/false);
+    }
+  }
+}
+
 void Executor::ldmatrix(const Op& op) {
   if (warp_->active != ~0u)
     fault(op, first_lane(~warp_->active), "ldmatrix without all lanes of the warp");
@@ -22,9 +43,10 @@ void Executor::ldmatrix(const Op& op) {
       inside[lane] &= ~kWindowMask;
     }
   }
-  translate(op, Space::kShared, inside, asked, 16, false, row);
+  translate_shared(op, inside, asked, 16, row);
   // Before sm_80 "all threads must contain valid addresses".
   if (options().sm < 80 && asked != ~0u) translate_shared(op, inside, ~asked, 16, row);
+  if (options().races) check_matrix_races(op, inside);
   for (u32 m = 0; m < op.count; ++m) {
     u16 matrix[8][8];
     for (u32 r = 0; r < 8; ++r) std::memcpy(matrix[r], row[8 * m + r], 16);

@@ -229,6 +229,14 @@ TEST_CASE("ptx: ldmatrix", "[ptx]") {
       CHECK(turned[lane] == ((first + 8 * column + row) | (first + 8 * (column + 1) + row) << 16));
     }
   }
+  // The rows were written by other lanes than those that hold them.
+  std::string unordered = fill;
+  unordered.replace(unordered.find("bar.warp.sync -1;"), 17, "");
+  for (const char* trans : {"", ".trans"}) {
+    CHECK(fault(unordered + "ldmatrix.sync.aligned.m8n8.x4" + trans +
+                ".shared.b16 {%r10, %r11, %r12, %r13}, [%r5];")
+              .find("a race: reads") != std::string::npos);
+  }
   // .x1 takes addresses of lanes 0 to 7, .x2 of lanes 0 to 15; before sm_80 those of the others
   // must be valid, too.
   const std::string bad = fill + "setp.ge.u32 %p1, %r0, LANES; @%p1 mov.u32 %r5, 0x7ffffff0; ";
