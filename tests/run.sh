@@ -88,7 +88,7 @@ part "kernel packages" apps/install_packages.sh simt &&
       for sm in $sms; do
         on_ptx "conformance, PTX, sm_$sm" env PTX_SM=$sm build/ptx/bin/nestor_device_tests
         on_ptx "kernels, PTX, sm_$sm" ptx_kernels $sm
-        on_ptx "engine, PTX, sm_$sm" env PTX_SM=$sm PTX_RACE=0 build/ptx/bin/nestor_tests "[cuda]"
+        on_ptx "engine, PTX, sm_$sm" ptx_engine $sm
         on_ptx "golden, PTX, sm_$sm" ptx_golden $sm fp16 "$golden" resnest14_224x224 --images 1
         if [[ $sm == 80 && -f $golden/classification/outputs/resnest50_161x227.json ]]; then
           on_ptx "golden, PTX, sm_$sm, ResNeSt-50" \
@@ -103,6 +103,7 @@ part "kernel packages" apps/install_packages.sh simt &&
           on_ptx "golden, PTX, sm_$sm, $case" ptx_golden $sm fp16 "$golden" "$case" --images 1
         done
       done
+      if $long; then part "mutants on PTX, long" tests/ptx/mutate/mutate.py; fi
     }
     part "kernel resources" kernels/resources.py $option --fail-on-spills
     part "kernel sources" python3 -m unittest discover -s tests/kernels -p '*_test.py'

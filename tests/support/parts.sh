@@ -118,6 +118,12 @@ ptx_kernels() (
   halves build/ptx/bin/nestor_device_kernel_tests "$filter"
 )
 
+# ptx_engine SM: the engine's tests on a GPU, with the check for races left to those of the kernels.
+ptx_engine() (
+  export PTX_SM=$1 PTX_RACE=0
+  halves build/ptx/bin/nestor_tests "[cuda]"
+)
+
 # ptx_golden SM PRECISION GOLDEN CASE [OPTION...]: as emulated_golden, on the PTX machine.
 ptx_golden() {
   PTX_SM=$1 PTX_RACE=0 build/ptx/bin/nestor_golden "$3" --device cuda --precision "$2" --case "${@:4}"
