@@ -29,7 +29,7 @@ HALO = ["halo tiles at their edges", "halo tiles give the same bits in all sched
 FAMILIES = {  # a part of the kernels' names, and the tests that must notice
     "convolution_sm70": TILES, "convolution_sm75": TILES, "convolution_sm80": TILES,
     "halo_sm70": HALO, "halo_sm75": HALO, "halo_sm80": HALO,
-    "convolution_fma": ["convolutions that tensor cores do not take", *TILES[:2]],
+    "convolution_fma": ["convolutions that tensor cores do not take", *TILES[:2], *SHARED],
     "fused_convolution": FUSED,
     "convolution_max_pool": ["convolution_max_pool at odd sizes"],
     "split_attention": ["split_attention of odd shapes", "split_attention of every network's layers",
