@@ -31,6 +31,9 @@ import places
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
+sys.path.insert(0, str(ROOT / "kernels"))
+import hot_kernels  # noqa: E402
+
 WORK = ROOT / "build" / "mutate"
 BUILDS = {
     "fast": [],
@@ -82,8 +85,6 @@ KERNELS = [
                     "kernels/top_k/*.cu*", CHANNEL_SUMS, *SHARED],
            "[global_average_pool],[dense],[top_k]", {}),
 ]  # fmt: skip
-# Single ops, for plans that do not fuse them.
-NOT_HOT = {"add", "attention_sum", "batch_norm", "layout", "r_softmax", "radix_sum", "relu"}
 
 
 def fail(message):
@@ -506,10 +507,10 @@ def main():
             f"no kernel {', '.join(sorted(unknown))}; "
             f"there are {', '.join(k.name for k in KERNELS)}"
         )
-    with_kernels = {path.parent.name for path in ROOT.glob("kernels/*/*.cu")} - {"runtime"}
-    known = {pathlib.Path(pattern).parent.name for k in KERNELS for pattern in k.files} | NOT_HOT
-    if with_kernels - known:
-        fail(f"KERNELS has no row for kernels of {', '.join(sorted(with_kernels - known))}")
+    known = {path for k in KERNELS for pattern in k.files for path in ROOT.glob(pattern)}
+    missing = [str(path.relative_to(ROOT)) for path in hot_kernels.hot_files() if path not in known]
+    if missing:
+        fail(f"KERNELS has no row for {', '.join(missing)}, which hot_kernels.py calls hot")
     chosen = [k for k in KERNELS if not arguments.kernels or k.name in arguments.kernels]
 
     files = make_copy()
