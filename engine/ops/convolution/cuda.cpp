@@ -171,7 +171,11 @@ class ConvolutionKernel final : public cuda::Kernel {
  public:
   ConvolutionKernel(CudaBackend& backend, std::string name, const ConvolutionArgs& args,
                     const ConvolutionParams& params, std::size_t dst_bytes)
-      : Kernel(backend, std::move(name)), args_(args), params_(params), dst_bytes_(dst_bytes) {}
+      : Kernel(backend, std::move(name)),
+        launcher_(backend.launcher<ConvolutionArgs>("convolution")),
+        args_(args),
+        params_(params),
+        dst_bytes_(dst_bytes) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     const ConvolutionEngine engine = kConvolutionTiles[args_.choice.tile].engine;
@@ -188,7 +192,7 @@ class ConvolutionKernel final : public cuda::Kernel {
   }
 
  private:
-  DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
+  DeviceStatus launch(Stream stream) override {
     args_.src = input<void>(0);
     args_.residual = params_.has_residual ? input<void>(params_.has_bias ? 3 : 2) : nullptr;
     args_.dst = output<void>();
@@ -196,9 +200,10 @@ class ConvolutionKernel final : public cuda::Kernel {
       args_.pooled = reinterpret_cast<float*>(output<std::byte>() + dst_bytes_);
     }
     args_.workspace = static_cast<float*>(workspace());
-    return library.convolution(args_, stream);
+    return launcher_(args_, stream);
   }
 
+  Launcher<ConvolutionArgs> launcher_;
   ConvolutionArgs args_;
   ConvolutionParams params_;
   std::size_t dst_bytes_;  // where the pooled sums begin
@@ -313,22 +318,10 @@ StepChoice convolution_on_tensor_cores(const StepRequest& request, CudaBackend& 
 
 }  // namespace cuda
 
-std::span<const CudaVariant> convolution_cuda() {
-  static constexpr CudaVariant kVariants[] = {
-      {"stem_convolution_mma", cuda::stem_convolution_mma},
-      {"stem_convolution", cuda::stem_convolution},
-      {"convolution_max_pool", cuda::convolution_max_pool},
-      {"convolution_sm80", engine<ConvolutionEngine::kAmpere>, tiles<ConvolutionEngine::kAmpere>},
-      {"convolution_sm75", engine<ConvolutionEngine::kTuring>, tiles<ConvolutionEngine::kTuring>},
-      {"convolution_sm70", engine<ConvolutionEngine::kVolta>, tiles<ConvolutionEngine::kVolta>},
-      {"convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
-  };
-  return kVariants;
-}
+namespace {
 
-// As problem.h writes them, "_sums2" where the result is pooled for a split attention of radix 2,
-// and
-// "_maxpool" where the stem's maximum reads it.
+// As problem.h writes them, "_sums2" if the result is pooled for a split attention of radix 2, and
+// "_maxpool" if the stem's maximum reads it.
 std::string convolution_problem(const StepRequest& request) {
   ConvolutionProblem problem{.params = params<ConvolutionParams>(request.node),
                              .src = request.graph.desc(request.node.inputs[0]).shape,
@@ -339,6 +332,21 @@ std::string convolution_problem(const StepRequest& request) {
   const int radix = feeds_radix(request);
   return to_string(problem) + (radix > 0 ? fmt::format("_sums{}", radix) : "") +
          (cuda::max_pool_of(request) != nullptr ? "_maxpool" : "");
+}
+
+}  // namespace
+
+CudaVariants convolution_cuda() {
+  static constexpr CudaVariant kVariants[] = {
+      {"stem_convolution_mma", cuda::stem_convolution_mma},
+      {"stem_convolution", cuda::stem_convolution},
+      {"convolution_max_pool", cuda::convolution_max_pool},
+      {"convolution_sm80", engine<ConvolutionEngine::kAmpere>, tiles<ConvolutionEngine::kAmpere>},
+      {"convolution_sm75", engine<ConvolutionEngine::kTuring>, tiles<ConvolutionEngine::kTuring>},
+      {"convolution_sm70", engine<ConvolutionEngine::kVolta>, tiles<ConvolutionEngine::kVolta>},
+      {"convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
+  };
+  return {kVariants, convolution_problem};
 }
 
 }  // namespace nestor

@@ -139,7 +139,10 @@ class FusedConvolutionKernel final : public cuda::Kernel {
  public:
   FusedConvolutionKernel(CudaBackend& backend, std::string name, const FusedConvolutionArgs& args,
                          const FusedConvolutionParams& params)
-      : Kernel(backend, std::move(name)), args_(args), params_(params) {}
+      : Kernel(backend, std::move(name)),
+        launcher_(backend.launcher<FusedConvolutionArgs>("fused_convolution")),
+        args_(args),
+        params_(params) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     const FusedConvolutionShape& shape = args_.shape;
@@ -162,7 +165,7 @@ class FusedConvolutionKernel final : public cuda::Kernel {
   }
 
  private:
-  DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
+  DeviceStatus launch(Stream stream) override {
     const FusedConvolutionInputs at = fused_convolution_inputs(params_);
     args_.src = input<void>(0);
     args_.gates = params_.source.radix > 0 ? input<float>(at.gates) : nullptr;
@@ -170,9 +173,10 @@ class FusedConvolutionKernel final : public cuda::Kernel {
     args_.residual = params_.has_residual ? input<void>(at.residual) : nullptr;
     args_.dst = output<void>();
     args_.workspace = static_cast<float*>(workspace());
-    return library.fused_convolution(args_, stream);
+    return launcher_(args_, stream);
   }
 
+  Launcher<FusedConvolutionArgs> launcher_;
   FusedConvolutionArgs args_;
   FusedConvolutionParams params_;
   std::shared_ptr<const cuda::Memory> weight_, bias_, shortcut_weight_;
@@ -252,21 +256,6 @@ StepChoice engine(const StepRequest& request, CudaBackend& backend) {
   return choice;
 }
 
-}  // namespace
-
-std::span<const CudaVariant> fused_convolution_cuda() {
-  static constexpr CudaVariant kVariants[] = {
-      {"fused_convolution_sm80", engine<ConvolutionEngine::kAmpere>,
-       tiles<ConvolutionEngine::kAmpere>},
-      {"fused_convolution_sm75", engine<ConvolutionEngine::kTuring>,
-       tiles<ConvolutionEngine::kTuring>},
-      {"fused_convolution_sm70", engine<ConvolutionEngine::kVolta>,
-       tiles<ConvolutionEngine::kVolta>},
-      {"fused_convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
-  };
-  return kVariants;
-}
-
 // "fused_n16_h56_w56_k256_gated_c64_h56_w56_st1_window1_p0_residual_relu_fp16": dst, then each
 // source and what it takes.
 std::string fused_convolution_problem(const StepRequest& request) {
@@ -280,6 +269,21 @@ std::string fused_convolution_problem(const StepRequest& request) {
                      text(shape.source), p.has_shortcut ? "_shortcut" + text(shape.shortcut) : "",
                      p.has_residual ? "_residual" : "", p.relu ? "_relu" : "",
                      to_string(request.precision));
+}
+
+}  // namespace
+
+CudaVariants fused_convolution_cuda() {
+  static constexpr CudaVariant kVariants[] = {
+      {"fused_convolution_sm80", engine<ConvolutionEngine::kAmpere>,
+       tiles<ConvolutionEngine::kAmpere>},
+      {"fused_convolution_sm75", engine<ConvolutionEngine::kTuring>,
+       tiles<ConvolutionEngine::kTuring>},
+      {"fused_convolution_sm70", engine<ConvolutionEngine::kVolta>,
+       tiles<ConvolutionEngine::kVolta>},
+      {"fused_convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
+  };
+  return {kVariants, fused_convolution_problem};
 }
 
 }  // namespace nestor
