@@ -13,7 +13,7 @@ namespace nestor {
 
 // Counted up with every change of DeviceLibrary or DeviceRuntime. A launcher comes, goes or changes
 // its arguments without that.
-constexpr std::uint32_t kDeviceLibraryVersion = 7;
+constexpr std::uint32_t kDeviceLibraryVersion = 8;
 
 template <class Args>
 using Launcher = DeviceStatus (*)(const Args& args, Stream stream);
