@@ -148,6 +148,7 @@ struct StepChoice {
   std::size_t unread_bytes = 0;  // of its inputs' buffers, that the step has no use for
   std::unique_ptr<StepKernel> kernel;
   std::optional<GpuLaunch> gpu = std::nullopt;
+  std::string why_not = {};  // without a kernel: the reason, if the device knows one
 };
 
 // What a device does at best, by its data sheet: floors of plans are measured against it.

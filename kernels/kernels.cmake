@@ -25,7 +25,7 @@ if(NESTOR_SIMT OR (NESTOR_CUDA AND NESTOR_TESTS))
       list(APPEND oracle_sources engine/ops/${op}/${op}.cpp)
     endif()
   endforeach()
-  add_library(nestor_oracles STATIC ${oracle_sources} engine/ops/registry.cpp
+  add_library(nestor_oracles STATIC ${oracle_sources}
     engine/ops/convolution/problem.cpp engine/plan/plan.cpp
     engine/graph/graph.cpp engine/graph/builder.cpp engine/tensor.cpp engine/error.cpp)
   target_link_libraries(nestor_oracles PUBLIC nestor_flags fmt::fmt)

@@ -37,7 +37,7 @@ Strings operator+(Strings a, const Strings& b) {
 const std::vector<Rule>& rules() {
   static const std::vector<Rule> list{
       {"kernels/device/simt\\.cuh", {"kernels/.*", "emulator/.*", "cuda_(bf16|fp16|runtime)\\.h"}},
-      {"kernels/runtime/cuda_runtime\\.cu", {"kernels/.*", "cuda_runtime\\.h"}},
+      {"kernels/runtime/cuda_runtime\\.cu", {"kernels/.*", "cuda\\.h", "cuda_runtime\\.h"}},
       {"kernels/.*", {"kernels/.*"}},
       {"engine/backends/registry\\.cpp", kCore + Strings{"engine/backends/.*"}},
       {"engine/backends/cpu/.*", {"engine/.*", "fmt/.*", "oneapi/dnnl/.*", "omp\\.h"}},

@@ -69,7 +69,7 @@ struct Graph {
   bool is_output(ValueId id) const;
 };
 
-// What an operator is: one row of ops/registry.cpp. Its header in engine/ops/<op>/ has the formula.
+// What an operator is: one line of ops/registry.cpp. Its header in engine/ops/<op>/ has the formula.
 struct Op {
   std::string_view name;
 

@@ -147,8 +147,9 @@ class Planner {
     if (options_.observe) options_.observe(request);
     StepChoice choice = backend_.choose(request);
     if (choice.kernel == nullptr) {
-      unsupported_.push_back(
-          fmt::format("{} ({} {})", node.name, node.op->name, node.op->describe(node)));
+      unsupported_.push_back(fmt::format("{} ({} {}){}", node.name, node.op->name,
+                                         node.op->describe(node),
+                                         choice.why_not.empty() ? "" : ": " + choice.why_not));
       new_buffer(node.outputs[0], kHostFormat);
       return;
     }

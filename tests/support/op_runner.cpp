@@ -10,6 +10,7 @@
 
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/graph/constants.h"
+#include "engine/ops/registry.h"
 #include "tests/support/compare.h"
 #include "tests/support/formats.h"
 #include "tests/support/random.h"
@@ -132,10 +133,9 @@ class Runner {
 
 std::vector<std::string> cpu_variant_names(const Op& op) {
   std::vector<std::string> names;
-  for (const CpuVariants& row : cpu_variants()) {
-    if (row.op != &op) continue;
-    for (const CpuVariant& variant : row.variants) names.emplace_back(variant.name);
-  }
+  const AdmittedOp* const row = find_admitted(op);
+  REQUIRE(row != nullptr);
+  for (const CpuVariant& variant : row->cpu()) names.emplace_back(variant.name);
   return names;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/backends/cpu/memory_available.h"
 #include "engine/backends/variant_list.h"
 #include "engine/check.h"
+#include "engine/ops/registry.h"
 #include "engine/plan/memory_planner.h"
 
 namespace nestor {
@@ -44,6 +45,11 @@ class NamedKernel : public StepKernel {
 
 constexpr const char* kDevice = "the CPU device";
 
+std::span<const CpuVariant> variants_of(const Op& op) {
+  const AdmittedOp* const row = find_admitted(op);
+  return row == nullptr ? std::span<const CpuVariant>() : row->cpu();
+}
+
 }  // namespace
 
 void CpuBackend::require(Precision precision) const {
@@ -52,6 +58,9 @@ void CpuBackend::require(Precision precision) const {
            "the CPU device computes in fp32 and bf16, not in {}", to_string(precision));
   CHECK_AS(kUnsupported, has_bf16(), "bf16 needs a CPU with AVX512_BF16, which this one lacks");
 }
+
+// Of ops that the registry admits without variants for the CPU.
+std::span<const CpuVariant> no_cpu() { return {}; }
 
 BufferFormat CpuBackend::activation_format(Precision precision) {
   return {precision == Precision::kBf16 ? DType::kBFloat16 : DType::kFloat32,
@@ -64,7 +73,7 @@ StepChoice CpuBackend::choose(const StepRequest& request) {
   const auto choose = [&](const CpuVariant& variant) {
     return cpu::with_errors(name, [&] { return variant.choose(request, *this); });
   };
-  StepChoice choice = first_choice(request, variants_of(*request.node.op, cpu_variants()), choose);
+  StepChoice choice = first_choice(request, variants_of(*request.node.op), choose);
   if (choice.kernel != nullptr) {
     choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
   }
