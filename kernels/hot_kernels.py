@@ -33,9 +33,12 @@ def hot_files():
 
 def tile_names():
     """The rows of the table of tiles, whose numbers are template arguments of the kernels."""
-    return re.findall(
-        r'{"(convolution_\w+)"', (ROOT / "kernels/convolution/convolution_tuning.h").read_text()
-    )
+    folder = ROOT / "kernels/convolution"
+    table = re.search(r"kConvolutionTileTable =\s+joined\(([^)]*)\)", (folder / "tiles.h").read_text())[1]
+    return [
+        name for family in re.findall(r"k(\w+)Tiles", table)
+        for name in re.findall(r'{"(convolution_\w+)"', (folder / family.lower() / "tiles.h").read_text())
+    ]  # fmt: skip
 
 
 def name_of(row, tiles):

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernels/convolution/convolution_tuning.h"
+#include "kernels/convolution/tiles.h"
 #include "tests/executor/emulated_model.h"
 #include "tests/support/compare.h"
 

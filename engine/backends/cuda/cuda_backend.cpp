@@ -12,7 +12,7 @@
 #include "engine/backends/variant_list.h"
 #include "engine/ops/registry.h"
 #include "engine/version.h"
-#include "kernels/convolution/convolution_tuning.h"
+#include "kernels/convolution/tiles.h"
 
 namespace nestor {
 
@@ -150,12 +150,13 @@ StepChoice CudaBackend::choose(const StepRequest& request) {
 }
 
 std::optional<TuningKey> CudaBackend::tuning_key(Precision precision) const {
-  return TuningKey{.gpu = can_run() ? device_name_ : "",
-                   .architecture = fmt::format("sm_{}", spec_.sm),
-                   .toolkit = can_run() ? library_->toolkit : "",
-                   .kernels = fmt::format("{} api {} tiles {:016x}", version_info().version,
-                                          kDeviceLibraryVersion, convolution_tiles_digest()),
-                   .precision = precision};
+  return TuningKey{
+      .gpu = can_run() ? device_name_ : "",
+      .architecture = fmt::format("sm_{}", spec_.sm),
+      .toolkit = can_run() ? library_->toolkit : "",
+      .kernels = fmt::format("{} api {} tiles {:016x}", version_info().version,
+                             kDeviceLibraryVersion, convolution_tiles_digest(spec_.sm)),
+      .precision = precision};
 }
 
 void CudaBackend::tune(const StepRequest& request, const Constants& constants,

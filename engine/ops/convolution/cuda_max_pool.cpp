@@ -28,8 +28,7 @@ class ConvolutionMaxPoolKernel final : public cuda::Kernel {
         has_bias_(has_bias) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
-    weight_ =
-        cuda::packed_weight(backend(), constants, inputs[1], shape_, cuda::tensor_engine(args_.sm));
+    weight_ = cuda::packed_weight(backend(), constants, inputs[1], shape_, tensor_family(args_.sm));
     args_.weight = weight_->get();
     if (!has_bias_) return;
     bias_ = array(constants, inputs[2], shape_.k);

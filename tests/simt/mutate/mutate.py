@@ -58,8 +58,9 @@ Kernel = collections.namedtuple("Kernel", "name files tags environment")
 
 CONVOLUTION = [
     f"kernels/convolution/{name}" for name in
-    ("convolution*.cu", "epilogue.cuh", "implicit_gemm.cuh", "halo_gemm.cuh", "fma_gemm.cuh")
-]
+    ("convolution.cu", "*/convolution.cu", "*/halo.cu", "gemm/epilogue.cuh",
+     "gemm/implicit_gemm.cuh", "gemm/halo_gemm.cuh", "gemm/fma_gemm.cuh")
+]  # fmt: skip
 
 
 def convolution(tiles):
@@ -71,8 +72,9 @@ KERNELS = [
     convolution("convolution_sm75"),
     convolution("convolution_sm80"),
     convolution("convolution_fma"),
-    Kernel("fused_convolution", ["kernels/convolution/fused_convolution*.cu",
-                                 "kernels/convolution/sources.cuh", *CONVOLUTION, *SHARED],
+    Kernel("fused_convolution", ["kernels/convolution/fused_convolution.cu",
+                                 "kernels/convolution/*/fused_convolution.cu",
+                                 "kernels/convolution/gemm/sources.cuh", *CONVOLUTION, *SHARED],
            "[fused_convolution]", {}),
     Kernel("convolution_max_pool", ["kernels/convolution_max_pool/*.cu*", *SHARED],
            "[convolution_max_pool]", {}),
@@ -292,7 +294,7 @@ def digest(kernel, files):
         path for path in ROOT.glob("tests/kernels/*_test.cpp")
         if any(tag in path.read_text() for tag in tags)
     ]  # fmt: skip
-    patterns = [*kernel.files, "kernels/device/*", "kernels/*/*.h", "tests/kernels/kernel_test.*",
+    patterns = [*kernel.files, "kernels/device/*", "kernels/**/*.h", "tests/kernels/kernel_test.*",
                 "tests/simt/emulator/*", "tests/simt/mutate/mutants.*"]  # fmt: skip
     sources = {path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()}
     hashed = hashlib.sha256(repr(kernel).encode())

@@ -27,8 +27,8 @@
 // lines of images would need no bits, but for lines of 7 pixels twice the space, and a pitch that
 // is the width mod 8.
 
-#include "kernels/convolution/epilogue.cuh"
-#include "kernels/convolution/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/epilogue.cuh"
+#include "kernels/convolution/gemm/implicit_gemm.cuh"
 
 namespace nestor {
 
@@ -394,7 +394,7 @@ __device__ __forceinline__ void multiply_halo_through_copies(HaloWarpTile<Tile, 
   __syncthreads();  // all fragments are loaded before the epilogue writes over the patches
 }
 
-// The kernel of all engines: the main loop multiply(warp, smem, args, tile), then the epilogue.
+// The kernel of all families: the main loop multiply(warp, smem, args, tile), then the epilogue.
 template <class Tile, class Fragments, class Multiply>
 __device__ __forceinline__ void convolve_halo(const ImplicitGemmArgs& args,
                                               const Multiply& multiply) {

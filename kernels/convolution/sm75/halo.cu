@@ -1,5 +1,5 @@
 // The halo form of the 3x3 convolution on Turing's tensor cores: the main loop of
-// convolution_halo_sm70.cu with ldmatrix and pairs of m16n8k8.
+// sm70/halo.cu with ldmatrix and pairs of m16n8k8.
 //
 //   dst[m][k] = act(bias[k] + residual[m][k] + sum over (channel, tap) of
 //                   src[m + tap's distance][channel] * weight[k][channel][tap])
@@ -14,7 +14,8 @@
 //
 // Preconditions: convolution_supports(). Sums in fp32 of exact products, rounded once to half: the
 // bits of the plain form. Not timed, and one tile: Turing is served, not tuned for.
-#include "kernels/convolution/halo_gemm.cuh"
+#include "kernels/convolution/gemm/halo_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 
 namespace nestor {
 namespace {
@@ -33,13 +34,11 @@ __global__ void __launch_bounds__(HaloTile<kIndex>::kThreads, HaloTile<kIndex>::
 
 }  // namespace
 
-DeviceStatus convolution_halo_sm75(const ImplicitGemmArgs& args, int tile, GridSize grid,
-                                   Stream stream) {
-  return with_tile<ConvolutionEngine::kTuring, ConvolutionForm::kHalo>(tile, [&](auto index) {
-    using Tile = HaloTile<decltype(index)::kTile>;
-    const LaunchConfig config = tile_config<Tile, HaloSmem<Tile>>(Tile::kRow.name, grid);
-    return launch(convolution_halo_sm75_kernel<decltype(index)::kTile>, config, stream, args);
-  });
+DeviceStatus convolution_halo_sm75(const ImplicitGemmArgs& args, DeviceDType, int tile,
+                                   GridSize grid, Stream stream) {
+  return launch_tile<MmaFamily::kTuring, ConvolutionForm::kHalo, HaloTile, HaloSmem>(
+      args, tile, grid, stream,
+      [](auto index) { return convolution_halo_sm75_kernel<decltype(index)::kTile>; });
 }
 
 }  // namespace nestor

@@ -27,8 +27,9 @@
 // 128x128, 87 % 256x128, 88 % 128x256, 80 % 128x64, 77 % 64x128, 79 % 128x64_k2, 61 % 64x64 and
 // 64x64_k4, 49 % 128x32; from 128x64 down the path to L2 limits. Tried and lost: all products of
 // one k4 before those of the next (86 % with 128x128), a and b staged at the same time (spills).
-#include "kernels/convolution/epilogue.cuh"
-#include "kernels/convolution/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/epilogue.cuh"
+#include "kernels/convolution/gemm/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 
 namespace nestor {
 namespace {
@@ -53,12 +54,11 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
 
 }  // namespace
 
-DeviceStatus convolution_sm70(const ImplicitGemmArgs& args, int tile, GridSize grid,
+DeviceStatus convolution_sm70(const ImplicitGemmArgs& args, DeviceDType, int tile, GridSize grid,
                               Stream stream) {
-  return with_tile<ConvolutionEngine::kVolta>(tile, [&](auto index) {
-    using Tile = ImplicitGemmTile<decltype(index)::kTile>;
-    const LaunchConfig config = tile_config<Tile, ImplicitGemmSmem<Tile>>(Tile::kRow.name, grid);
-    return launch(convolution_sm70_kernel<decltype(index)::kTile>, config, stream, args);
+  return launch_tile<MmaFamily::kVolta, ConvolutionForm::kPlain, ImplicitGemmTile,
+                     ImplicitGemmSmem>(args, tile, grid, stream, [](auto index) {
+    return convolution_sm70_kernel<decltype(index)::kTile>;
   });
 }
 

@@ -20,7 +20,8 @@
 //
 // Sums in fp32, K ascending: relative error a few 1e-7 times the square root of K. For a slice and
 // thread 256 FFMA and 32 LDS.128: at most 2/3 of the fp32 peak on sm_70, by shared memory.
-#include "kernels/convolution/fma_gemm.cuh"
+#include "kernels/convolution/gemm/fma_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 
 namespace nestor {
 namespace {
@@ -46,17 +47,15 @@ __global__ void __launch_bounds__(FmaTile<kIndex>::kThreads, FmaTile<kIndex>::kB
 DeviceStatus convolution_fma(const ImplicitGemmArgs& args, DeviceDType dtype, int tile,
                              GridSize grid, Stream stream) {
   const bool whole = args.group_channels % 8 == 0 && args.group_columns % 8 == 0;
-  return with_tile<ConvolutionEngine::kFma>(tile, [&](auto index) {
-    constexpr int kIndex = decltype(index)::kTile;
-    using Tile = FmaTile<kIndex>;
-    const LaunchConfig config = tile_config<Tile, FmaSmem<Tile>>(Tile::kRow.name, grid);
-    if (dtype == DeviceDType::kFloat16) {
-      return launch(convolution_fma_kernel<kIndex, RaggedChunks<Half>>, config, stream, args);
-    }
-    if (whole)
-      return launch(convolution_fma_kernel<kIndex, WholeChunks<float>>, config, stream, args);
-    return launch(convolution_fma_kernel<kIndex, RaggedChunks<float>>, config, stream, args);
-  });
+  return launch_tile<MmaFamily::kFma, ConvolutionForm::kPlain, FmaTile, FmaSmem>(
+      args, tile, grid, stream, [&](auto index) {
+        constexpr int kIndex = decltype(index)::kTile;
+        if (dtype == DeviceDType::kFloat16) {
+          return convolution_fma_kernel<kIndex, RaggedChunks<Half>>;
+        }
+        return whole ? convolution_fma_kernel<kIndex, WholeChunks<float>>
+                     : convolution_fma_kernel<kIndex, RaggedChunks<float>>;
+      });
 }
 
 }  // namespace nestor

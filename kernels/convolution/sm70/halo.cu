@@ -7,7 +7,7 @@
 //
 //   src [n][h][w][c] half, weight packed halves (packed_weight.h), dst [n][h][w][k] half, sums fp32
 //
-//   grid    (tiles of k in all groups, tiles of m, splits of K), as convolution_sm70.cu
+//   grid    (tiles of k in all groups, tiles of m, splits of K), as sm70/convolution.cu
 //   block   2 or 4 warps; a warp 64x64 of dst as 4x4 products of 16x16, or 64x32, 32x32. Where
 //           tiles are few, 2 warps take the same 64 rows and different steps of a slice.
 //   slice   32 channels of a tap, 4 steps of 8 (halo_gemm.cuh has the picture):
@@ -31,7 +31,8 @@
 // 128x32_k2 70 / 67 %; in the plain form 92 % at best, and 80 % with 128x64. Tried and lost: eight
 // chunks of a patch at a time in the loop, the next patch behind step 3, rows prepared before the
 // barrier with 64x64 warps (spills, all three); two sets of fragments for 128x32_k2.
-#include "kernels/convolution/halo_gemm.cuh"
+#include "kernels/convolution/gemm/halo_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 
 namespace nestor {
 namespace {
@@ -50,13 +51,11 @@ __global__ void __launch_bounds__(HaloTile<kIndex>::kThreads, HaloTile<kIndex>::
 
 }  // namespace
 
-DeviceStatus convolution_halo_sm70(const ImplicitGemmArgs& args, int tile, GridSize grid,
-                                   Stream stream) {
-  return with_tile<ConvolutionEngine::kVolta, ConvolutionForm::kHalo>(tile, [&](auto index) {
-    using Tile = HaloTile<decltype(index)::kTile>;
-    const LaunchConfig config = tile_config<Tile, HaloSmem<Tile>>(Tile::kRow.name, grid);
-    return launch(convolution_halo_sm70_kernel<decltype(index)::kTile>, config, stream, args);
-  });
+DeviceStatus convolution_halo_sm70(const ImplicitGemmArgs& args, DeviceDType, int tile,
+                                   GridSize grid, Stream stream) {
+  return launch_tile<MmaFamily::kVolta, ConvolutionForm::kHalo, HaloTile, HaloSmem>(
+      args, tile, grid, stream,
+      [](auto index) { return convolution_halo_sm70_kernel<decltype(index)::kTile>; });
 }
 
 }  // namespace nestor

@@ -1,17 +1,18 @@
-// Fused convolution on the tensor cores of Ampere and newer: convolution_sm80.cu with sources that
-// compute. fused_convolution_sm70.cu says what is computed.
+// Fused convolution on the tensor cores of Ampere and newer: sm80/convolution.cu with sources that
+// compute. sm70/fused_convolution.cu says what is computed.
 //
-//   grid    (tiles of k, tiles of m, splits of K); blocks and slices as in convolution_sm80.cu
+//   grid    (tiles of k, tiles of m, splits of K); blocks and slices as in sm80/convolution.cu
 //   slice   b by cp.async, kStages - 1 slices ahead; a by LDG, arithmetic and STS into the same
 //           stage, while the slice before is multiplied
 //
 //     wait for slice i, barrier | copy b, LDG a of slice i + stages - 1 | step 0 | gates, step 1 |
 //     STS a
 //
-//   shared memory   that of convolution_sm80.cu, and 8 KB of gates where attention weights a
+//   shared memory   that of sm80/convolution.cu, and 8 KB of gates where attention weights a
 //
 // Preconditions: fused_convolution_supports(). a is rounded to half as sources.cuh says. Not timed.
-#include "kernels/convolution/sources.cuh"
+#include "kernels/convolution/gemm/launch.h"
+#include "kernels/convolution/gemm/sources.cuh"
 
 namespace nestor {
 namespace {
@@ -34,13 +35,11 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
 
 DeviceStatus fused_convolution_sm80(const FusedGemmArgs& args, const FusedConvolutionTile& row,
                                     GridSize grid, Stream stream) {
-  return with_fused_tile<ConvolutionEngine::kAmpere>(row, [&](auto index) {
-    using Row = decltype(index);
-    using Tile = ImplicitGemmTile<Row::kTile>;
-    const LaunchConfig config = tile_config<Tile, FusedSmem<Tile, Row::kSource>>(Row::kName, grid);
-    return launch(fused_convolution_sm80_kernel<Row::kTile, Row::kSource, Row::kShortcut>, config,
-                  stream, args);
-  });
+  return launch_fused_tile<MmaFamily::kAmpere, ImplicitGemmTile, FusedSmem>(
+      args, row, grid, stream, [](auto index) {
+        using Row = decltype(index);
+        return fused_convolution_sm80_kernel<Row::kTile, Row::kSource, Row::kShortcut>;
+      });
 }
 
 }  // namespace nestor

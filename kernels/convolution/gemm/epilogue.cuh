@@ -18,7 +18,7 @@
 //
 // A Writer hands the sums over: kSections x kParts slabs cover the tile, from the first row on.
 
-#include "kernels/convolution/convolution_args.h"
+#include "kernels/convolution/gemm/args.h"
 #include "kernels/device/storage.cuh"
 #include "kernels/device/warp.cuh"
 

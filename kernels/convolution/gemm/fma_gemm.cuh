@@ -1,10 +1,10 @@
 #pragma once
 // Steps that the kernels with fp32 multiply-adds share: what a thread loads of a slice, its sums,
-// the main loop. convolution_fma.cu has the picture. How a thread's four values of A come into
+// the main loop. fma/convolution.cu has the picture. How a thread's four values of A come into
 // being is a policy of the loader, the source, as in implicit_gemm.cuh.
 
-#include "kernels/convolution/epilogue.cuh"
-#include "kernels/convolution/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/epilogue.cuh"
+#include "kernels/convolution/gemm/implicit_gemm.cuh"
 
 namespace nestor {
 

@@ -25,8 +25,9 @@
 // 256x128 210 / 359, 128x128 204 / 353, 128x64 182 / 235, 64x128 178 / 235, 64x64 and 64x64_k2 136
 // / 176, 128x32 109 / 141. mma.sync cannot use all of an H100: that takes wgmma, a kernel of its
 // own.
-#include "kernels/convolution/epilogue.cuh"
-#include "kernels/convolution/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/epilogue.cuh"
+#include "kernels/convolution/gemm/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 
 namespace nestor {
 namespace {
@@ -51,12 +52,11 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
 
 }  // namespace
 
-DeviceStatus convolution_sm80(const ImplicitGemmArgs& args, int tile, GridSize grid,
+DeviceStatus convolution_sm80(const ImplicitGemmArgs& args, DeviceDType, int tile, GridSize grid,
                               Stream stream) {
-  return with_tile<ConvolutionEngine::kAmpere>(tile, [&](auto index) {
-    using Tile = ImplicitGemmTile<decltype(index)::kTile>;
-    const LaunchConfig config = tile_config<Tile, ImplicitGemmSmem<Tile>>(Tile::kRow.name, grid);
-    return launch(convolution_sm80_kernel<decltype(index)::kTile>, config, stream, args);
+  return launch_tile<MmaFamily::kAmpere, ConvolutionForm::kPlain, ImplicitGemmTile,
+                     ImplicitGemmSmem>(args, tile, grid, stream, [](auto index) {
+    return convolution_sm80_kernel<decltype(index)::kTile>;
   });
 }
 

@@ -18,8 +18,8 @@
 //       +---+---+---+---+         kM | warp | warp |
 //                                    +------+------+
 
-#include "kernels/convolution/convolution_args.h"
-#include "kernels/convolution/convolution_tuning.h"
+#include "kernels/convolution/gemm/args.h"
+#include "kernels/convolution/tiles.h"
 #include "kernels/device/async_copy.cuh"
 #include "kernels/device/mma.cuh"
 #include "kernels/device/vec.cuh"

@@ -1,4 +1,4 @@
-// Convolution on Turing's tensor cores: the main loop of convolution_sm70.cu with ldmatrix and
+// Convolution on Turing's tensor cores: the main loop of sm70/convolution.cu with ldmatrix and
 // pairs of m16n8k8.
 //
 //   dst[m][k] = act( bias[k] + residual[m][k]
@@ -14,8 +14,9 @@
 //
 // Preconditions: convolution_supports(). Sums in fp32 of exact products, rounded once to half. Not
 // timed, and no tiles of its own: Turing is served, not tuned for.
-#include "kernels/convolution/epilogue.cuh"
-#include "kernels/convolution/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/epilogue.cuh"
+#include "kernels/convolution/gemm/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 
 namespace nestor {
 namespace {
@@ -40,12 +41,11 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
 
 }  // namespace
 
-DeviceStatus convolution_sm75(const ImplicitGemmArgs& args, int tile, GridSize grid,
+DeviceStatus convolution_sm75(const ImplicitGemmArgs& args, DeviceDType, int tile, GridSize grid,
                               Stream stream) {
-  return with_tile<ConvolutionEngine::kTuring>(tile, [&](auto index) {
-    using Tile = ImplicitGemmTile<decltype(index)::kTile>;
-    const LaunchConfig config = tile_config<Tile, ImplicitGemmSmem<Tile>>(Tile::kRow.name, grid);
-    return launch(convolution_sm75_kernel<decltype(index)::kTile>, config, stream, args);
+  return launch_tile<MmaFamily::kTuring, ConvolutionForm::kPlain, ImplicitGemmTile,
+                     ImplicitGemmSmem>(args, tile, grid, stream, [](auto index) {
+    return convolution_sm75_kernel<decltype(index)::kTile>;
   });
 }
 

@@ -26,9 +26,9 @@
 //
 // A tile may hold rows of any number of images whose gates fit (kGateHalves).
 
-#include "kernels/convolution/epilogue.cuh"
-#include "kernels/convolution/fused_convolution_args.h"
-#include "kernels/convolution/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/epilogue.cuh"
+#include "kernels/convolution/gemm/fused_args.h"
+#include "kernels/convolution/gemm/implicit_gemm.cuh"
 #include "kernels/device/storage.cuh"
 
 namespace nestor {
@@ -225,7 +225,7 @@ template <class Tile>
 struct FusedSmem<Tile, SourceKind::kAttentionPool> : GatedSmem<Tile> {};
 
 // K in two ranges, the first source's and the shortcut's, by one main loop after the other:
-// multiply(args, range, source) is the engine's.
+// multiply(args, range, source) is the family's.
 template <class Tile, SourceKind kSource, SourceKind kShortcut, class Multiply>
 __device__ __forceinline__ void multiply_sources(const FusedGemmArgs& args,
                                                  const TilePosition& tile, std::uint16_t* gates,
@@ -245,8 +245,8 @@ __device__ __forceinline__ void multiply_sources(const FusedGemmArgs& args,
   }
 }
 
-// The kernel of all engines with tensor cores: main loops, then the epilogue. multiply(warp, smem,
-// gemm, tile, range, source) is the engine's main loop.
+// The kernel of all families with tensor cores: main loops, then the epilogue. multiply(warp, smem,
+// gemm, tile, range, source) is the family's main loop.
 template <class Tile, class Fragments, SourceKind kSource, SourceKind kShortcut, class Multiply>
 __device__ __forceinline__ void convolve_sources(const FusedGemmArgs& args,
                                                  const Multiply& multiply) {

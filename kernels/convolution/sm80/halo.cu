@@ -8,7 +8,7 @@
 //
 //   src [n][h][w][c] half, weight packed halves (packed_weight.h), dst [n][h][w][k] half, sums fp32
 //
-//   grid    (tiles of k in all groups, tiles of m, splits of K), as convolution_sm80.cu
+//   grid    (tiles of k in all groups, tiles of m, splits of K), as sm80/convolution.cu
 //   block   2 or 4 warps; a warp 64x64 of dst as 4x8 products of 16x8, or 32x32
 //   slice   32 channels of a tap, 2 steps of 16 (halo_gemm.cuh has the picture):
 //
@@ -26,7 +26,8 @@
 // 288 / 473, 128x64 288 / 450, 128x32 231 / 345; the plain form reaches 213 / 367 with any tile,
 // and 182 / 235 with 128x64. Tried and lost: 128x64 with warps of 64x32 (237 / 357), 128x32 with
 // two warps that split K (207 / 312).
-#include "kernels/convolution/halo_gemm.cuh"
+#include "kernels/convolution/gemm/halo_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 
 namespace nestor {
 namespace {
@@ -45,13 +46,11 @@ __global__ void __launch_bounds__(HaloTile<kIndex>::kThreads, HaloTile<kIndex>::
 
 }  // namespace
 
-DeviceStatus convolution_halo_sm80(const ImplicitGemmArgs& args, int tile, GridSize grid,
-                                   Stream stream) {
-  return with_tile<ConvolutionEngine::kAmpere, ConvolutionForm::kHalo>(tile, [&](auto index) {
-    using Tile = HaloTile<decltype(index)::kTile>;
-    const LaunchConfig config = tile_config<Tile, HaloSmem<Tile>>(Tile::kRow.name, grid);
-    return launch(convolution_halo_sm80_kernel<decltype(index)::kTile>, config, stream, args);
-  });
+DeviceStatus convolution_halo_sm80(const ImplicitGemmArgs& args, DeviceDType, int tile,
+                                   GridSize grid, Stream stream) {
+  return launch_tile<MmaFamily::kAmpere, ConvolutionForm::kHalo, HaloTile, HaloSmem>(
+      args, tile, grid, stream,
+      [](auto index) { return convolution_halo_sm80_kernel<decltype(index)::kTile>; });
 }
 
 }  // namespace nestor

@@ -6,15 +6,15 @@
 //   a, b as fused_convolution.h says, of src [n][h][w][c] or [n][h][w][2][c] and of shortcut
 //   [n][h][w][c], float; weights packed floats (packed_weight.h); dst [n][p][q][k] float
 //
-//   grid    (tiles of k, tiles of m, splits of K); block, slices and memory as convolution_fma.cu;
+//   grid    (tiles of k, tiles of m, splits of K); block, slices and memory as fma/convolution.cu;
 //           K is the slices of a, then those of b, by a main loop each
 //   a       a thread's four channels are a sum over parts, gate times value by fp32 multiply-adds,
 //           parts in the order of their index; gates come through the cache
 //
 // Preconditions: fused_convolution_supports(). Parts are loaded one after the other with nothing
 // but other warps to hide it: this is the variant for comparisons, not for speed.
-#include "kernels/convolution/fma_gemm.cuh"
-#include "kernels/convolution/fused_convolution_args.h"
+#include "kernels/convolution/gemm/fma_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 
 namespace nestor {
 namespace {
@@ -125,17 +125,18 @@ __global__ void __launch_bounds__(FmaTile<kIndex>::kThreads, FmaTile<kIndex>::kB
       .run(sums);
 }
 
+template <class Tile, SourceKind>
+using FusedFmaSmem = FmaSmem<Tile>;
+
 }  // namespace
 
 DeviceStatus fused_convolution_fma(const FusedGemmArgs& args, const FusedConvolutionTile& row,
                                    GridSize grid, Stream stream) {
-  return with_fused_tile<ConvolutionEngine::kFma>(row, [&](auto index) {
-    using Row = decltype(index);
-    using Tile = FmaTile<Row::kTile>;
-    const LaunchConfig config = tile_config<Tile, FmaSmem<Tile>>(Row::kName, grid);
-    return launch(fused_convolution_fma_kernel<Row::kTile, Row::kSource, Row::kShortcut>, config,
-                  stream, args);
-  });
+  return launch_fused_tile<MmaFamily::kFma, FmaTile, FusedFmaSmem>(
+      args, row, grid, stream, [](auto index) {
+        using Row = decltype(index);
+        return fused_convolution_fma_kernel<Row::kTile, Row::kSource, Row::kShortcut>;
+      });
 }
 
 }  // namespace nestor

@@ -1,11 +1,12 @@
-// Fused convolution on Turing's tensor cores: the main loop of fused_convolution_sm70.cu with
+// Fused convolution on Turing's tensor cores: the main loop of sm70/fused_convolution.cu with
 // ldmatrix and pairs of m16n8k8, which says what is computed.
 //
 //   grid (tiles of k, tiles of m, splits of K); block 4 warps of 64x32
 //   shared memory   two stages of 12 KB, and 8 KB of gates: two blocks have Turing's 64 KB
 //
 // Preconditions: fused_convolution_supports(). Not timed, and not tuned for.
-#include "kernels/convolution/sources.cuh"
+#include "kernels/convolution/gemm/launch.h"
+#include "kernels/convolution/gemm/sources.cuh"
 
 namespace nestor {
 namespace {
@@ -28,13 +29,11 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
 
 DeviceStatus fused_convolution_sm75(const FusedGemmArgs& args, const FusedConvolutionTile& row,
                                     GridSize grid, Stream stream) {
-  return with_fused_tile<ConvolutionEngine::kTuring>(row, [&](auto index) {
-    using Row = decltype(index);
-    using Tile = ImplicitGemmTile<Row::kTile>;
-    const LaunchConfig config = tile_config<Tile, FusedSmem<Tile, Row::kSource>>(Row::kName, grid);
-    return launch(fused_convolution_sm75_kernel<Row::kTile, Row::kSource, Row::kShortcut>, config,
-                  stream, args);
-  });
+  return launch_fused_tile<MmaFamily::kTuring, ImplicitGemmTile, FusedSmem>(
+      args, row, grid, stream, [](auto index) {
+        using Row = decltype(index);
+        return fused_convolution_sm75_kernel<Row::kTile, Row::kSource, Row::kShortcut>;
+      });
 }
 
 }  // namespace nestor
