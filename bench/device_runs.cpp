@@ -31,7 +31,8 @@ DeviceRuns::DeviceRuns(const std::string& device, Session& session, const Tensor
   const Plan& plan = session_.plan(input.desc);
   for (const PlanOutput& output : plan.outputs) {
     const Buffer& buffer = plan.buffers[static_cast<std::size_t>(output.buffer)];
-    const auto bytes = static_cast<std::size_t>(buffer.shape.num_elements()) * sizeof(float);
+    const auto bytes =
+        static_cast<std::size_t>(buffer.shape.num_elements()) * size_bytes(buffer.format.dtype);
     outputs_.push_back({allocate(bytes), bytes});
   }
   enqueue();

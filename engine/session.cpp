@@ -12,6 +12,7 @@
 #include "engine/check.h"
 #include "engine/finite.h"
 #include "engine/graph/passes/pass.h"
+#include "engine/plan/memory_planner.h"
 #include "engine/plan/planner.h"
 
 namespace nestor {
@@ -66,13 +67,27 @@ struct PendingBatch {
   std::size_t slot;
 };
 
-// Outputs in host memory lie one behind the other.
-void point_outputs(LoadedPlan& loaded, const void* base) {
-  const auto* next = static_cast<const std::byte*>(base);
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
+// Points each output at the one that counts its rows.
+void point_counts(LoadedPlan& loaded) {
   for (std::size_t i = 0; i < loaded.outputs.size(); ++i) {
-    loaded.outputs[i].tensor.data = next;
-    next += loaded.downloads[i].bytes;
+    const int count = loaded.planned.plan.outputs[i].count;
+    if (count < 0) continue;
+    loaded.outputs[i].count =
+        loaded.outputs[static_cast<std::size_t>(count)].tensor.as<std::int32_t>();
   }
+}
+
+// `base`: of the outputs in host memory.
+void point_outputs(LoadedPlan& loaded, const void* base) {
+  const auto* const memory = static_cast<const std::byte*>(base);
+  for (std::size_t i = 0; i < loaded.outputs.size(); ++i) {
+    loaded.outputs[i].tensor.data = memory + loaded.downloads[i].offset;
+  }
+  point_counts(loaded);
 }
 
 }  // namespace
@@ -186,16 +201,17 @@ struct Session::State {
     std::size_t host_bytes = 0;
     for (const PlanOutput& output : plan.outputs) {
       const Buffer& buffer = plan.buffers[static_cast<std::size_t>(output.buffer)];
-      loaded.outputs.push_back({output.name, {{DType::kFloat32, buffer.shape}, nullptr}});
-      host_bytes += buffer.bytes;
+      loaded.outputs.push_back({output.name, {{buffer.format.dtype, buffer.shape}, nullptr}});
+      loaded.downloads.push_back({nullptr, nullptr, buffer.bytes, host_bytes});
+      host_bytes += aligned(buffer.bytes);
     }
     loaded.host = model->backend().allocate_host(host_bytes);
-    if (loaded.host == nullptr) return;
-    auto* next = static_cast<std::byte*>(loaded.host.get());
-    for (const PlanOutput& output : plan.outputs) {
-      const std::size_t bytes = plan.buffers[static_cast<std::size_t>(output.buffer)].bytes;
-      loaded.downloads.push_back({next, nullptr, bytes});
-      next += bytes;
+    if (loaded.host == nullptr) {
+      loaded.downloads.clear();
+      return;
+    }
+    for (Download& download : loaded.downloads) {
+      download.dst = static_cast<std::byte*>(loaded.host.get()) + download.offset;
     }
     loaded.device_outputs.resize(plan.outputs.size());
   }
@@ -232,6 +248,7 @@ struct Session::State {
         loaded.outputs[i].tensor.data = src;
       }
     }
+    if (loaded.host == nullptr) point_counts(loaded);
     loaded.arena = base;
   }
 

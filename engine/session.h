@@ -49,17 +49,22 @@ class Session {
   ~Session();
   Session(Session&&) noexcept;
 
+  // Valid until the session's next run or plan.
   struct Output {
     std::string name;
-    TensorView tensor;  // float32; valid, like the name, until the session's next run or plan
+    TensorView tensor;  // of the value's own type: float32, of indices int32, ...
+    // How many rows of each image are in use, the first ones, one number an image; null: all are.
+    // Rows are the second dimension of [n, rows, ...], or the items of [n * items, ...].
+    const std::int32_t* count = nullptr;
   };
 
   // Runs the network on `input` in host memory and waits for the result. The input is normalised
   // images, float32 [n, 3, h, w]; or images as they are, uint8 [n, h, w, 3], which the device
   // normalises as SessionOptions say, with results equal to the bit: of these a GPU is sent a
   // quarter of the bytes.
-  // The outputs are the network's own and then those named by `taps`: intermediate tensors
-  // ("layer1", "layer1.attention", or the name of any operator). Taps inside fused parts split
+  // The outputs are the network's own, then those named by `taps`: intermediate tensors ("layer1",
+  // "layer1.attention", or the name of any operator), then the counts of all these that are not
+  // among them, int32 [n]. Taps inside fused parts split
   // these parts in this plan only. Throws kBadInput or kUsage where input or taps do not fit.
   std::span<const Output> run(const TensorView& input, std::span<const std::string> taps = {});
 
@@ -100,7 +105,7 @@ class Session {
 
   // Runs the network on a stream of the caller's (a cudaStream_t of the model's device; not the
   // default stream, and not capturing), on input of run()'s in device memory, in C order, and
-  // leaves each output of run() in the caller's device memory, float32 in C order. plan() says what
+  // leaves each output of run() in the caller's device memory, in C order. plan() says what
   // outputs there are.
   //
   // Asynchronous: the run comes behind all that the stream was given before, and ahead of what it

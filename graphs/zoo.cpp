@@ -79,8 +79,7 @@ Graph build_graph(const Network& network, const NetworkOptions& options, const S
            "{}: a batch of {} images of {} x {} pixels has more than {} pixels", network.name,
            input[0], input[3], input[2], kMostPixels);
   GraphBuilder builder;
-  builder.input("input", {DType::kFloat32, input});
-  network.build(builder, network, options);
+  network.build(builder, builder.input("input", {DType::kFloat32, input}), network, options);
   return builder.finish();
 }
 

@@ -31,9 +31,10 @@ struct Network {
   std::string_view name;    // "resnest50", as GluonCV spells it
   std::string_view family;  // "resnest", "resnet": picks the rename tables of the converter
   EvaluationSetting evaluation;
-  // Adds the network to the builder, from its input (value 0, normalised float32 [n, 3, h, w]) to
-  // its outputs ("logits" for classifiers).
-  void (*build)(GraphBuilder& builder, const Network& network, const NetworkOptions& options);
+  // Adds the network to the builder, from its input (normalised float32 [n, 3, h, w]) to its
+  // outputs ("logits" for classifiers).
+  void (*build)(GraphBuilder& builder, ValueId input, const Network& network,
+                const NetworkOptions& options);
   int num_classes = 1000;  // of its published weights
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // Collects output tensors over all batches of a run and writes them as one safetensors file.
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -16,13 +17,14 @@ class SavedTensors {
   // Appends each output along its first dimension. Shapes may differ in that one only.
   void add(std::span<const Session::Output> outputs);
 
-  // float32, in the shapes of the run (NCHW). Appears whole or not at all.
+  // In the types and shapes of the run (NCHW). Appears whole or not at all.
   void write(const std::filesystem::path& path) const;
 
  private:
   struct Tensor {
+    DType dtype = DType::kFloat32;
     Shape shape;
-    std::vector<float> data;
+    std::vector<std::byte> data;
   };
   std::map<std::string, Tensor> tensors_;
 };

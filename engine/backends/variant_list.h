@@ -32,6 +32,11 @@ StepChoice first_choice(const StepRequest& request, std::span<const Variant> var
       if (!choice.why_not.empty()) reasons.push_back(std::move(choice.why_not));
       continue;
     }
+    CHECK(choice.inputs.size() == request.node.inputs.size() &&
+              choice.outputs.size() == request.node.outputs.size(),
+          "{}: {} has formats of {} inputs and {} outputs, expected {} and {}", request.node.name,
+          variant.name, choice.inputs.size(), choice.outputs.size(), request.node.inputs.size(),
+          request.node.outputs.size());
     if (choice.variant.empty()) choice.variant = variant.name;
     return choice;
   }

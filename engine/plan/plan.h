@@ -117,6 +117,7 @@ struct GpuTotals {
 struct PlanOutput {
   std::string name;
   int buffer = -1;
+  int count = -1;  // of the outputs, that says how many rows of each image are in use; -1: all are
 };
 
 struct Plan {
@@ -124,6 +125,7 @@ struct Plan {
   std::vector<Buffer> buffers;
   std::vector<Step> steps;
   int input = -1;  // buffer of the network's input
+  // Those of the graph, then the counts of rows that they did not have among them.
   std::vector<PlanOutput> outputs;
   std::size_t arena_bytes = 0;
   std::size_t lower_bound_bytes = 0;  // the most that is live at once: no arena can be smaller

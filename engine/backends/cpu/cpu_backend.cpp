@@ -95,13 +95,14 @@ StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, 
 
 bool CpuBackend::same_bytes(const Shape& shape, BufferFormat a, BufferFormat b) const {
   if (a == b) return true;
+  if (a.dtype != b.dtype || a.levels || b.levels) return false;
   const dnnl::memory::dims dims = cpu::dims4(shape);
   const bool one_pixel = dims[2] == 1 && dims[3] == 1;
   const auto blocks_fit = [&](Layout layout) {
     if (layout == Layout::kNchw8c) return dims[1] % 8 == 0;
     return layout != Layout::kNchw16c || dims[1] % 16 == 0;
   };
-  return a.dtype == b.dtype && one_pixel && blocks_fit(a.layout) && blocks_fit(b.layout);
+  return one_pixel && blocks_fit(a.layout) && blocks_fit(b.layout);
 }
 
 std::size_t CpuBackend::buffer_bytes(const Shape& shape, BufferFormat format) const {

@@ -19,7 +19,7 @@ StepChoice streaming_choice(std::string variant, const Shape& shape, const Buffe
   const std::int64_t threads = shape[0] * pixels(shape) * padded8(shape[1]) / 8;
   return {.variant = std::move(variant),
           .inputs = {from},
-          .output = to,
+          .outputs = {to},
           .kernel = nullptr,
           .gpu = streaming_launch(threads, bytes, 0, backend.spec())};
 }

@@ -25,8 +25,8 @@ class Kernel : public StepKernel {
     return static_cast<T*>(pointers_.inputs[idx]);
   }
   template <class T>
-  T* output() const {
-    return static_cast<T*>(pointers_.outputs[0]);
+  T* output(std::size_t idx = 0) const {
+    return static_cast<T*>(pointers_.outputs[idx]);
   }
 
   CudaBackend& backend() const { return backend_; }

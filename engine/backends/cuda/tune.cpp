@@ -109,10 +109,12 @@ class Bench {
                                  ? nullptr
                                  : take(backend_.buffer_bytes(value.desc.shape, step.inputs[i])));
     }
-    const Shape& dst = request_.graph.desc(request_.node.outputs[0]).shape;
-    found.outputs = {step.inplace_input < 0
-                         ? take(backend_.buffer_bytes(dst, step.output))
-                         : found.inputs[static_cast<std::size_t>(step.inplace_input)]};
+    for (std::size_t i = 0; i < step.outputs.size(); ++i) {
+      const Shape& dst = request_.graph.desc(request_.node.outputs[i]).shape;
+      found.outputs.push_back(i == 0 && step.inplace_input >= 0
+                                  ? found.inputs[static_cast<std::size_t>(step.inplace_input)]
+                                  : take(backend_.buffer_bytes(dst, step.outputs[i])));
+    }
     found.workspace = take(step.workspace_bytes);
     if (pointers != nullptr) *pointers = std::move(found);
     return offset;

@@ -55,7 +55,8 @@ struct Candidate {
 };
 
 // Deterministic plans choose for this batch, whatever the batch is; of what costs at most so many
-// times the best there, they take what is fastest for one image.
+// times the best there, they take what is fastest for one image. Images are not always the first
+// dimension: a convolution may run on many items of each (Graph::items).
 constexpr int kDeterministicBatch = 16;
 constexpr double kDeterministicSlack = 1.05;
 
@@ -69,8 +70,9 @@ class TileProblem {
         dtype_(cuda::device_dtype(request.precision)),
         family_(family),
         deterministic_(request.deterministic),
+        items_(request.graph.items(request.node.inputs[0])),
         radix_(feeds_radix(request)),
-        image_bytes_(cuda::tensor_bytes(request, choice, backend) / shape_.n),
+        item_bytes_(cuda::tensor_bytes(request, choice, backend) / shape_.n),
         weight_bytes_(cuda::constant_bytes(request, choice, backend)) {
     if (radix_ > 0 && shape_.k % (8 * radix_) != 0) radix_ = 0;
   }
@@ -87,7 +89,7 @@ class TileProblem {
   // All that the family can do, the fastest by the model first.
   std::vector<Candidate> candidates() const {
     ConvolutionShape shape = shape_;
-    if (deterministic_) shape.n = kDeterministicBatch;
+    if (deterministic_) shape.n = static_cast<int>(kDeterministicBatch * items_);
     std::vector<Candidate> found;
     for (int i = 0; i < kNumConvolutionTiles; ++i) {
       const ConvolutionTile& tile = kConvolutionTiles[i];
@@ -129,7 +131,7 @@ class TileProblem {
   // Of candidates by their time for kDeterministicBatch.
   void prefer_for_one_image(std::vector<Candidate>& sorted) const {
     ConvolutionShape one = shape_;
-    one.n = 1;
+    one.n = static_cast<int>(items_);
     const double most = kDeterministicSlack * sorted.front().us;
     const auto end = std::ranges::find_if(
         sorted, [&](const Candidate& candidate) { return candidate.us > most; });
@@ -147,7 +149,7 @@ class TileProblem {
                             .groups = shape.groups,
                             .taps = shape.r * shape.s,
                             .half = family_row(family_).tensor_cores,
-                            .tensor_bytes = image_bytes_ * shape.n,
+                            .tensor_bytes = item_bytes_ * shape.n,
                             .weight_bytes = weight_bytes_},
                            model_tile(tile, shape), choice.splits, spec_);
   }
@@ -164,8 +166,9 @@ class TileProblem {
   DeviceDType dtype_;
   MmaFamily family_;
   bool deterministic_;
+  std::int64_t items_;  // of an image
   int radix_;
-  std::int64_t image_bytes_, weight_bytes_;
+  std::int64_t item_bytes_, weight_bytes_;
 };
 
 class ConvolutionKernel final : public cuda::Kernel {
@@ -239,12 +242,12 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend, MmaFa
                        .shape = shape,
                        .choice = chosen->choice,
                        .relu = p.relu};
-  const std::size_t dst_bytes = backend.buffer_bytes(dst, choice.output);
+  const std::size_t dst_bytes = backend.buffer_bytes(dst, choice.outputs[0]);
   if (const int radix = problem.sums_radix(tile); radix > 0) {
-    choice.output.sums_tile = tile.m;
-    choice.output.sums_parts = radix;
+    choice.outputs[0].sums_tile = tile.m;
+    choice.outputs[0].sums_parts = radix;
     args.pooled_parts = radix;
-    args.pooled_slots = static_cast<int>(cuda::sums_slots(dst, choice.output));
+    args.pooled_slots = static_cast<int>(cuda::sums_slots(dst, choice.outputs[0]));
   }
   choice.workspace_bytes = convolution_workspace_bytes(shape, chosen->choice);
   const ConvolutionGrid grid = convolution_grid(shape, chosen->choice);
@@ -323,7 +326,9 @@ std::string convolution_problem(const StepRequest& request) {
                              .weight = request.graph.desc(request.node.inputs[1]).shape,
                              .dst = {},
                              .precision = request.precision};
-  if (request.deterministic) problem.src[0] = kDeterministicBatch;
+  if (request.deterministic) {
+    problem.src[0] = kDeterministicBatch * request.graph.items(request.node.inputs[0]);
+  }
   const int radix = feeds_radix(request);
   return to_string(problem) + (radix > 0 ? fmt::format("_sums{}", radix) : "") +
          (cuda::max_pool_of(request) != nullptr ? "_maxpool" : "");

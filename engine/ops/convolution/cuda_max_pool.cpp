@@ -96,7 +96,7 @@ StepChoice cuda::convolution_max_pool(const StepRequest& request, CudaBackend& b
   const std::int64_t weight_bytes = cuda::constant_bytes(request, choice, backend);
   const std::int64_t src_bytes = std::int64_t{2} * shape.n * shape.h * shape.w * shape.c;
   const std::int64_t dst_bytes =
-      static_cast<std::int64_t>(backend.buffer_bytes(dst, choice.output));
+      static_cast<std::int64_t>(backend.buffer_bytes(dst, choice.outputs[0]));
   // A block's rows are one patch's, read once for all taps; rows that neighbours share count twice.
   DeviceSpec spec = backend.spec();
   const int patch_pixels = (tile.y_lines() + 2) * (tile.y_columns() + 2);

@@ -11,8 +11,10 @@ StepChoice dense(const StepRequest& request, CudaBackend& backend) {
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
   if (src[1] % 8 != 0) return {};
-  StepChoice choice{
-      .variant = {}, .inputs = std::vector<BufferFormat>(3), .output = {}, .kernel = nullptr};
+  StepChoice choice{.variant = {},
+                    .inputs = std::vector<BufferFormat>(3),
+                    .outputs = {BufferFormat{}},
+                    .kernel = nullptr};
   choice.inputs[1].dtype = CudaBackend::activation_format(request.precision).dtype;
   const std::int64_t columns = cuda::ceil_div(dst[1], kOutputsPerBlock);
   const std::int64_t rows = cuda::ceil_div(dst[0], kImagesPerBlock);

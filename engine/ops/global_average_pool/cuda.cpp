@@ -11,7 +11,7 @@ StepChoice global_average_pool(const StepRequest& request, CudaBackend& backend)
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   if (src[1] % 8 != 0) return {};
   StepChoice choice = cuda::activation_choice(request);
-  choice.output = {};
+  choice.outputs = {BufferFormat{}};
   const std::int64_t blocks = cuda::ceil_div(src[1], kChannelsPerBlock) * src[0];
   choice.gpu =
       cuda::streaming_launch(blocks * cuda::kStreamingThreads,

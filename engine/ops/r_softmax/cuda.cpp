@@ -11,7 +11,8 @@ StepChoice r_softmax(const StepRequest& request, CudaBackend& backend) {
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   const auto& p = params<RSoftmaxParams>(request.node);
   if (cuda::pixels(src) != 1) return {};
-  StepChoice choice{.variant = {}, .inputs = {BufferFormat{}}, .output = {}, .kernel = nullptr};
+  StepChoice choice{
+      .variant = {}, .inputs = {BufferFormat{}}, .outputs = {BufferFormat{}}, .kernel = nullptr};
   const std::int64_t threads = src.num_elements() / p.radix;
   choice.gpu = cuda::streaming_launch(threads, cuda::tensor_bytes(request, choice, backend), 0,
                                       backend.spec());

@@ -120,7 +120,7 @@ StepChoice one_launch(const StepRequest& request, CudaBackend& backend) {
   if (!supports(p, width, hidden)) return {};
 
   StepChoice choice = cuda::activation_choice(request);
-  if (p.gates_only) choice.output = {DType::kFloat32, Layout::kPlain};
+  if (p.gates_only) choice.outputs = {{DType::kFloat32, Layout::kPlain}};
   const std::size_t sums_offset = backend.buffer_bytes(src, choice.inputs[0]);
   for (const std::size_t weight : {1, 3}) choice.inputs[weight].dtype = choice.inputs[0].dtype;
   const BufferFormat available = request.available[0];
