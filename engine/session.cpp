@@ -1,5 +1,3 @@
-#include "engine/session.h"
-
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -12,8 +10,12 @@
 #include "engine/check.h"
 #include "engine/finite.h"
 #include "engine/graph/passes/pass.h"
+#include "engine/image/level_table.h"
+#include "engine/log.h"
+#include "engine/model.h"
 #include "engine/plan/memory_planner.h"
 #include "engine/plan/planner.h"
+#include "engine/session_internals.h"
 
 namespace nestor {
 
@@ -108,7 +110,8 @@ struct Session::State {
   ~State() {
     try {
       if (context != nullptr) context->wait();
-    } catch (const Error&) {  // the device is gone, and with it what was on its way
+    } catch (const Error& error) {  // the device is gone, and with it what was on its way
+      log(LogLevel::kWarning, "a session ends with its device lost: {}", error.what());
     }
   }
 
@@ -134,6 +137,7 @@ struct Session::State {
     tuning.clear();
     warnings.push_back(
         fmt::format("the tuning file {} is ignored: {}", options.tuning, error.what()));
+    log(LogLevel::kWarning, "{}", warnings.back());
   }
 
   bool serves(const LoadedPlan& loaded, const PlanInput& input,
@@ -192,6 +196,10 @@ struct Session::State {
       loaded.pointers.push_back({std::vector<void*>(step.inputs.size()),
                                  std::vector<void*>(step.outputs.size()), nullptr});
     }
+    const Plan& plan = loaded.planned.plan;
+    log(LogLevel::kInfo, "{}: plan for {} in {}: {} steps, {:.1f} MB for activations",
+        plan.key.device, input.shape().to_string(), to_string(plan.key.precision),
+        plan.steps.size(), static_cast<double>(plan.arena_bytes) / 1e6);
     return loaded;
   }
 
@@ -312,6 +320,27 @@ Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 
+std::string_view Session::device() const { return state_->model->backend().name(); }
+Precision Session::precision() const { return *state_->options.precision; }
+int Session::threads() const { return state_->options.threads; }
+
+std::vector<TensorInfo> Session::inputs() const {
+  return {{"input", {DType::kFloat32, {-1, 3, -1, -1}}},
+          {"images", {DType::kUInt8, {-1, -1, -1, 3}}}};
+}
+
+std::vector<TensorInfo> Session::outputs(const TensorDesc& input,
+                                         std::span<const std::string> taps) const {
+  const Graph graph = with_taps(state_->model->graph(plan_input(input).shape()), taps);
+  std::vector<TensorInfo> infos;
+  for (const GraphOutput& output : graph.outputs) {
+    infos.push_back({output.name, graph.desc(output.value)});
+  }
+  return infos;
+}
+
+std::vector<std::string> Session::tap_names() const { return state_->model->tap_names(); }
+
 std::span<const Session::Output> Session::run(const TensorView& input,
                                               std::span<const std::string> taps) {
   ExecutionContext& context = *state_->context;
@@ -371,47 +400,58 @@ void Session::enqueue(const TensorView& input, std::span<const DeviceBuffer> out
   state.context->enqueue(State::bound(loaded), input.data, loaded.device_outputs, stream);
 }
 
-const Plan& Session::plan(const TensorDesc& input, std::span<const std::string> taps) {
-  state_->require_none_pending();
-  return state_->find_or_make(plan_input(input), taps).planned.plan;
+const Plan& SessionInternals::plan(Session& session, const TensorDesc& input, Taps taps) {
+  session.state_->require_none_pending();
+  return session.state_->find_or_make(plan_input(input), taps).planned.plan;
 }
 
-const Plan& Session::plan(const Shape& input, std::span<const std::string> taps) {
-  return plan(TensorDesc{DType::kFloat32, input}, taps);
+const Plan& SessionInternals::plan(Session& session, const Shape& input, Taps taps) {
+  return plan(session, TensorDesc{DType::kFloat32, input}, taps);
+}
+
+std::string Session::plan_text(const TensorDesc& input, std::span<const std::string> taps) {
+  return to_string(SessionInternals::plan(*this, input, taps));
+}
+
+std::string Session::plan_json(const TensorDesc& input, std::span<const std::string> taps) {
+  return to_json(SessionInternals::plan(*this, input, taps));
 }
 
 std::span<const std::string> Session::warnings() const { return state_->warnings; }
 
-TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
+TuningReport SessionInternals::tune(Session& session, const Shape& input,
+                                    const TuneOptions& options) {
+  Session::State& state = *session.state_;
   // As images: of their first layer, too, the fastest is found.
   const PlanInput images{plan_input({DType::kFloat32, input}).extents, true};
-  state_->require_none_pending();
-  Backend& backend = state_->model->backend();
-  const std::optional<TuningKey> key = backend.tuning_key(*state_->options.precision);
+  state.require_none_pending();
+  Backend& backend = state.model->backend();
+  const std::optional<TuningKey> key = backend.tuning_key(*state.options.precision);
   CHECK_AS(kUnsupported, key, "{} has nothing to tune", backend.name());
   CHECK_AS(kUnsupported, backend.can_run(), "{} is a device for plans only: nothing runs on it",
            backend.name());
   CHECK_AS(kUsage, options.candidates >= 1 && options.runs >= 1,
            "tuning by {} runs of {} candidates, expected at least 1", options.runs,
            options.candidates);
-  const Graph graph = apply_passes(state_->model->graph(input));
+  const Graph graph = apply_passes(state.model->graph(input));
   TuningReport report{.key = *key, .problems = {}};
   // The planner's graph may be another than the one that it is given.
   const auto tune_step = [&](const StepRequest& request) {
-    const Constants constants(request.graph, state_->model->weights());
+    const Constants constants(request.graph, state.model->weights());
     backend.tune(request, constants, options, report);
   };
-  PlanKey plan_key = state_->key_of(images, {});
+  PlanKey plan_key = state.key_of(images, {});
   plan_key.deterministic = false;
   make_plan(graph, backend, plan_key, {.observe = tune_step});
   return report;
 }
 
-Session::Profile Session::profile(const TensorView& input) {
-  ExecutionContext& context = *state_->context;
-  state_->require_none_pending();
+Profile SessionInternals::profile(Session& session, const TensorView& input) {
+  Session::State& state = *session.state_;
+  ExecutionContext& context = *state.context;
+  state.require_none_pending();
   const ExecutionContext::Scope scope(context);
-  LoadedPlan& loaded = state_->upload(input, {});
+  LoadedPlan& loaded = state.upload(input, {});
   Profile profile{.step_ms = context.time_steps(loaded.planned.kernels)};
   profile.total_ms = std::accumulate(profile.step_ms.begin(), profile.step_ms.end(), 0.0);
   return profile;

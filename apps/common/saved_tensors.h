@@ -4,18 +4,18 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "engine/session.h"
+#include "library/batch_runner.h"
 
 namespace nestor {
 
 class SavedTensors {
  public:
-  // Appends each output along its first dimension. Shapes may differ in that one only.
-  void add(std::span<const Session::Output> outputs);
+  // Appends an image's part of each output along its first dimension. Shapes may differ in that
+  // one only.
+  void add(const ImageOutputs& outputs);
 
   // In the types and shapes of the run (NCHW). Appears whole or not at all.
   void write(const std::filesystem::path& path) const;
