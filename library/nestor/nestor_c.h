@@ -70,7 +70,9 @@ const char* nestor_model_label(const nestor_model* model, int32_t class_id);
 int32_t nestor_model_input_size(const nestor_model* model);
 
 /* precision: "fp32", "fp16" (GPUs), "bf16" (CPUs); NULL is "fp16" on a GPU, "fp32" on a CPU.
-   threads: 0 for as many as the process may use. */
+   threads: of a CPU; 0 for as many as the process may use, by its affinity and its control groups'
+   quota of CPU time. With more than one a process that is forked from a thread that has run the
+   session cannot run it: NESTOR_USAGE. */
 nestor_status nestor_session_create(const nestor_model* model, const char* precision,
                                     int32_t threads, nestor_session** session);
 
