@@ -17,6 +17,7 @@
 #include "engine/digest.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/weights/weight_file.h"
+#include "weights_convert/official_files.h"
 
 namespace {
 
@@ -299,7 +300,8 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
 
 void inspect_model(const Options& options, TextOutput& output) {
   const LoadedModel loaded =
-      load_model(options.weights, {.device = options.device.device, .network = options.network});
+      load_model(options.weights,
+                 {.device = options.device.device, .network = network_called(options.network)});
   const ModelInfo& info = loaded.info;
   const WeightFile& weights = loaded.model->weights().file();
   const std::int64_t height = options.height > 0 ? options.height : info.preprocess.crop_size;
