@@ -266,8 +266,8 @@ int classify(const Options& options) {
   std::vector<std::string> names = expand_inputs(options.images);
   const std::string weights = weights_of(options);
   check_outputs(options, weights, names);
-  LoadedModel loaded =
-      load_model(weights, {.device = options.device.device, .network = options.network});
+  LoadedModel loaded = load_model(
+      weights, {.device = options.device.device, .network = network_called(options.network)});
   if (!options.labels.empty()) {
     loaded.info.labels = read_labels(options.labels, loaded.info.num_classes);
   }

@@ -19,6 +19,7 @@
 #include "engine/session_internals.h"
 #include "engine/weights/weight_file.h"
 #include "library/model_info.h"
+#include "weights_convert/official_files.h"
 
 namespace {
 
@@ -301,7 +302,8 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
 
 void inspect_model(const Options& options, TextOutput& output) {
   const LoadedModel loaded =
-      load_model(options.weights, {.device = options.device.device, .network = options.network});
+      load_model(options.weights,
+                 {.device = options.device.device, .network = network_called(options.network)});
   const ModelInfo& info = loaded.info;
   const WeightFile& weights = loaded.model->weights().file();
   const std::int64_t height = options.height > 0 ? options.height : info.preprocess.crop_size;

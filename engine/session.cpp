@@ -4,10 +4,10 @@
 #include <array>
 #include <list>
 #include <numeric>
-#include <thread>
 
 #include "engine/backend.h"
 #include "engine/check.h"
+#include "engine/cpus_available.h"
 #include "engine/finite.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/image/level_table.h"
@@ -303,7 +303,7 @@ Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
            "{} threads, expected 1 to {}, or 0 for as many as there are cores", options.threads,
            kMaxThreads);
   if (options.threads == 0) {
-    options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    options.threads = std::min(cpus_available(cpus_allowed()), kMaxThreads);
   }
   CHECK_AS(kUsage, LevelTable(options.normalisation).is_finite(),
            "images are normalised by means {} and standard deviations {}: not to finite numbers",
@@ -402,6 +402,7 @@ void Session::enqueue(const TensorView& input, std::span<const DeviceBuffer> out
 
 const Plan& SessionInternals::plan(Session& session, const TensorDesc& input, Taps taps) {
   session.state_->require_none_pending();
+  const ExecutionContext::Scope scope(*session.state_->context);  // weights are packed, too
   return session.state_->find_or_make(plan_input(input), taps).planned.plan;
 }
 

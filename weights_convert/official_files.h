@@ -18,6 +18,7 @@ struct OfficialAddress {
   std::string host_url;     // ends with a slash
   std::string environment;  // empty: none
   std::string path;
+  bool reported_dead = false;  // the host: others are asked before it
 };
 
 struct OfficialFile {
@@ -29,6 +30,7 @@ struct OfficialFile {
   HashKind hash_kind = HashKind::kSha256;
   std::string hash_prefix;  // 8 hexadecimal digits or more, of the file itself
   int input_size = 0;
+  int num_classes = 1000;
   std::vector<std::pair<std::string, double>> accuracy;  // {"top-1", 81.04}, ...; empty: unknown
   std::vector<OfficialAddress> addresses;                // in the order in which they are tried
   std::string note;
@@ -37,8 +39,18 @@ struct OfficialFile {
 // In the order of preference where several are of one network.
 std::span<const OfficialFile> official_files();
 
-// A list in the form of official_files.json. Throws kBadInput, naming file and reason.
+// A list in the form of official_files.json. Rows with the same file share their addresses.
+// Throws kBadInput, naming file and reason.
 std::vector<OfficialFile> read_official_files(const std::filesystem::path& path);
+
+// Whether people call the file so: by its name ("timm/resnest50d.in1k"), with "hf_hub:" before it
+// as timm has it, without its source or its tag ("timm/resnest50d", "resnest50d.in1k",
+// "resnest50d").
+bool is_called(const OfficialFile& file, std::string_view name);
+
+// The zoo's name of the network that `name` is, or that the first published file of that name
+// belongs to; `name` itself where there is none.
+std::string network_called(std::string_view name);
 
 // The first published file with that digest, of either kind; null where there is none.
 const OfficialFile* find_official_file(std::string_view digest);

@@ -160,7 +160,10 @@ NESTOR_API nestor_status nestor_model_tensor_name(const nestor_model* model, int
 typedef struct nestor_session_options {
   size_t size;
   const char* precision; /* "fp32", "fp16" (GPUs), "bf16" (CPUs); NULL: fp16 on a GPU, else fp32 */
-  int32_t threads;       /* of a CPU; 0 for as many as the process may use */
+  /* Of a CPU; 0 for as many as the process may use, by its affinity and its control groups' quota of
+   * CPU time. With more than one a process that is forked from a thread that has run the session
+   * cannot run it: NESTOR_USAGE. */
+  int32_t threads;
   int32_t deterministic; /* not 0: an image's result is the same in any batch, to the bit */
   const char* tuning;    /* a file of `nestor-inspect MODEL --tune`; NULL: none */
   int32_t batch_size;    /* most images that nestor_classify runs at once; 0: 16 */

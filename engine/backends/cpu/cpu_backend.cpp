@@ -7,6 +7,7 @@
 #include "engine/backends/cpu/context.h"
 #include "engine/backends/cpu/conversion.h"
 #include "engine/backends/cpu/memory_available.h"
+#include "engine/backends/cpu/team.h"
 #include "engine/backends/variant_list.h"
 #include "engine/check.h"
 #include "engine/ops/registry.h"
@@ -29,7 +30,10 @@ class NamedKernel : public StepKernel {
       : name_(std::move(name)), kernel_(std::move(kernel)) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
-    cpu::with_errors(name_, [&] { kernel_->load(constants, inputs); });
+    cpu::with_errors(name_, [&] {
+      cpu::require_small_blocks();
+      kernel_->load(constants, inputs);
+    });
   }
   void bind(const StepPointers& pointers) override {
     cpu::with_errors(name_, [&] { kernel_->bind(pointers); });
@@ -68,10 +72,14 @@ BufferFormat CpuBackend::activation_format(Precision precision) {
 }
 
 StepChoice CpuBackend::choose(const StepRequest& request) {
+  cpu::start_team(request.threads);  // oneDNN's preparations and packing run in it, too
   const cpu::ThreadScope threads(request.threads);
   const std::string& name = request.node.name;
   const auto choose = [&](const CpuVariant& variant) {
-    return cpu::with_errors(name, [&] { return variant.choose(request, *this); });
+    return cpu::with_errors(name, [&] {
+      cpu::require_small_blocks();
+      return variant.choose(request, *this);
+    });
   };
   StepChoice choice = first_choice(request, variants_of(*request.node.op), choose);
   if (choice.kernel != nullptr) {
@@ -85,8 +93,10 @@ StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, 
   const cpu::ThreadScope scope(threads);
   const std::string name = fmt::format("conversion of {} from {} to {}", shape.to_string(),
                                        to_string(from), to_string(to));
-  StepChoice choice =
-      cpu::with_errors(name, [&] { return cpu::choose_conversion(shape, from, to); });
+  StepChoice choice = cpu::with_errors(name, [&] {
+    cpu::require_small_blocks();
+    return cpu::choose_conversion(shape, from, to);
+  });
   if (choice.kernel != nullptr) {
     choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
   }
@@ -118,12 +128,7 @@ std::unique_ptr<ExecutionContext> CpuBackend::make_context(int threads) {
 
 std::shared_ptr<void> CpuBackend::allocate(std::size_t bytes) {
   const std::size_t rounded = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-  // Not left to the allocator: the kernel promises more than there is, and kills who takes it.
-  if (const std::optional<std::uint64_t> available = cpu::memory_available()) {
-    CHECK_AS(kOutOfMemory, rounded <= *available,
-             "an arena of {} bytes is needed, {} bytes of memory are available", rounded,
-             *available);
-  }
+  cpu::require_memory(rounded, "an arena");
   void* const memory = std::aligned_alloc(kArenaAlignment, rounded);
   CHECK_AS(kOutOfMemory, memory != nullptr, "no memory for an arena of {} bytes", rounded);
   std::memset(memory, 0, rounded);
@@ -146,6 +151,7 @@ std::shared_ptr<const dnnl::memory> CpuBackend::packed(const std::string& name,
       if (copy.layout == layout) return copy.memory;
     }
   }
+  cpu::require_memory(layout.get_size(), name);
   // Packed before the list is touched: where that throws, weight_layout() finds no empty one.
   const Packed packed{layout, std::make_shared<const dnnl::memory>(pack(layout))};
   const auto [place, is_first] = packed_.try_emplace(name, std::vector{packed});
