@@ -8,12 +8,22 @@
 
 #include "engine/check.h"
 #include "engine/image/preprocess.h"
+#include "engine/printable_text.h"
 
 namespace nestor {
 
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t kMostBytes = 4096;
+constexpr int kDeepest = 2;  // a number of an array of the object
+
+// Ends parsing before brackets within brackets become a tree that only deep recursion can print.
+bool not_too_deep(int depth, json::parse_event_t, json&) {
+  CHECK_AS(kBadModel, depth <= kDeepest, "arrays or objects within one another");
+  return true;
+}
 
 // 0.485 rather than 0.48500001430511475, where that comes back as the same float.
 double shortest(float value) {
@@ -43,7 +53,7 @@ Preprocess from_object(const json& object) {
       preprocess.contract = parse_preprocess_contract(value.get<std::string>());
     } else if (key == "crop_size") {
       CHECK_AS(kBadModel, value.is_number_integer() && value >= 1 && value <= kMaxCropSize,
-               "crop_size {}: should be 1 to {}", value.dump(), kMaxCropSize);
+               "crop_size {}: should be 1 to {}", shortened(value.dump()), kMaxCropSize);
       preprocess.crop_size = value.get<int>();
     } else if (key == "crop_ratio") {
       preprocess.crop_ratio = value.get<double>();
@@ -58,7 +68,7 @@ Preprocess from_object(const json& object) {
       for (const float std : preprocess.normalisation.std)
         CHECK_AS(kBadModel, std > 0, "std {}: not above 0", std);
     } else {
-      fail(ErrorCode::kBadModel, "unknown key {}", key);
+      fail(ErrorCode::kBadModel, "unknown key {}", quoted_name(key));
     }
   }
   CHECK_AS(kBadModel, object.contains("contract") && object.contains("crop_size"),
@@ -81,9 +91,11 @@ std::string to_json(const Preprocess& preprocess) {
 
 Preprocess preprocess_from_json(std::string_view text, const std::string& file) {
   try {
-    return from_object(json::parse(text));
+    CHECK_AS(kBadModel, text.size() <= kMostBytes, "{} bytes, expected at most {}", text.size(),
+             kMostBytes);
+    return from_object(json::parse(text, not_too_deep));
   } catch (const json::exception& error) {
-    fail(ErrorCode::kBadModel, "{}: preprocessing metadata: {}", file, error.what());
+    fail(ErrorCode::kBadModel, "{}: preprocessing metadata: {}", file, shortened(error.what()));
   } catch (const Error& error) {
     fail(ErrorCode::kBadModel, "{}: preprocessing metadata: {}", file, error.what());
   }
