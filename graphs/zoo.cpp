@@ -15,6 +15,7 @@ constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;  // of a batch; size
 
 constexpr EvaluationSetting k64{.input_size = 64, .crop_ratio = 1, .timm_crop_ratio = 1};
 constexpr EvaluationSetting k224{};
+constexpr EvaluationSetting k224TimmBicubic{.timm_interpolation = "bicubic"};
 constexpr EvaluationSetting k256{.input_size = 256};
 constexpr EvaluationSetting k320{
     .input_size = 320, .timm_interpolation = "bicubic", .timm_crop_ratio = 0.909};
@@ -33,11 +34,11 @@ constexpr Network kNetworks[] = {
     {"resnest50_fast_4s1x64d", "resnest", k224, build_resnest},
     {"resnest50_fast_1s2x40d", "resnest", k224, build_resnest},
     {"resnest50_fast_2s2x40d", "resnest", k224, build_resnest},
-    {"resnest50_fast_4s2x40d", "resnest", k224, build_resnest},
-    {"resnest50_fast_1s4x24d", "resnest", k224, build_resnest},
-    {"resnet101_v1b", "resnet", k224, build_resnet},
-    {"resnet101_v1d", "resnet", k224, build_resnet},
-    {"resnet101_v1s", "resnet", k224, build_resnet},
+    {"resnest50_fast_4s2x40d", "resnest", k224TimmBicubic, build_resnest},
+    {"resnest50_fast_1s4x24d", "resnest", k224TimmBicubic, build_resnest},
+    {"resnet101_v1b", "resnet", k224TimmBicubic, build_resnet},
+    {"resnet101_v1d", "resnet", k224TimmBicubic, build_resnet},
+    {"resnet101_v1s", "resnet", k224TimmBicubic, build_resnet},
     // The demo model of apps/demo: handwritten digits.
     {"resnest_mini", "resnest", k64, build_resnest, /*num_classes=*/10},
 };

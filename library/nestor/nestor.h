@@ -55,7 +55,8 @@ LoadedModel load_model(const std::filesystem::path& weights, const LoadOptions& 
 // What the file says, without its weights being looked at.
 ModelInfo read_model_info(const WeightFile& weights);
 
-// How weights of that source prepare images for the network of `info`.
+// How that framework prepares images for the network of `info`, with the size, mean and std that
+// its weights were trained with.
 Preprocess preprocess_for(const ModelInfo& info, PreprocessContract contract);
 
 // Reads and decodes an image file, as the model's preprocessing contract demands. Throws kBadInput.
