@@ -123,6 +123,7 @@ void convert_locked(const fs::path& original, const OfficialFile& file, const We
   ConversionOptions conversion;
   conversion.network = file.network;
   conversion.source = file.source;
+  conversion.preprocess = file.preprocess;
   try {
     convert(original, unfinished, conversion);
   } catch (const Error& error) {
