@@ -4,13 +4,17 @@
 
 #include <fmt/core.h>
 
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
 #include "engine/check.h"
+#include "engine/printable_text.h"
 #include "graphs/zoo.h"
+#include "weights_convert/fitting.h"
 #include "weights_convert/inspect.h"
 #include "weights_convert/synthetic/manifest.h"
 #include "weights_convert/synthetic/random_weights.h"
@@ -19,6 +23,8 @@ namespace {
 
 using namespace nestor;
 
+constexpr int kMostClasses = 1'000'000;
+
 struct Arguments {
   bool list = false;
   std::string inspect, format = "text";
@@ -26,6 +32,8 @@ struct Arguments {
   std::uint64_t seed = 0;
   std::string storage = "fp32";
   std::vector<std::string> notes;  // KEY=TEXT
+  std::string num_classes, interpolation;
+  std::vector<float> mean, std;
   ConversionOptions conversion;
 };
 
@@ -64,7 +72,10 @@ void list_networks(bool as_json) {
 }
 
 void inspect(const Arguments& arguments) {
-  const OpenedSource source = open_source(arguments.inspect);
+  ReadOptions reading = arguments.conversion.reading;
+  const KnownNames known(nullptr);
+  reading.explains = [&known](std::span<const std::string> names) { return known.explain(names); };
+  const OpenedSource source = open_source(arguments.inspect, reading);
   fmt::print("{}", arguments.format == "json" ? inspection_json(source.content)
                                               : inspection_text(source.content));
 }
@@ -75,14 +86,44 @@ void convert_and_report(const Arguments& arguments, Work work) {
   const auto begin = std::chrono::steady_clock::now();
   const Conversion done = work();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  for (const std::string& remark : done.remarks) {
+    fmt::print(stderr, "nestor-convert: note: {}\n", printable(remark));
+  }
   fmt::print(stderr, "{}: {} tensors, {:.1f} MB, source {}, {:.2f} s, {:.0f} MB/s\n",
-             arguments.output, done.num_tensors, static_cast<double>(done.output_bytes) / 1e6,
-             done.source, seconds.count(),
+             printable(arguments.output), done.num_tensors,
+             static_cast<double>(done.output_bytes) / 1e6, done.source, seconds.count(),
              static_cast<double>(done.output_bytes) / 1e6 / seconds.count());
 }
 
+// What a fine-tuned model was trained with.
+void add_preprocess(CLI::App& app, Arguments& arguments) {
+  PreprocessChanges& changes = arguments.conversion.changes;
+  const char* const group = "Preprocessing to store (default: as the weights' source evaluates)";
+  app.add_option("--img-size,--crop-size", changes.crop_size,
+                 "Pixels a side of the network's input")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--crop-pct,--crop-ratio", changes.crop_ratio,
+                 "Input size over short side after resizing")
+      ->type_name("RATIO")
+      ->group(group);
+  app.add_option("--interpolation", arguments.interpolation, "nearest, bilinear or bicubic")
+      ->type_name("KERNEL")
+      ->group(group);
+  for (auto [name, values, help] :
+       {std::tuple("--mean", &arguments.mean, "Subtracted from RGB / 255"),
+        std::tuple("--std", &arguments.std, "Divides after that")}) {
+    app.add_option(name, *values, help)
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->type_name("R,G,B")
+        ->group(group);
+  }
+}
+
 void add_options(CLI::App& app, Arguments& arguments) {
-  app.add_option("--network", arguments.conversion.network, "Network of the weights, see --list")
+  app.add_option("--network", arguments.conversion.network,
+                 "Network of the weights, see --list (default: told by hash or tensors)")
       ->type_name("NAME")
       ->group("Conversion");
   CLI::Option* const input =
@@ -93,12 +134,13 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--output", arguments.output, "Model file to write (safetensors)")
       ->type_name("FILE")
       ->group("Conversion");
-  app.add_option("--num-classes", arguments.conversion.network_options.num_classes,
-                 "Classes of the network's last layer (default: the network's, mostly 1000)")
-      ->check(CLI::Range(1, 1'000'000))
+  app.add_option("--num-classes", arguments.num_classes,
+                 "Classes of the network's last layer, or auto: as many as the file has (default: "
+                 "one for each label, else the network's, mostly 1000)")
       ->type_name("N")
       ->group("Conversion");
-  app.add_option("--labels", arguments.labels, "Text file with one class name a line")
+  app.add_option("--labels", arguments.labels,
+                 "Names of the classes: one a line, or JSON such as imagenet_class_index.json")
       ->type_name("FILE")
       ->group("Conversion");
   app.add_option("--source", arguments.conversion.source,
@@ -131,6 +173,19 @@ void add_options(CLI::App& app, Arguments& arguments) {
       ->needs(input)
       ->type_name("KEY=TEXT")
       ->group("Conversion");
+  app.add_option("--ignore", arguments.conversion.ignore,
+                 "Leave out tensors with such names (* and ?); may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("GLOB")
+      ->group("Conversion");
+  app.add_option("--state-dict", arguments.conversion.reading.state_dict_key,
+                 "Key of the weights in a checkpoint (default: the one with the network's names)")
+      ->type_name("KEY")
+      ->group("Conversion");
+  app.add_flag("--skip-objects", arguments.conversion.reading.skip_objects,
+               "Leave out objects of unknown classes in checkpoints; nothing is run either way")
+      ->group("Conversion");
+  add_preprocess(app, arguments);
   app.add_option("--synthetic", arguments.manifest, "Manifest (JSON) of made-up weights to write")
       ->type_name("FILE")
       ->group("Made-up weights");
@@ -167,17 +222,39 @@ std::pair<std::string, std::string> parse_note(const std::string& note) {
   return {note.substr(0, equals), note.substr(equals + 1)};
 }
 
-// What the options leave to the network, and what CLI11 leaves to us.
-void complete(const CLI::App& app, Arguments& arguments) {
+std::optional<std::array<float, 3>> parse_channels(const std::vector<float>& given,
+                                                   std::string_view option) {
+  if (given.empty()) return {};
+  CHECK_AS(kUsage, given.size() == 3, "{} has {} values, expected 3", option, given.size());
+  return std::array{given[0], given[1], given[2]};
+}
+
+std::optional<int> parse_num_classes(const std::string& text) {
+  if (text.empty()) return {};
+  if (text == "auto") return kClassesOfFile;
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  CHECK_AS(kUsage,
+           error == std::errc() && end == text.data() + text.size() && count >= 1 &&
+               count <= kMostClasses,
+           "--num-classes is {:?}, expected 1 to {} or auto", text, kMostClasses);
+  return count;
+}
+
+// What CLI11 leaves to us.
+void complete(Arguments& arguments) {
   for (const std::string* input :
        {&arguments.input, &arguments.labels, &arguments.manifest, &arguments.stats}) {
     if (!input->empty()) require_distinct("--output", arguments.output, {input, 1});
   }
   ConversionOptions& conversion = arguments.conversion;
   if (!arguments.labels.empty()) conversion.labels = arguments.labels;
-  if (app.count("--num-classes") == 0) {
-    conversion.network_options.num_classes = num_classes(require_network(conversion.network));
+  conversion.num_classes = parse_num_classes(arguments.num_classes);
+  if (!arguments.interpolation.empty()) {
+    conversion.changes.interpolation = parse_interpolation(arguments.interpolation);
   }
+  conversion.changes.mean = parse_channels(arguments.mean, "--mean");
+  conversion.changes.std = parse_channels(arguments.std, "--std");
   conversion.storage = arguments.storage == "fp16" ? DType::kFloat16 : DType::kFloat32;
   for (const std::string& note : arguments.notes) {
     CHECK_AS(kUsage, conversion.notes.insert(parse_note(note)).second, "--note {:?}: given twice",
@@ -198,8 +275,9 @@ int run(const CLI::App& app, Arguments& arguments) {
     inspect(arguments);
     return 0;
   }
-  require(app, {"--network", "--output"}, "conversion");
-  complete(app, arguments);
+  require(app, {"--output"}, "conversion");
+  if (!input) require(app, {"--network"}, "made-up weights");
+  complete(arguments);
   convert_and_report(arguments, [&] {
     if (seed) return convert_random(arguments.seed, arguments.output, arguments.conversion);
     if (input) return convert(arguments.input, arguments.output, arguments.conversion);

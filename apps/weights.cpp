@@ -66,6 +66,7 @@ Json row_json(const OfficialFile& file, const WeightCache& cache) {
           {"file", file.file},
           {file.hash_kind == HashKind::kSha1 ? "sha1" : "sha256", file.hash_prefix},
           {"input_size", file.input_size},
+          {"preprocess", file.preprocess ? Json::parse(timm_json(*file.preprocess)) : Json()},
           {"accuracy", accuracy},
           {"size_bytes", bytes == 0 ? Json() : Json(bytes)},
           {"cached", is_cached(file, cache)},

@@ -12,6 +12,8 @@ namespace nestor {
 
 namespace {
 
+constexpr std::size_t kMostMessages = 5;
+
 void check_weights(const Graph& graph, const WeightStore& weights) {
   std::vector<std::string> wrong;
   for (const Value& value : graph.values) {
@@ -21,6 +23,11 @@ void check_weights(const Graph& graph, const WeightStore& weights) {
     } catch (const Error& error) {
       wrong.emplace_back(error.what());
     }
+  }
+  if (wrong.size() > kMostMessages) {
+    const std::size_t rest = wrong.size() - kMostMessages;
+    wrong.resize(kMostMessages);
+    wrong.push_back(fmt::format("and {} more tensors that are missing or of another shape", rest));
   }
   CHECK_AS(kBadModel, wrong.empty(), "{}", fmt::join(wrong, "\n"));
 }

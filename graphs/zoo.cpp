@@ -14,6 +14,7 @@ namespace {
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;  // of a batch; sizes stay in 64 bits
 
 constexpr Classification k224{};
+constexpr Classification k224TimmBicubic{.evaluation = {.timm_interpolation = "bicubic"}};
 constexpr Classification k256{.evaluation = {.input_size = 256}};
 constexpr Classification k320{.evaluation = {
                                   .input_size = 320,
@@ -41,11 +42,11 @@ constexpr Network kNetworks[] = {
     {"resnest50_fast_4s1x64d", "resnest", k224, build_resnest},
     {"resnest50_fast_1s2x40d", "resnest", k224, build_resnest},
     {"resnest50_fast_2s2x40d", "resnest", k224, build_resnest},
-    {"resnest50_fast_4s2x40d", "resnest", k224, build_resnest},
-    {"resnest50_fast_1s4x24d", "resnest", k224, build_resnest},
-    {"resnet101_v1b", "resnet", k224, build_resnet},
-    {"resnet101_v1d", "resnet", k224, build_resnet},
-    {"resnet101_v1s", "resnet", k224, build_resnet},
+    {"resnest50_fast_4s2x40d", "resnest", k224TimmBicubic, build_resnest},
+    {"resnest50_fast_1s4x24d", "resnest", k224TimmBicubic, build_resnest},
+    {"resnet101_v1b", "resnet", k224TimmBicubic, build_resnet},
+    {"resnet101_v1d", "resnet", k224TimmBicubic, build_resnet},
+    {"resnet101_v1s", "resnet", k224TimmBicubic, build_resnet},
     // The demo model of apps/demo.
     {"resnest_mini", "resnest", kDigits, build_resnest},
 };

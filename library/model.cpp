@@ -7,6 +7,7 @@
 #include "engine/backend.h"
 #include "engine/check.h"
 #include "engine/log.h"
+#include "engine/printable_text.h"
 #include "engine/weights/metadata.h"
 #include "graphs/zoo.h"
 #include "library/labels/labels.h"
@@ -24,7 +25,7 @@ int parse_num_classes(const WeightFile& weights) {
   int count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   CHECK_AS(kBadModel, error == std::errc() && end == text.data() + text.size(),
-           "{}: {} is {:?}, expected a number", weights.name(), kMetaNumClasses, text);
+           "{}: {} is {}, expected a number", weights.name(), kMetaNumClasses, quoted_name(text));
   CHECK_AS(kBadModel, count >= 1 && count <= kMaxClasses, "{}: {} classes, expected 1 to {}",
            weights.name(), count, kMaxClasses);
   return count;
@@ -47,8 +48,8 @@ const Network& network_of(const WeightFile& weights) {
            "{}: not a Nestor model (no {} in its metadata); convert it with nestor-convert",
            weights.name(), kMetaNetwork);
   const Network* const network = find_network(name);
-  CHECK_AS(kBadModel, network != nullptr, "{}: unknown network {:?} in {}", weights.name(), name,
-           kMetaNetwork);
+  CHECK_AS(kBadModel, network != nullptr, "{}: unknown network {} in {}", weights.name(),
+           quoted_name(name), kMetaNetwork);
   return *network;
 }
 
@@ -75,7 +76,12 @@ ModelInfo read_model_info(const WeightFile& weights) {
 }
 
 Preprocess preprocess_for(const ModelInfo& info, PreprocessContract contract) {
-  return evaluation_preprocess(*find_network(info.network), to_string(contract));
+  if (contract == info.preprocess.contract) return info.preprocess;
+  // The other framework's way to decode, resize and crop; what the weights were trained with stays.
+  Preprocess preprocess = evaluation_preprocess(*find_network(info.network), to_string(contract));
+  preprocess.crop_size = info.preprocess.crop_size;
+  preprocess.normalisation = info.preprocess.normalisation;
+  return preprocess;
 }
 
 std::string device_name(const Model& model) { return std::string(model.backend().name()); }

@@ -29,6 +29,9 @@ Metadata model_metadata(const ModelFacts& facts);
 // labels, preprocessing and notes to the facts that have none. Leaves out what is not valid.
 void carry_over(const Metadata& own, ModelFacts& facts);
 
+// The number of classes of a model file of that network; nothing if it is none.
+std::optional<int> known_classes(const Metadata& own, const Network& network);
+
 // The source that a file's own metadata name, where it is one that exists.
 std::optional<std::string> known_source(const Metadata& own);
 

@@ -1,6 +1,7 @@
 #include "weights_convert/official_files.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "engine/check.h"
@@ -47,6 +48,39 @@ OfficialAddress parse_address(const Json& hosts, const std::string& text) {
   return address;
 }
 
+std::array<float, 3> three_numbers(const Json& values) {
+  CHECK_AS(kBadInput, values.is_array() && values.size() == 3, "{}, expected three numbers",
+           values.dump());
+  return {values[0].get<float>(), values[1].get<float>(), values[2].get<float>()};
+}
+
+// How the file's own framework evaluates it; what the row says belongs to the file alone.
+Preprocess parse_preprocess(const OfficialFile& file, const Json& row) {
+  Preprocess preprocess{.crop_size = file.input_size};
+  if (file.source == "timm" || file.source == "cadene") {
+    preprocess.contract = PreprocessContract::kTimm;
+  } else if (file.source == "resnest") {
+    preprocess.contract = PreprocessContract::kResnest;
+    preprocess.interpolation = Interpolation::kBicubic;
+  }
+  const Json own = row.value("preprocess", Json::object());
+  for (const auto& [key, value] : own.items()) {
+    if (key == "interpolation") {
+      preprocess.interpolation = parse_interpolation(value.get<std::string>());
+    } else if (key == "crop_pct") {
+      preprocess.crop_ratio = value.get<double>();
+    } else if (key == "mean") {
+      preprocess.normalisation.mean = three_numbers(value);
+    } else if (key == "std") {
+      preprocess.normalisation.std = three_numbers(value);
+    } else {
+      fail(ErrorCode::kBadInput, "{}: unknown key {:?} in preprocess", file.name, key);
+    }
+  }
+  // The checks are those of a model's metadata.
+  return preprocess_from_json(to_json(preprocess), file.name);
+}
+
 OfficialFile parse_file(const Json& hosts, const Json& row) {
   OfficialFile file;
   file.name = row.at("name").get<std::string>();
@@ -73,6 +107,9 @@ OfficialFile parse_file(const Json& hosts, const Json& row) {
     file.num_classes = row.at("num_classes").get<int>();
     CHECK_AS(kBadInput, file.num_classes >= 1 && file.num_classes <= kMostClasses,
              "{}: {} classes, expected 1 to {}", file.name, file.num_classes, kMostClasses);
+  }
+  if (file.task == "classification" && file.input_size > 0) {
+    file.preprocess = parse_preprocess(file, row);
   }
   for (const auto& [measure, value] : row.at("accuracy").items()) {
     file.accuracy.emplace_back(measure, value.get<double>());
@@ -149,11 +186,25 @@ std::string network_called(std::string_view name) {
   return found == files.end() ? std::string(name) : found->network;
 }
 
-const OfficialFile* find_official_file(std::string_view digest) {
-  const std::span<const OfficialFile> files = official_files();
-  const auto found = std::ranges::find_if(
-      files, [digest](const OfficialFile& file) { return digest.starts_with(file.hash_prefix); });
-  return found == files.end() ? nullptr : &*found;
+const OfficialFile* find_official_file(std::string_view digest, std::string_view source) {
+  const OfficialFile* found = nullptr;
+  for (const OfficialFile& file : official_files()) {
+    if (!digest.starts_with(file.hash_prefix)) continue;
+    if (file.source == source) return &file;
+    if (found == nullptr) found = &file;
+  }
+  return found;
+}
+
+std::string timm_json(const Preprocess& preprocess) {
+  const Json own = Json::parse(to_json(preprocess));
+  const Json size = {3, preprocess.crop_size, preprocess.crop_size};
+  return Json({{"interpolation", own["interpolation"]},
+               {"crop_pct", own["crop_ratio"]},
+               {"input_size", size},
+               {"mean", own["mean"]},
+               {"std", own["std"]}})
+      .dump();
 }
 
 std::optional<std::string_view> hash_in_name(std::string_view file_name) {

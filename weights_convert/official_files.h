@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/image/preprocess.h"
+
 namespace nestor {
 
 enum class HashKind { kSha1, kSha256 };
@@ -31,6 +33,7 @@ struct OfficialFile {
   std::string hash_prefix;  // 8 hexadecimal digits or more, of the file itself
   int input_size = 0;
   int num_classes = 1000;
+  std::optional<Preprocess> preprocess = {};  // of its classifier; nothing for other tasks
   std::vector<std::pair<std::string, double>> accuracy;  // {"top-1", 81.04}, ...; empty: unknown
   std::vector<OfficialAddress> addresses;                // in the order in which they are tried
   std::string note;
@@ -52,8 +55,12 @@ bool is_called(const OfficialFile& file, std::string_view name);
 // belongs to; `name` itself where there is none.
 std::string network_called(std::string_view name);
 
-// The first published file with that digest, of either kind; null where there is none.
-const OfficialFile* find_official_file(std::string_view digest);
+// The published file with that digest, of either kind: the one of that source if the same file was
+// published by several, else the first; null if there is none.
+const OfficialFile* find_official_file(std::string_view digest, std::string_view source = {});
+
+// {"interpolation", "crop_pct", "input_size": [3, h, w], "mean", "std"}, as timm spells it.
+std::string timm_json(const Preprocess& preprocess);
 
 // The digest that the name of a published file ends with: "bcfefe1d" of
 // "resnest50-bcfefe1d.params"; nothing for names that do not end so.

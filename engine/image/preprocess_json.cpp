@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/check.h"
+#include "engine/printable_text.h"
 #include "nestor/preprocess.h"
 
 namespace nestor {
@@ -16,6 +17,15 @@ namespace nestor {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t kMostBytes = 4096;
+constexpr int kDeepest = 2;  // a number of an array of the object
+
+// Ends parsing before brackets within brackets become a tree that only deep recursion can print.
+bool not_too_deep(int depth, json::parse_event_t, json&) {
+  CHECK_AS(kBadModel, depth <= kDeepest, "arrays or objects within one another");
+  return true;
+}
 
 // 0.485 rather than 0.48500001430511475, where that comes back as the same float.
 double shortest(float value) {
@@ -39,7 +49,7 @@ std::array<float, 3> three_numbers(const json& array, std::string_view what) {
 
 int side(const json& value, std::string_view what) {
   CHECK_AS(kBadModel, value.is_number_integer() && value >= 1 && value <= kMaxCropSize,
-           "{} {}: should be 1 to {}", what, value.dump(), kMaxCropSize);
+           "{} {}: should be 1 to {}", what, shortened(value.dump()), kMaxCropSize);
   return value.get<int>();
 }
 
@@ -70,7 +80,7 @@ Preprocess from_object(const json& object) {
     } else if (key == "longest_side") {
       preprocess.longest_side = side(value, key);
     } else {
-      fail(ErrorCode::kBadModel, "unknown key {}", key);
+      fail(ErrorCode::kBadModel, "unknown key {}", quoted_name(key));
     }
   }
   CHECK_AS(kBadModel, object.contains("contract") && object.contains("crop_size"),
@@ -101,9 +111,11 @@ std::string to_json(const Preprocess& preprocess) {
 
 Preprocess preprocess_from_json(std::string_view text, const std::string& file) {
   try {
-    return from_object(json::parse(text));
+    CHECK_AS(kBadModel, text.size() <= kMostBytes, "{} bytes, expected at most {}", text.size(),
+             kMostBytes);
+    return from_object(json::parse(text, not_too_deep));
   } catch (const json::exception& error) {
-    fail(ErrorCode::kBadModel, "{}: preprocessing metadata: {}", file, error.what());
+    fail(ErrorCode::kBadModel, "{}: preprocessing metadata: {}", file, shortened(error.what()));
   } catch (const Error& error) {
     fail(ErrorCode::kBadModel, "{}: preprocessing metadata: {}", file, error.what());
   }

@@ -56,7 +56,8 @@ NESTOR_API std::vector<std::string> tap_names(const Model& model);
 // Pooled features of one image; 0 for a model that does not classify.
 NESTOR_API std::int64_t num_features(const LoadedModel& loaded);
 
-// How weights of that source prepare images for the network of `info`.
+// How that framework prepares images for the network of `info`, with the size, mean and std that
+// its weights were trained with.
 NESTOR_API Preprocess preprocess_for(const ModelInfo& info, PreprocessContract contract);
 
 }  // namespace nestor

@@ -68,6 +68,10 @@ struct Storage {
 std::string torch_archive(std::string_view pickle, std::span<const Storage> storages);
 std::string torch_stream(std::string_view pickle, std::span<const Storage> storages);
 
+// Different names of 24 ASCII characters that std::hash of libstdc++ gives one value, so that a
+// hash table of them is a list.
+std::vector<std::string> names_of_one_hash(std::size_t count);
+
 // A folder that is removed with its contents.
 class TemporaryFolder {
  public:

@@ -186,6 +186,7 @@ void convert_locked(const fs::path& original, const OfficialFile& file, const We
   conversion.network = file.network;
   conversion.network_options.num_classes = file.num_classes;
   conversion.source = file.source;
+  conversion.preprocess = file.preprocess;
   try {
     convert(original, unfinished, conversion);
   } catch (const Error& error) {
