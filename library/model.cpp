@@ -69,8 +69,8 @@ Preprocess preprocess_for(const ModelInfo& info, PreprocessContract contract) {
 }
 
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options) {
-  CHECK_AS(kUsage, options.network.empty() || find_network(options.network) != nullptr,
-           "unknown network '{}'; nestor-convert --list names all", options.network);
+  CHECK_AS(kUsage, options.network.empty() || find_network(options.network) != nullptr, "{}",
+           unknown_network(options.network));
   WeightFile weights = WeightFile::open(path);
   LoadedModel loaded{.info = read_model_info(weights), .model = nullptr};
   CHECK_AS(kBadModel, options.network.empty() || options.network == loaded.info.network,

@@ -143,9 +143,7 @@ Conversion convert(const std::filesystem::path& input, const std::filesystem::pa
 
 const Network& require_network(std::string_view name) {
   if (const Network* network = find_network(name)) return *network;
-  std::vector<std::string_view> known;
-  for (const Network& network : networks()) known.push_back(network.name);
-  fail(ErrorCode::kUsage, "no network {:?}; there are {}", name, fmt::join(known, ", "));
+  fail(ErrorCode::kUsage, "{}", unknown_network(name));
 }
 
 std::vector<std::string> read_labels(const std::filesystem::path& path, int num_classes) {
