@@ -1,24 +1,28 @@
-// nestor-classify: what is in these pictures?
+// nestor-classify: names what pictures show.
 
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <deque>
 #include <iterator>
 #include <optional>
 
+#include "apps/common/choices.h"
 #include "apps/common/classification_report.h"
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
+#include "apps/common/environment.h"
 #include "apps/common/image_loader.h"
 #include "apps/common/inputs.h"
+#include "apps/common/messages.h"
 #include "apps/common/preprocess_options.h"
 #include "apps/common/pretrained_options.h"
-#include "apps/common/progress.h"
+#include "apps/common/run_summary.h"
 #include "apps/common/saved_tensors.h"
 #include "apps/common/session_options.h"
+#include "apps/common/standard_streams.h"
 #include "engine/atomic_file.h"
+#include "engine/backend.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
 #include "weights_convert/convert.h"
@@ -39,13 +43,14 @@ constexpr std::size_t kMaxStandardInputBytes = std::size_t{1} << 30;
 struct Options {
   std::string weights;
   std::string network;
-  std::optional<std::string> pretrained;  // which ones, or kAnyWeights
+  std::optional<std::string> pretrained;  // which of the official weights, or kAnyWeights
   PretrainedOptions pretrained_options;
   std::vector<std::string> images;
   std::string labels;
   int top_k = 5;
   std::size_t batch_size = 0;
   bool no_resize = false;
+  bool quiet = false;
   ReportFormat format = ReportFormat::kText;
   std::string output;
   std::string save_outputs;
@@ -55,47 +60,47 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("--weights,--saved-params", options.weights,
-                 "Weights that nestor-convert wrote (.safetensors)")
+  app.add_option("--weights,--saved-params,--checkpoint", options.weights,
+                 "Model file written by nestor-convert (.safetensors)")
       ->type_name("FILE")
       ->group("Model");
   app.add_option_function<std::string>(
          "--pretrained", [&](const std::string& which) { options.pretrained = which; },
-         "Official weights of --network, from the cache or downloaded into it. WHICH: gluoncv, "
-         "resnest or timm, a tag (in1k), 8 digits of a hash, a name of `nestor-weights list`; "
-         "default: GluonCV's, where there are some")
+         "Use official weights of --network; download them if they are not in the cache. WHICH is "
+         "gluoncv, resnest or timm, a tag (in1k), 8 digits of a hash, or a name that "
+         "`nestor-weights list` shows; without it, the first in that list")
       ->type_name("[=WHICH]")
       ->excludes("--weights")
       ->group("Model");
-  app.add_option("--network,--model", options.network,
-                 "The network that the weights must be of, e.g. resnest50")
+  app.add_option("-m,--network,--model", options.network,
+                 "Network of --pretrained, or the one that --weights must hold, e.g. resnest50")
       ->type_name("NAME")
       ->group("Model");
-  app.add_option("--labels", options.labels, "Class names, one a line (default: the model's)")
+  app.add_option("--labels", options.labels,
+                 "Text file with one class name per line (default: the model's)")
       ->type_name("FILE")
       ->group("Model");
   add_list_option(app, options.pretrained_options);
   add_download_options(app, options.pretrained_options);
 
-  app.add_option("images,--input-pic", options.images,
-                 "Image files, folders, 'quoted globs', @FILE with a name a line, - for one image "
-                 "on standard input")
-      ->required()
+  app.add_option("images,--input,--input-pic", options.images,
+                 "Image files, folders, quoted globs, @FILE (one path per line), or - for standard "
+                 "input")
       ->type_name("IMAGE")
       ->group("Images");
   add_decode_options(app, options.preprocess);
   add_preprocess_options(app, options.preprocess);
   app.add_flag("--no-resize", options.no_resize,
-               "Give pixels to the network as they are; all images must have one size")
+               "Feed images to the network as they are; all must have the same size")
       ->group("Images");
 
   add_device_options(app, options.device);
-  app.add_option("--batch-size", options.batch_size,
-                 "Images that run at once (default: all, at most 16)")
+  app.add_option("-b,--batch-size", options.batch_size,
+                 "Images per batch (default: all, at most 16)")
       ->check(CLI::Range(1, kMostImages))
       ->group("Running");
 
-  app.add_option("--top-k", options.top_k, "Classes to report")
+  app.add_option("--top-k,--topk", options.top_k, "Number of classes to report per image")
       ->capture_default_str()
       ->check(CLI::Range(1, kMostClasses))
       ->group("Results");
@@ -103,44 +108,40 @@ void add_options(CLI::App& app, Options& options) {
                                                     {"json", ReportFormat::kJson},
                                                     {"jsonl", ReportFormat::kJsonl},
                                                     {"csv", ReportFormat::kCsv}};
-  app.add_option("--format", options.format, "text, json, jsonl or csv")
-      ->transform(CLI::CheckedTransformer(formats).description(""))
+  app.add_option_function<std::string>(
+         "--format,--results-format",
+         [&options, formats](const std::string& name) { options.format = formats.at(name); },
+         "Format of the results: text, json, jsonl or csv")
+      ->check(one_of({"text", "json", "jsonl", "csv"}))
       ->type_name("FORMAT")
       ->default_str("text")
       ->group("Results");
-  app.add_option("--output", options.output,
-                 "Write results to this file (default: standard output)")
+  app.add_option("-o,--output,--results-file", options.output,
+                 "Write the results to this file (default: standard output)")
       ->type_name("FILE")
       ->group("Results");
   CLI::Option* const save =
       app.add_option("--save-outputs", options.save_outputs,
-                     "Write logits and --save-tensors of all good images, in their order, as "
-                     "float32 safetensors")
+                     "Write the logits and --save-tensors of all images that succeeded, in order, "
+                     "as float32 safetensors with the images' names in the metadata")
           ->type_name("FILE")
           ->group("Results");
   app.add_option("--save-tensors", options.save_tensors,
-                 "Intermediate tensors to save too: input,stem,layer1,layer1.attention,...")
+                 "Save these intermediate tensors as well: input,stem,layer1,layer1.attention,...")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("NAMES")
       ->needs(save)
       ->group("Results");
-}
-
-std::vector<std::byte> read_standard_input() {
-  std::vector<std::byte> bytes;
-  std::array<std::byte, 1 << 16> chunk;
-  while (const std::size_t count = std::fread(chunk.data(), 1, chunk.size(), stdin)) {
-    bytes.insert(bytes.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(count));
-    CHECK_AS(kBadInput, bytes.size() <= kMaxStandardInputBytes, "-: more than {} bytes",
-             kMaxStandardInputBytes);
-  }
-  CHECK_AS(kBadInput, std::ferror(stdin) == 0, "-: cannot read standard input");
-  return bytes;
+  app.add_flag("-q,--quiet", options.quiet,
+               "Print no progress and no summary, only results, errors and warnings")
+      ->group("Results");
 }
 
 DecodedImage decode(const std::string& name, const DecodeOptions& options) {
-  if (name == kStandardInput) return decode_image(read_standard_input(), name, options);
+  if (name == kStandardInput) {
+    return decode_image(StandardInput(kMaxStandardInputBytes).bytes(), name, options);
+  }
   const MappedFile file = MappedFile::open(name);
   return decode_image(file.bytes(), name, options);
 }
@@ -178,11 +179,12 @@ std::string message_of(const std::exception_ptr& error) {
 class Classification {
  public:
   Classification(const ModelInfo& info, const Options& options, Session& session,
-                 ClassificationReport& report, std::size_t batch_size)
+                 ClassificationReport& report, RunSummary& summary, std::size_t batch_size)
       : info_(info),
         options_(options),
         session_(session),
         report_(report),
+        summary_(summary),
         batch_size_(batch_size) {}
 
   void add(LoadedImage loaded) {
@@ -197,7 +199,7 @@ class Classification {
       row.error = size_error(loaded);
     }
     for (const std::string& warning : loaded.warnings) {
-      fmt::print(stderr, "nestor-classify: warning: {}\n", warning);
+      summary_.warn(warning);
     }
     if (!row.error) {
       height_ = loaded.image.height;
@@ -215,8 +217,8 @@ class Classification {
     report_all();
   }
 
-  std::size_t num_good() const { return num_good_; }
   const SavedTensors& saved() const { return saved_; }
+  const std::vector<std::string>& saved_images() const { return saved_images_; }
 
  private:
   // The images of a batch and those that failed among them.
@@ -252,8 +254,12 @@ class Classification {
     }
     std::size_t next = 0;
     for (ClassifiedImage& row : batch.rows) {
-      if (!row.error) row.predictions = predictions(outputs, next++);
+      if (!row.error) {
+        row.predictions = predictions(outputs, next++);
+        if (!options_.save_outputs.empty()) saved_images_.push_back(row.image);
+      }
       report_.add(row);
+      summary_.add(row.error);
     }
   }
 
@@ -287,6 +293,7 @@ class Classification {
   const Options& options_;
   Session& session_;
   ClassificationReport& report_;
+  RunSummary& summary_;
   std::size_t batch_size_;
 
   std::vector<Image> batch_;
@@ -296,6 +303,7 @@ class Classification {
   int width_ = 0, height_ = 0;
   std::size_t num_good_ = 0;
   SavedTensors saved_;
+  std::vector<std::string> saved_images_;  // one per row of saved_
 };
 
 // The model that --weights or --pretrained names.
@@ -307,9 +315,7 @@ std::string weights_of(const Options& options) {
   }
   const std::vector<OfficialFile> files = pretrained_files(options.pretrained_options);
   const OfficialFile& file = select_for_network(files, options.network, *options.pretrained);
-  const auto note = [](const std::string& line) {
-    fmt::print(stderr, "nestor-classify: {}\n", line);
-  };
+  const auto note = [](const std::string& line) { print_message("nestor-classify", line); };
   return pull_model(file, WeightCache(), options.pretrained_options, note).string();
 }
 
@@ -326,7 +332,28 @@ void check_outputs(const Options& options, const std::string& weights,
   require_distinct("--output", options.output, inputs);
 }
 
+RunFacts run_facts(const std::string& weights, const Model& model, const SessionOptions& settings,
+                   const Preprocess& preprocess) {
+  const Backend& backend = model.backend();
+  const Precision precision = settings.precision.value_or(backend.default_precision());
+  return {.model = weights,
+          .device = std::string(backend.name()),
+          .precision = std::string(to_string(precision)),
+          .preprocess = preprocess};
+}
+
+RunSummary::Options summary_options(const Options& options) {
+  const bool visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
+  return {.command = "nestor-classify",
+          .doing = "classifying",
+          .done = "classified",
+          .quiet = options.quiet,
+          .results_visible = visible,
+          .errors_visible = visible && ::isatty(STDERR_FILENO) == 1};
+}
+
 int classify(const Options& options) {
+  CHECK_AS(kUsage, !options.images.empty(), "no images: name files, folders or quoted globs");
   std::vector<std::string> names = expand_inputs(options.images);
   const std::string weights = weights_of(options);
   check_outputs(options, weights, names);
@@ -344,25 +371,25 @@ int classify(const Options& options) {
   const std::size_t batch_size =
       options.batch_size > 0 ? options.batch_size : std::min(names.size(), kMaxDefaultBatch);
   TextOutput output(options.output);
-  ClassificationReport report(options.format, loaded.info, output);
-  Classification classification(loaded.info, options, session, report, batch_size);
-  // Results that appear on the terminal show the progress themselves.
-  const bool results_visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
-  ProgressBar progress("classifying", results_visible ? 0 : names.size());
+  const RunFacts facts = run_facts(weights, *loaded.model, session_settings, preprocess);
+  ClassificationReport report(options.format, loaded.info, facts, output);
+  RunSummary summary(summary_options(options), names.size());
+  Classification classification(loaded.info, options, session, report, summary, batch_size);
   ImageLoader loader(
       std::move(names), batch_size + kDecodersAhead, kDecodersAhead,
       [&](const std::string& name) { return load_image(name, options, preprocess); });
   while (std::optional<LoadedImage> image = loader.next()) {
     classification.add(std::move(*image));
-    progress.advance(1);
   }
   classification.finish();
   print_warnings("nestor-classify", session);
   report.finish();
-  const std::size_t num_good = classification.num_good();
+  const std::size_t num_good = summary.num_good();
   if (!options.save_outputs.empty() && num_good > 0) {
-    classification.saved().write(options.save_outputs);
+    classification.saved().write(options.save_outputs, classification.saved_images());
   }
+  const std::string& why_no_gpu = loaded.model->why_no_gpu();
+  summary.finish(facts.device, why_no_gpu.empty() ? "" : "no GPU: " + why_no_gpu);
   if (num_good == loader.size()) return 0;
   return num_good > 0 ? kSomeInputsFailed : exit_code(ErrorCode::kBadInput);
 }
@@ -371,7 +398,7 @@ int classify(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Classifies images with a ResNeSt or ResNet.\n\n"
+      "Classify images with a ResNeSt or ResNet.\n\n"
       "  nestor-classify --network resnest50 --pretrained photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors --format json photos/ 'more/*.png'\n",
@@ -382,6 +409,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> arguments = join_pretrained_value(given);
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
-  return run_command(app, static_cast<int>(pointers.size()), pointers.data(),
-                     [&] { return classify(options); });
+  return run_command(
+      app, static_cast<int>(pointers.size()), pointers.data(), [&] { return classify(options); },
+      joined({kDeviceEnvironment, kCacheEnvironment, kWeightsEnvironment}));
 }

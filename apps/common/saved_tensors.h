@@ -16,8 +16,9 @@ class SavedTensors {
   // Appends each output along its first dimension. Shapes may differ in that one only.
   void add(std::span<const Session::Output> outputs);
 
-  // float32, in the shapes of the run (NCHW). Appears whole or not at all.
-  void write(const std::filesystem::path& path) const;
+  // float32, in the shapes of the run (NCHW), with the names of the images, in the order of the
+  // rows, as a JSON array under "images" in the metadata. Appears whole or not at all.
+  void write(const std::filesystem::path& path, const std::vector<std::string>& images) const;
 
  private:
   struct Tensor {
