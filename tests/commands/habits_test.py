@@ -129,7 +129,10 @@ class Slips(CommandTest):
         self.assertLess(len(message), 300)
 
     def test_empty_values_are_refused(self):
-        for option in ("--output", "--weights", "--labels", "--save-outputs"):
+        self.assertIn("--weights: the value is empty", self.says("nestor-classify", "--weights", "", EIGHT))
+        self.assertIn("--weights is given more than once",
+                      self.says("nestor-classify", "--weights", MINI, "--checkpoint", MINI, EIGHT))
+        for option in ("--output", "--labels", "--save-outputs"):
             self.assertIn(f"{option}: the value is empty", self.says("nestor-classify", "--weights", MINI, option, "", EIGHT))
         self.assertIn("--output: the value is empty",
                       self.says("nestor-convert", "--network", "resnest14", "--synthetic-seed", 1, "--output", ""))
