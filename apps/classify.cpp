@@ -1,21 +1,24 @@
-// nestor-classify: what is in these pictures?
+// nestor-classify: names what pictures show.
 
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <map>
 #include <optional>
 
+#include "apps/common/choices.h"
 #include "apps/common/classification_report.h"
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
+#include "apps/common/environment.h"
 #include "apps/common/inputs.h"
+#include "apps/common/messages.h"
 #include "apps/common/preprocess_options.h"
 #include "apps/common/pretrained_options.h"
-#include "apps/common/progress.h"
+#include "apps/common/run_summary.h"
 #include "apps/common/saved_tensors.h"
 #include "apps/common/session_options.h"
+#include "apps/common/standard_streams.h"
 #include "engine/atomic_file.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
@@ -37,13 +40,14 @@ constexpr std::size_t kMaxStandardInputBytes = std::size_t{1} << 30;
 struct Options {
   std::string weights;
   std::string network;
-  std::optional<std::string> pretrained;  // which ones, or kAnyWeights
+  std::optional<std::string> pretrained;  // which of the official weights, or kAnyWeights
   PretrainedOptions pretrained_options;
   std::vector<std::string> images;
   std::string labels;
   int top_k = 5;
   std::size_t batch_size = 0;
   bool no_resize = false;
+  bool quiet = false;
   ReportFormat format = ReportFormat::kText;
   std::string output;
   std::string save_outputs;
@@ -53,47 +57,47 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("--weights,--saved-params", options.weights,
-                 "Weights that nestor-convert wrote (.safetensors)")
+  app.add_option("--weights,--saved-params,--checkpoint", options.weights,
+                 "Model file written by nestor-convert (.safetensors)")
       ->type_name("FILE")
       ->group("Model");
   app.add_option_function<std::string>(
          "--pretrained", [&](const std::string& which) { options.pretrained = which; },
-         "Official weights of --network, from the cache or downloaded into it. WHICH: gluoncv, "
-         "resnest or timm, a tag (in1k), 8 digits of a hash, a name of `nestor-weights list`; "
-         "default: GluonCV's, where there are some")
+         "Use official weights of --network; download them if they are not in the cache. WHICH is "
+         "gluoncv, resnest or timm, a tag (in1k), 8 digits of a hash, or a name that "
+         "`nestor-weights list` shows; without it, the first in that list")
       ->type_name("[=WHICH]")
       ->excludes("--weights")
       ->group("Model");
-  app.add_option("--network,--model", options.network,
-                 "The network that the weights must be of, e.g. resnest50")
+  app.add_option("-m,--network,--model", options.network,
+                 "Network of --pretrained, or the one that --weights must hold, e.g. resnest50")
       ->type_name("NAME")
       ->group("Model");
-  app.add_option("--labels", options.labels, "Class names, one a line (default: the model's)")
+  app.add_option("--labels", options.labels,
+                 "Text file with one class name per line (default: the model's)")
       ->type_name("FILE")
       ->group("Model");
   add_list_option(app, options.pretrained_options);
   add_download_options(app, options.pretrained_options);
 
-  app.add_option("images,--input-pic", options.images,
-                 "Image files, folders, 'quoted globs', @FILE with a name a line, - for one image "
-                 "on standard input")
-      ->required()
+  app.add_option("images,--input,--input-pic", options.images,
+                 "Image files, folders, quoted globs, @FILE (one path per line), or - for standard "
+                 "input")
       ->type_name("IMAGE")
       ->group("Images");
   add_decode_options(app, options.preprocess);
   add_preprocess_options(app, options.preprocess);
   app.add_flag("--no-resize", options.no_resize,
-               "Give pixels to the network as they are; all images must have one size")
+               "Feed images to the network as they are; all must have the same size")
       ->group("Images");
 
   add_device_options(app, options.device);
-  app.add_option("--batch-size", options.batch_size,
-                 "Images that run at once (default: all, at most 16)")
+  app.add_option("-b,--batch-size", options.batch_size,
+                 "Images per batch (default: all, at most 16)")
       ->check(CLI::Range(1, kMostImages))
       ->group("Running");
 
-  app.add_option("--top-k", options.top_k, "Classes to report")
+  app.add_option("--top-k,--topk", options.top_k, "Number of classes to report per image")
       ->capture_default_str()
       ->check(CLI::Range(1, kMostClasses))
       ->group("Results");
@@ -101,44 +105,40 @@ void add_options(CLI::App& app, Options& options) {
                                                     {"json", ReportFormat::kJson},
                                                     {"jsonl", ReportFormat::kJsonl},
                                                     {"csv", ReportFormat::kCsv}};
-  app.add_option("--format", options.format, "text, json, jsonl or csv")
-      ->transform(CLI::CheckedTransformer(formats).description(""))
+  app.add_option_function<std::string>(
+         "--format,--results-format",
+         [&options, formats](const std::string& name) { options.format = formats.at(name); },
+         "Format of the results: text, json, jsonl or csv")
+      ->check(one_of({"text", "json", "jsonl", "csv"}))
       ->type_name("FORMAT")
       ->default_str("text")
       ->group("Results");
-  app.add_option("--output", options.output,
-                 "Write results to this file (default: standard output)")
+  app.add_option("-o,--output,--results-file", options.output,
+                 "Write the results to this file (default: standard output)")
       ->type_name("FILE")
       ->group("Results");
   CLI::Option* const save =
       app.add_option("--save-outputs", options.save_outputs,
-                     "Write logits and --save-tensors of all good images, in their order, as "
-                     "float32 safetensors")
+                     "Write the logits and --save-tensors of all images that succeeded, in order, "
+                     "as float32 safetensors with the images' names in the metadata")
           ->type_name("FILE")
           ->group("Results");
   app.add_option("--save-tensors", options.save_tensors,
-                 "Intermediate tensors to save too: input,stem,layer1,layer1.attention,...")
+                 "Save these intermediate tensors as well: input,stem,layer1,layer1.attention,...")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("NAMES")
       ->needs(save)
       ->group("Results");
-}
-
-std::vector<std::byte> read_standard_input() {
-  std::vector<std::byte> bytes;
-  std::array<std::byte, 1 << 16> chunk;
-  while (const std::size_t count = std::fread(chunk.data(), 1, chunk.size(), stdin)) {
-    bytes.insert(bytes.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(count));
-    CHECK_AS(kBadInput, bytes.size() <= kMaxStandardInputBytes, "-: more than {} bytes",
-             kMaxStandardInputBytes);
-  }
-  CHECK_AS(kBadInput, std::ferror(stdin) == 0, "-: cannot read standard input");
-  return bytes;
+  app.add_flag("-q,--quiet", options.quiet,
+               "Print no progress and no summary, only results, errors and warnings")
+      ->group("Results");
 }
 
 DecodedImage decode(const std::string& name, const DecodeOptions& options) {
-  if (name == kStandardInput) return decode_image(read_standard_input(), name, options);
+  if (name == kStandardInput) {
+    return decode_image(StandardInput(kMaxStandardInputBytes).bytes(), name, options);
+  }
   const MappedFile file = MappedFile::open(name);
   return decode_image(file.bytes(), name, options);
 }
@@ -147,13 +147,13 @@ DecodedImage decode(const std::string& name, const DecodeOptions& options) {
 class Classification : public BatchTask {
  public:
   Classification(std::vector<std::string> names, const Options& options, const ModelInfo& info,
-                 const Preprocess& preprocess, ClassificationReport& report, ProgressBar& progress)
+                 const Preprocess& preprocess, ClassificationReport& report, RunSummary& summary)
       : names_(std::move(names)),
         options_(options),
         info_(info),
         preprocess_(preprocess),
         report_(report),
-        progress_(progress) {}
+        summary_(summary) {}
 
   PreparedImage prepare(std::size_t idx) const override {
     const std::string& name = names_[idx];
@@ -174,7 +174,7 @@ class Classification : public BatchTask {
 
   void admit(std::size_t, const PreparedImage& prepared) override {
     for (const std::string& warning : prepared.warnings) {
-      fmt::print(stderr, "nestor-classify: warning: {}\n", warning);
+      summary_.warn(warning);
     }
     const Image& image = prepared.image;
     if (num_good_ == 0) {
@@ -191,7 +191,9 @@ class Classification : public BatchTask {
     const TensorView logits = outputs.tensor(0);
     const auto num_classes = static_cast<std::size_t>(info_.num_classes);
     predictions_[idx] = top_k({logits.as<float>(), num_classes}, info_.labels, options_.top_k);
-    if (!options_.save_outputs.empty()) saved_.add(outputs);
+    if (options_.save_outputs.empty()) return;
+    saved_.add(outputs);
+    saved_images_.push_back(names_[idx]);
   }
 
   void deliver(std::size_t idx, const PreparedImage& prepared, const Error* error) override {
@@ -206,12 +208,12 @@ class Classification : public BatchTask {
       row.predictions = std::move(predictions_.extract(idx).mapped());
     }
     report_.add(row);
-    progress_.advance(1);
+    summary_.add(row.error);
   }
 
   std::size_t num_images() const { return names_.size(); }
-  std::size_t num_good() const { return num_good_; }
   const SavedTensors& saved() const { return saved_; }
+  const std::vector<std::string>& saved_images() const { return saved_images_; }
 
  private:
   static void check_size(const PreparedImage& image) {
@@ -226,12 +228,13 @@ class Classification : public BatchTask {
   const ModelInfo& info_;
   const Preprocess& preprocess_;
   ClassificationReport& report_;
-  ProgressBar& progress_;
+  RunSummary& summary_;
 
   int width_ = 0, height_ = 0;  // of the first good image
   std::size_t num_good_ = 0;
   std::map<std::size_t, std::vector<Prediction>> predictions_;  // not delivered yet
   SavedTensors saved_;
+  std::vector<std::string> saved_images_;  // one per row of saved_
 };
 
 // The model that --weights or --pretrained names.
@@ -243,9 +246,7 @@ std::string weights_of(const Options& options) {
   }
   const std::vector<OfficialFile> files = pretrained_files(options.pretrained_options);
   const OfficialFile& file = select_for_network(files, options.network, *options.pretrained);
-  const auto note = [](const std::string& line) {
-    fmt::print(stderr, "nestor-classify: {}\n", line);
-  };
+  const auto note = [](const std::string& line) { print_message("nestor-classify", line); };
   return pull_model(file, WeightCache(), options.pretrained_options, note).string();
 }
 
@@ -262,7 +263,26 @@ void check_outputs(const Options& options, const std::string& weights,
   require_distinct("--output", options.output, inputs);
 }
 
+RunFacts run_facts(const std::string& weights, const Session& session,
+                   const Preprocess& preprocess) {
+  return {.model = weights,
+          .device = std::string(session.device()),
+          .precision = std::string(to_string(session.precision())),
+          .preprocess = preprocess};
+}
+
+RunSummary::Options summary_options(const Options& options) {
+  const bool visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
+  return {.command = "nestor-classify",
+          .doing = "classifying",
+          .done = "classified",
+          .quiet = options.quiet,
+          .results_visible = visible,
+          .errors_visible = visible && ::isatty(STDERR_FILENO) == 1};
+}
+
 int classify(const Options& options) {
+  CHECK_AS(kUsage, !options.images.empty(), "no images: name files, folders or quoted globs");
   std::vector<std::string> names = expand_inputs(options.images);
   const std::string weights = weights_of(options);
   check_outputs(options, weights, names);
@@ -280,20 +300,21 @@ int classify(const Options& options) {
   const std::size_t batch_size =
       options.batch_size > 0 ? options.batch_size : std::min(names.size(), kMaxDefaultBatch);
   TextOutput output(options.output);
-  ClassificationReport report(options.format, loaded.info, output);
-  // Results that appear on the terminal show the progress themselves.
-  const bool results_visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
-  ProgressBar progress("classifying", results_visible ? 0 : names.size());
+  const RunFacts facts = run_facts(weights, session, preprocess);
+  ClassificationReport report(options.format, loaded.info, facts, output);
+  RunSummary summary(summary_options(options), names.size());
   Classification classification(std::move(names), options, loaded.info, preprocess, report,
-                                progress);
+                                summary);
   run_batches(session, classification.num_images(),
               {.batch_size = batch_size, .taps = options.save_tensors}, classification);
   print_warnings("nestor-classify", session);
   report.finish();
-  const std::size_t num_good = classification.num_good();
+  const std::size_t num_good = summary.num_good();
   if (!options.save_outputs.empty() && num_good > 0) {
-    classification.saved().write(options.save_outputs);
+    classification.saved().write(options.save_outputs, classification.saved_images());
   }
+  const std::string why_no_gpu = nestor::why_no_gpu(*loaded.model);
+  summary.finish(facts.device, why_no_gpu.empty() ? "" : "no GPU: " + why_no_gpu);
   if (num_good == classification.num_images()) return 0;
   return num_good > 0 ? kSomeInputsFailed : exit_code(ErrorCode::kBadInput);
 }
@@ -302,7 +323,7 @@ int classify(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Classifies images with a ResNeSt or ResNet.\n\n"
+      "Classify images with a ResNeSt or ResNet.\n\n"
       "  nestor-classify --network resnest50 --pretrained photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors --format json photos/ 'more/*.png'\n",
@@ -313,6 +334,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> arguments = join_pretrained_value(given);
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
-  return run_command(app, static_cast<int>(pointers.size()), pointers.data(),
-                     [&] { return classify(options); });
+  return run_command(
+      app, static_cast<int>(pointers.size()), pointers.data(), [&] { return classify(options); },
+      joined({kDeviceEnvironment, kCacheEnvironment, kWeightsEnvironment}));
 }

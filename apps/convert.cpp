@@ -1,4 +1,4 @@
-// nestor-convert: weight files of other frameworks to Nestor's own.
+// nestor-convert: converts weight files of other frameworks to Nestor's format.
 
 #include "weights_convert/convert.h"
 
@@ -9,8 +9,12 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/choices.h"
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
+#include "apps/common/messages.h"
+#include "apps/common/session_options.h"
+#include "apps/common/text_output.h"
 #include "engine/check.h"
 #include "engine/printable_text.h"
 #include "graphs/zoo.h"
@@ -76,23 +80,29 @@ void inspect(const Arguments& arguments) {
   const KnownNames known(nullptr);
   reading.explains = [&known](std::span<const std::string> names) { return known.explain(names); };
   const OpenedSource source = open_source(arguments.inspect, reading);
-  fmt::print("{}", arguments.format == "json" ? inspection_json(source.content)
-                                              : inspection_text(source.content));
+  TextOutput output("");
+  if (arguments.format == "json") {
+    output.write(inspection_json(source.content));
+  } else {
+    output.write_printable(inspection_text(source.content));
+  }
+  output.finish();
 }
 
-// Reports to stderr: stdout belongs to --list and --inspect.
+// Reports to standard error: standard output belongs to --list and --inspect.
 template <class Work>
 void convert_and_report(const Arguments& arguments, Work work) {
   const auto begin = std::chrono::steady_clock::now();
   const Conversion done = work();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   for (const std::string& remark : done.remarks) {
-    fmt::print(stderr, "nestor-convert: note: {}\n", printable(remark));
+    print_message("nestor-convert", "note: " + remark);
   }
-  fmt::print(stderr, "{}: {} tensors, {:.1f} MB, source {}, {:.2f} s, {:.0f} MB/s\n",
-             printable(arguments.output), done.num_tensors,
-             static_cast<double>(done.output_bytes) / 1e6, done.source, seconds.count(),
-             static_cast<double>(done.output_bytes) / 1e6 / seconds.count());
+  const double megabytes = static_cast<double>(done.output_bytes) / 1e6;
+  print_message(
+      arguments.output,
+      fmt::format("{} tensors, {:.1f} MB, source {}, {:.2f} s, {:.0f} MB/s", done.num_tensors,
+                  megabytes, done.source, seconds.count(), megabytes / seconds.count()));
 }
 
 // What a fine-tuned model was trained with.
@@ -122,34 +132,37 @@ void add_preprocess(CLI::App& app, Arguments& arguments) {
 }
 
 void add_options(CLI::App& app, Arguments& arguments) {
-  app.add_option("--network", arguments.conversion.network,
-                 "Network of the weights, see --list (default: told by hash or tensors)")
+  app.add_option("-m,--network,--model", arguments.conversion.network,
+                 "Network of the weights; --list shows all (default: found by hash or tensors)")
       ->type_name("NAME")
       ->group("Conversion");
   CLI::Option* const input =
-      app.add_option("--input", arguments.input,
-                     "Weight file: .params, GluonCV .zip, .pth, .safetensors")
+      app.add_option("-i,--input,--checkpoint", arguments.input,
+                     "Weight file to convert: .params, GluonCV's .zip, .pth, .safetensors")
           ->type_name("FILE")
           ->group("Conversion");
-  app.add_option("--output", arguments.output, "Model file to write (safetensors)")
+  app.add_option("-o,--output", arguments.output, "Model file to write (safetensors)")
       ->type_name("FILE")
       ->group("Conversion");
-  app.add_option("--num-classes", arguments.num_classes,
-                 "Classes of the network's last layer, or auto: as many as the file has (default: "
-                 "one for each label, else the network's, mostly 1000)")
+  app.add_option(
+         "--num-classes", arguments.num_classes,
+         "Number of classes of the last layer, or auto for as many as the file has (default: "
+         "one for each label, else the network's, usually 1000)")
       ->type_name("N")
       ->group("Conversion");
   app.add_option("--labels", arguments.labels,
-                 "Names of the classes: one a line, or JSON such as imagenet_class_index.json")
+                 "Class names: a text file with one per line, or JSON such as "
+                 "imagenet_class_index.json")
       ->type_name("FILE")
       ->group("Conversion");
   app.add_option("--source", arguments.conversion.source,
-                 "Whose weights they are (default: told by hash and names)")
-      ->check(CLI::IsMember({"gluoncv", "timm", "resnest", "nestor"}))
+                 "Origin of the weights: gluoncv, timm, resnest or nestor (default: found by hash "
+                 "and names)")
+      ->check(one_of({"gluoncv", "timm", "resnest", "nestor"}))
       ->type_name("NAME")
       ->group("Conversion");
   app.add_option("--source-sha256", arguments.conversion.source_sha256,
-                 "SHA-256 that the input file must have")
+                 "Refuse the input file unless this is its SHA-256")
       ->transform(CLI::Validator(
           [](std::string& text) {
             for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -161,20 +174,22 @@ void add_options(CLI::App& app, Arguments& arguments) {
       ->type_name("HEX")
       ->group("Conversion");
   app.add_option("--storage", arguments.storage,
-                 "fp32, or fp16: half the size, as matrices are rounded; computing stays as it is")
-      ->check(CLI::IsMember({"fp32", "fp16"}))
+                 "Type to store: fp32, or fp16 for half the size: weights are rounded to fp16; "
+                 "compute precision does not change")
+      ->transform([](std::string name) { return canonical_precision(name); })
+      ->check(one_of({"fp32", "fp16"}))
       ->capture_default_str()
       ->needs(input)
       ->type_name("TYPE")
       ->group("Conversion");
   app.add_option("--note", arguments.notes,
-                 "More to say about the model in its metadata; may be repeated")
+                 "Add this note to the model's metadata; may be repeated")
       ->allow_extra_args(false)
       ->needs(input)
       ->type_name("KEY=TEXT")
       ->group("Conversion");
   app.add_option("--ignore", arguments.conversion.ignore,
-                 "Leave out tensors with such names (* and ?); may be repeated")
+                 "Leave out tensors whose names match (* and ?); may be repeated")
       ->allow_extra_args(false)
       ->type_name("GLOB")
       ->group("Conversion");
@@ -186,26 +201,29 @@ void add_options(CLI::App& app, Arguments& arguments) {
                "Leave out objects of unknown classes in checkpoints; nothing is run either way")
       ->group("Conversion");
   add_preprocess(app, arguments);
-  app.add_option("--synthetic", arguments.manifest, "Manifest (JSON) of made-up weights to write")
+  app.add_option("--synthetic", arguments.manifest,
+                 "Write the synthetic weights that this manifest (JSON) describes")
       ->type_name("FILE")
-      ->group("Made-up weights");
-  app.add_option("--stats", arguments.stats, "Values that the manifest calls stored (safetensors)")
+      ->group("Synthetic weights");
+  app.add_option("--stats", arguments.stats,
+                 "Values for the manifest's stored tensors (safetensors)")
       ->type_name("FILE")
-      ->group("Made-up weights");
+      ->group("Synthetic weights");
   app.add_option("--synthetic-seed", arguments.seed,
-                 "Write random, calibrated weights of this seed")
+                 "Write random, calibrated weights with this seed")
       ->type_name("N")
-      ->group("Made-up weights");
+      ->group("Synthetic weights");
   app.add_flag("--list", arguments.list,
-               "List the networks with input size, crop ratio, parameters, GMAC")
+               "List the networks with input size, crop ratio, parameters and GMAC")
       ->group("Information");
-  app.add_option("--inspect", arguments.inspect, "List the tensors of any weight file, with hashes")
+  app.add_option("--inspect", arguments.inspect,
+                 "List the tensors of a weight file of any supported format, with hashes")
       ->type_name("FILE")
       ->group("Information");
-  app.add_option("--format", arguments.format, "Form of --list and --inspect")
-      ->check(CLI::IsMember({"text", "json"}))
+  app.add_option("--format", arguments.format, "Format of --list and --inspect: text or json")
+      ->check(one_of({"text", "json"}))
       ->capture_default_str()
-      ->type_name("FORM")
+      ->type_name("FORMAT")
       ->group("Information");
 }
 
@@ -241,7 +259,7 @@ std::optional<int> parse_num_classes(const std::string& text) {
   return count;
 }
 
-// What CLI11 leaves to us.
+// Fills in defaults and checks what CLI11 cannot.
 void complete(Arguments& arguments) {
   for (const std::string* input :
        {&arguments.input, &arguments.labels, &arguments.manifest, &arguments.stats}) {
@@ -291,8 +309,14 @@ int run(const CLI::App& app, Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Converts weight files of GluonCV and PyTorch to Nestor's format.",
-               "nestor-convert");
+  CLI::App app(
+      "Convert weight files of GluonCV, PyTorch and timm to Nestor's format.\n\n"
+      "  nestor-convert --network resnest50 --input resnest50-528c19ca.pth --output "
+      "resnest50.safetensors\n"
+      "  nestor-convert --network resnest50 --num-classes 3 --labels names.txt --input tuned.pth "
+      "-o tuned.safetensors\n"
+      "  nestor-convert --inspect weights.pth\n",
+      "nestor-convert");
   Arguments arguments;
   add_options(app, arguments);
   return run_command(app, argc, argv, [&] { return run(app, arguments); });

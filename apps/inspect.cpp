@@ -1,4 +1,4 @@
-// nestor-inspect: what a model is, how it will run, and what the engine sees of an image.
+// nestor-inspect: shows what a model file holds, how it runs, and images as the network sees them.
 
 #include <fmt/format.h>
 
@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "apps/common/choices.h"
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
+#include "apps/common/environment.h"
 #include "apps/common/png.h"
 #include "apps/common/preprocess_options.h"
 #include "apps/common/session_options.h"
@@ -16,6 +18,7 @@
 #include "engine/check.h"
 #include "engine/digest.h"
 #include "engine/graph/passes/pass.h"
+#include "engine/printable_text.h"
 #include "engine/session_internals.h"
 #include "engine/weights/weight_file.h"
 #include "library/model_info.h"
@@ -51,33 +54,34 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  CLI::Option* const weights = app.add_option("weights", options.weights, "A Nestor model")
-                                   ->type_name("MODEL")
-                                   ->group("Model");
-  app.add_option("--network", options.network, "The network that the weights must be of")
+  CLI::Option* const weights =
+      app.add_option("weights", options.weights, "Model file written by nestor-convert")
+          ->type_name("MODEL")
+          ->group("Model");
+  app.add_option("-m,--network", options.network, "Network that the model must hold")
       ->type_name("NAME")
       ->group("Model");
-  app.add_flag("--plan", options.plan, "Show the steps, buffers and memory of a plan")
+  app.add_flag("--plan", options.plan, "Show the steps, buffers and memory of the plan")
       ->group("Plan");
   app.add_flag("--passes", options.passes, "Show the graph before and after each pass")
       ->group("Plan");
   app.add_flag("--profile", options.profile, "Run the plan and show the time of each step")
       ->group("Plan");
   app.add_flag("--tune", options.tune,
-               "Measure on the GPU how each step of the plan runs fastest, and keep that in the "
-               "tuning file")
+               "Time the candidates for each step of the plan on the GPU and keep the fastest in "
+               "the tuning file")
       ->group("Plan");
   app.add_option("--tune-candidates", options.tune_options.candidates,
-                 "Ways that --tune tries for a step: those that the model likes best")
+                 "Candidates to time per step, best estimates first")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000))
       ->group("Plan");
   app.add_option("--tune-runs", options.tune_options.runs,
-                 "Runs of each, of which the median counts")
+                 "Timed runs per candidate; the median is used")
       ->capture_default_str()
       ->check(CLI::Range(1, 10'000))
       ->group("Plan");
-  app.add_option("--batch", options.batch, "Images in a batch")
+  app.add_option("-b,--batch,--batch-size", options.batch, "Images per batch")
       ->capture_default_str()
       ->check(CLI::Range(1, kMostPixels))
       ->group("Plan");
@@ -90,20 +94,21 @@ void add_options(CLI::App& app, Options& options) {
   add_device_options(app, options.device);
 
   CLI::Option* const image =
-      app.add_option("--image", options.image, "Show what the engine sees of this image file")
+      app.add_option("--image", options.image, "Show this image as it is decoded")
           ->type_name("FILE")
           ->excludes(weights)
           ->group("Images");
   add_decode_options(app, options.preprocess);
-  app.add_option("--output", options.output, "Write the decoded image to this file, as PNG")
+  app.add_option("-o,--output", options.output, "Write the decoded image to this file, as PNG")
       ->type_name("FILE")
       ->needs(image)
       ->group("Images");
 
   app.add_option_function<std::string>(
          "--format", [&](const std::string& format) { options.json = format == "json"; },
-         "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
+         "Format of the results: text or json")
+      ->check(one_of({"text", "json"}))
+      ->type_name("FORMAT")
       ->default_str("text")
       ->group("Results");
 }
@@ -135,10 +140,12 @@ void inspect_image(const Options& options, TextOutput& output) {
     output.write(document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
     return;
   }
-  output.write(fmt::format("{}: {}, {} x {}, EXIF orientation {} (not applied)\nsha256 {}\n",
-                           options.image, decoded.format, image.width, image.height,
-                           decoded.orientation, sha256));
-  for (const std::string& warning : decoded.warnings) output.write("warning: " + warning + "\n");
+  output.write_printable(
+      fmt::format("{}: {}, {} x {}, EXIF orientation {} (not applied)\nsha256 {}\n", options.image,
+                  decoded.format, image.width, image.height, decoded.orientation, sha256));
+  for (const std::string& warning : decoded.warnings) {
+    output.write_printable("warning: " + warning + "\n");
+  }
 }
 
 Json tensors_json(const WeightFile& weights) {
@@ -173,16 +180,16 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
       "  source      {}{}\n"
       "  input       {} x {}, crop ratio {:g}, {} as {} does\n"
       "  weights     {} tensors, {:.1f} MB\n",
-      weights.name(), info.network, info.num_classes,
+      printable(weights.name()), info.network, info.num_classes,
       info.labels.empty() ? ""
-                          : fmt::format(" ({}, {}, ...)", info.labels.front(),
-                                        info.labels[info.labels.size() > 1 ? 1 : 0]),
-      info.source, info.synthetic ? ": made-up numbers, answers are meaningless" : "", p.crop_size,
-      p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
+                          : fmt::format(" ({}, {}, ...)", printable(info.labels.front()),
+                                        printable(info.labels[info.labels.size() > 1 ? 1 : 0])),
+      printable(info.source), info.synthetic ? ": made-up numbers, answers are meaningless" : "",
+      p.crop_size, p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
       weights.entries().size(), static_cast<double>(bytes) / 1e6);
   for (const auto& [key, value] : weights.metadata()) {  // notes of nestor-convert
     if (!key.starts_with("nestor.")) {
-      text += fmt::format("  note        {:?}\n", fmt::format("{}: {}", key, value));
+      text += fmt::format("  note        {}: {}\n", printable(key), printable(value));
     }
   }
   return text;
@@ -190,7 +197,7 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
 
 std::string layers_text(const Graph& graph) { return "\nlayers\n" + to_string(graph); }
 
-// Pass name -> graph, "network" being the graph as the network's file builds it.
+// Pass name -> graph after it; "network" is the graph as the network's file builds it.
 std::vector<std::pair<std::string, std::string>> pass_texts(const Graph& graph) {
   std::vector<std::pair<std::string, std::string>> texts{{"network", to_string(graph)}};
   apply_passes(graph, [&](const Pass& pass, const Graph& after) {
@@ -220,7 +227,7 @@ std::vector<double> step_times(Session& session, const TensorDesc& images) {
   return medians;
 }
 
-// Of a plan for a GPU, next to its own figures.
+// Adds the published time to a plan for a GPU.
 void add_published(const std::string& network, std::string& text, Json& plan) {
   const auto row = std::ranges::find(kPublished, network, &Published::network);
   if (!plan.contains("modelled_ms_per_image") || row == std::end(kPublished)) return;
@@ -282,7 +289,7 @@ Json tuning_json(const TuningReport& report, const std::string& file) {
           {"problems", problems}};
 }
 
-// Measures, and puts the result into the tuning file, which it names.
+// Measures, puts the result into the tuning file and returns the file's name.
 std::string tune(const Options& options, const LoadedModel& loaded, const Shape& shape,
                  std::string& text, Json& document) {
   CHECK_AS(kUsage, options.device.tuning != kNoTuning, "--tune needs a file to write");
@@ -292,7 +299,7 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
   DeviceOptions device = options.device;
   device.tuning = kNoTuning;
   Session session(loaded.model, session_options(device, *loaded.model));
-  if (std::filesystem::exists(file)) read_tuning(file);  // what it is shows before minutes pass
+  if (std::filesystem::exists(file)) read_tuning(file);  // refused before minutes pass
   const TuningReport report = SessionInternals::tune(session, shape, options.tune_options);
   update_tuning(file, report.key, report.choices());
   text += tuning_text(report, file);
@@ -342,8 +349,11 @@ void inspect_model(const Options& options, TextOutput& output) {
       for (std::size_t i = 0; i < ms.size(); ++i) document["plan"]["steps"][i]["ms"] = ms[i];
     }
   }
-  output.write(options.json ? document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"
-                            : text);
+  if (options.json) {
+    output.write(document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  } else {
+    output.write_printable(text);
+  }
 }
 
 int inspect(const Options& options) {
@@ -363,7 +373,7 @@ int inspect(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Shows what a model file holds, how it will run, or what the engine sees of an image.\n\n"
+      "Show what a model file holds, how it will run, or an image as the network gets it.\n\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16 --device cuda:sm_70    (no GPU "
       "needed)\n"
@@ -372,5 +382,7 @@ int main(int argc, char** argv) {
       "nestor-inspect");
   Options options;
   add_options(app, options);
-  return run_command(app, argc, argv, [&] { return inspect(options); });
+  return run_command(
+      app, argc, argv, [&] { return inspect(options); },
+      joined({kDeviceEnvironment, kCacheEnvironment}));
 }

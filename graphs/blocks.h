@@ -9,7 +9,7 @@
 
 namespace nestor {
 
-// One residual stage of a network whose later stages may be dilated (spec/classification.md 1.6).
+// One residual stage of a network whose later stages may be dilated (see Dilation).
 struct Stage {
   int stride = 1;          // of the first block
   int first_dilation = 1;  // of the first block

@@ -4,6 +4,7 @@
 
 #include "engine/check.h"
 #include "engine/graph/builder.h"
+#include "engine/nearest_names.h"
 #include "graphs/resnest.h"
 #include "graphs/resnet.h"
 
@@ -58,6 +59,14 @@ std::span<const Network> networks() { return kNetworks; }
 const Network* find_network(std::string_view name) {
   const auto* found = std::ranges::find(kNetworks, name, &Network::name);
   return found == std::end(kNetworks) ? nullptr : found;
+}
+
+std::string unknown_network(std::string_view name) {
+  std::vector<std::string> names;
+  for (const Network& network : networks()) names.emplace_back(network.name);
+  const std::string meant = did_you_mean(name, names);
+  return fmt::format("no network is called '{}'{}", name,
+                     meant.empty() ? "; `nestor-convert --list` names all" : meant);
 }
 
 Task task(const Network& network) { return static_cast<Task>(network.contract.index()); }

@@ -17,7 +17,7 @@ namespace nestor {
 
 class GraphBuilder;
 
-// How the published figures of a classifier were measured.
+// The setting in which a classifier's published accuracy was measured.
 struct EvaluationSetting {
   int input_size = 224;       // pixels a side, after cropping
   double crop_ratio = 0.875;  // input_size / short side after resizing (gluoncv, timm)
@@ -80,6 +80,9 @@ std::span<const Network> networks();
 
 // Null where there is no network of that name.
 const Network* find_network(std::string_view name);
+
+// The message for a name that no network has, with the one that was probably meant.
+std::string unknown_network(std::string_view name);
 
 // How weights of that source ("gluoncv", "timm", "resnest"; anything else: as GluonCV does) want
 // images for the network.

@@ -111,8 +111,8 @@ void log_opening(const std::filesystem::path& path, const LoadedModel& loaded) {
 }  // namespace
 
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options) {
-  CHECK_AS(kUsage, options.network.empty() || find_network(options.network) != nullptr,
-           "unknown network '{}'; nestor-convert --list names all", options.network);
+  CHECK_AS(kUsage, options.network.empty() || find_network(options.network) != nullptr, "{}",
+           unknown_network(options.network));
   WeightFile weights = WeightFile::open(path);
   LoadedModel loaded{.info = read_model_info(weights), .model = nullptr};
   CHECK_AS(kBadModel, options.network.empty() || options.network == loaded.info.network,

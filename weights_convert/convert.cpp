@@ -362,9 +362,7 @@ Conversion convert(const std::filesystem::path& input, const std::filesystem::pa
 
 const Network& require_network(std::string_view name) {
   if (const Network* network = find_network(network_called(name))) return *network;
-  std::vector<std::string_view> known;
-  for (const Network& network : networks()) known.push_back(network.name);
-  fail(ErrorCode::kUsage, "no network {:?}; there are {}", name, fmt::join(known, ", "));
+  fail(ErrorCode::kUsage, "{}", unknown_network(name));
 }
 
 }  // namespace nestor

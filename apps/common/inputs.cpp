@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 
+#include "apps/common/name_list.h"
 #include "engine/check.h"
 
 namespace nestor {
@@ -58,20 +58,6 @@ std::vector<std::string> matches(const std::string& pattern) {
   return {found.gl_pathv, found.gl_pathv + found.gl_pathc};
 }
 
-std::vector<std::string> lines_of(const std::string& file) {
-  std::ifstream stream(file);
-  CHECK_AS(kBadInput, stream.is_open() && !is_folder(file), "{}: cannot open the list", file);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    CHECK_AS(kBadInput, line.find('\0') == std::string::npos,
-             "{}: not a list of names: it has a NUL", file);
-    if (!line.empty()) lines.push_back(line);
-  }
-  CHECK_AS(kBadInput, !lines.empty(), "{}: the list is empty", file);
-  return lines;
-}
-
 void append(std::vector<std::string>& all, std::vector<std::string> more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -82,7 +68,7 @@ std::vector<std::string> expand_inputs(const std::vector<std::string>& arguments
   std::vector<std::string> inputs;
   for (const std::string& argument : arguments) {
     if (argument.starts_with('@')) {
-      append(inputs, lines_of(argument.substr(1)));
+      append(inputs, read_name_list(argument.substr(1)));
     } else if (is_folder(argument)) {
       append(inputs, files_in_folder(argument));
     } else if (is_glob(argument)) {

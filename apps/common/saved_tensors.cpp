@@ -1,5 +1,7 @@
 #include "apps/common/saved_tensors.h"
 
+#include <nlohmann/json.hpp>
+
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
 
@@ -25,12 +27,16 @@ void SavedTensors::add(const ImageOutputs& outputs) {
   }
 }
 
-void SavedTensors::write(const std::filesystem::path& path) const {
+void SavedTensors::write(const std::filesystem::path& path,
+                         const std::vector<std::string>& images) const {
+  using Json = nlohmann::json;
+  // File names may be any bytes; those that are not UTF-8 become U+FFFD, as in JSON reports.
+  const std::string names = Json(images).dump(-1, ' ', false, Json::error_handler_t::replace);
   std::vector<WeightFileWriter::Entry> entries;
   for (const auto& [name, tensor] : tensors_) {
     entries.push_back({.name = name, .dtype = tensor.dtype, .shape = tensor.shape});
   }
-  WeightFileWriter writer(path, std::move(entries), {});
+  WeightFileWriter writer(path, std::move(entries), {{"images", names}});
   for (const WeightFileWriter::Entry& entry : writer.entries()) {
     writer.write(tensors_.at(entry.name).data);
   }

@@ -17,8 +17,9 @@ class SavedTensors {
   // one only.
   void add(const ImageOutputs& outputs);
 
-  // In the types and shapes of the run (NCHW). Appears whole or not at all.
-  void write(const std::filesystem::path& path) const;
+  // In the types and shapes of the run (NCHW), with the names of the images, in the order of the
+  // rows, as a JSON array under "images" in the metadata. Appears whole or not at all.
+  void write(const std::filesystem::path& path, const std::vector<std::string>& images) const;
 
  private:
   struct Tensor {

@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "engine/check.h"
+#include "engine/nearest_names.h"
 
 namespace nestor {
 
@@ -154,14 +155,26 @@ std::string to_string(const Graph& graph) {
   return text;
 }
 
+namespace {
+
+constexpr std::size_t kNamesInMessage = 8;
+
+std::string unknown_tap(const Graph& graph, const std::string& name) {
+  const auto keys = graph.taps | std::views::keys;
+  const std::vector<std::string> names(keys.begin(), keys.end());
+  return fmt::format("no tensor is called '{}'; of {} the nearest are {}", name, names.size(),
+                     fmt::join(nearest_names(name, names, kNamesInMessage), ", "));
+}
+
+}  // namespace
+
 Graph with_taps(Graph graph, std::span<const std::string> names) {
   for (const std::string& name : names) {
     const bool present = std::ranges::any_of(
         graph.outputs, [&](const GraphOutput& output) { return output.name == name; });
     if (present) continue;
     const auto tap = graph.taps.find(name);
-    CHECK_AS(kUsage, tap != graph.taps.end(), "no tensor is called '{}'; there are {}", name,
-             fmt::join(graph.taps | std::views::keys, ", "));
+    if (tap == graph.taps.end()) fail(ErrorCode::kUsage, "{}", unknown_tap(graph, name));
     graph.outputs.push_back({name, tap->second});
   }
   return graph;

@@ -11,7 +11,7 @@ namespace nestor {
 
 namespace {
 
-// spec/classification.md sections 1.7 and 3. 0: the specification does not say.
+// Counted in the original frameworks' networks. 0: not counted there.
 struct Counts {
   const char* network;
   std::int64_t trainable, running_stats;
