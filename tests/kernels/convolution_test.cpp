@@ -307,6 +307,43 @@ TEST_CASE("a group of a convolution does not see the next one's channels",
   }
 }
 
+TEST_CASE("groups end anywhere in a chunk of channels", "[simt][kernels][convolution]") {
+  for (int rest = 1; rest < 8; ++rest) {
+    const std::string text =
+        fmt::format("n1_c16_h4_w3_k{}_r1_s1_g2_bias_residual_relu", 2 * (8 + rest));
+    for (const DeviceDType dtype : kDTypes) check_all_tiles(text.c_str(), dtype);
+  }
+}
+
+// Where a slice has more channels than the tensor, products are of zeros, and not of what lies
+// elsewhere.
+TEST_CASE("a pixel that is not a number stays in its windows", "[simt][kernels][convolution]") {
+  for (const char* text : {"n1_c8_h6_w6_k8_r3_s3", "n1_c40_h6_w6_k8_r3_s3"}) {
+    for (const DeviceDType dtype : kDTypes) {
+      const Case test(text, dtype);
+      Case with_nan = test;  // in all channels of the first pixel
+      for (std::size_t i = 0; i < with_nan.src.values.size(); i += 36) {
+        with_nan.src.values[i] = NAN;
+      }
+      for (const int tile : tiles_for(test)) {
+        const std::vector<DeviceUnderTest> devices = devices_for(kConvolutionTiles[tile].engine);
+        if (devices.empty()) continue;                   // this GPU has no such instructions
+        const auto other_lines = [&](const Case& one) {  // which the pixel is no part of
+          const Memory dst = run(*devices.front().open(), one, {tile, 1}).dst;
+          const std::vector<float> values = from_nhwc(dst, test.problem.dst, dtype).values;
+          std::vector<float> kept;
+          for (std::size_t i = 0; i < values.size(); ++i) {
+            if (i / 6 % 6 > 1) kept.push_back(values[i]);
+          }
+          return kept;
+        };
+        INFO(text << " on " << kConvolutionTiles[tile].name);
+        CHECK(other_lines(with_nan) == other_lines(test));
+      }
+    }
+  }
+}
+
 // Stage by stage, with few pixels.
 TEST_CASE("convolutions of ResNeSt-50", "[simt][kernels][convolution]") {
   struct Layer {
