@@ -16,7 +16,9 @@
 #include "engine/check.h"
 #include "engine/digest.h"
 #include "engine/graph/passes/pass.h"
+#include "engine/session_internals.h"
 #include "engine/weights/weight_file.h"
+#include "library/model_info.h"
 
 namespace {
 
@@ -204,7 +206,7 @@ std::vector<double> step_times(Session& session, const TensorDesc& images) {
   session.run(view);
   std::vector<std::vector<double>> samples;
   for (int i = 0; i < kProfileRuns; ++i) {
-    const std::vector<double> times = session.profile(view).step_ms;
+    const std::vector<double> times = SessionInternals::profile(session, view).step_ms;
     samples.resize(times.size());
     for (std::size_t step = 0; step < times.size(); ++step) samples[step].push_back(times[step]);
   }
@@ -290,7 +292,7 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
   device.tuning = kNoTuning;
   Session session(loaded.model, session_options(device, *loaded.model));
   if (std::filesystem::exists(file)) read_tuning(file);  // what it is shows before minutes pass
-  const TuningReport report = session.tune(shape, options.tune_options);
+  const TuningReport report = SessionInternals::tune(session, shape, options.tune_options);
   update_tuning(file, report.key, report.choices());
   text += tuning_text(report, file);
   document["tuning"] = tuning_json(report, file);
@@ -323,7 +325,7 @@ void inspect_model(const Options& options, TextOutput& output) {
     Session session(loaded.model, session_options(device, *loaded.model));
     // As nestor-classify runs it.
     const TensorDesc images{DType::kUInt8, {options.batch, height, width, 3}};
-    const Plan& plan = session.plan(images);
+    const Plan& plan = SessionInternals::plan(session, images);
     print_warnings("nestor-inspect", session);
     text += "\n" + to_string(plan);
     document["plan"] = Json::parse(to_json(plan));

@@ -28,7 +28,7 @@
 #include "bench/device_runs.h"
 #include "bench/made_up_weights.h"
 #include "engine/check.h"
-#include "engine/session.h"
+#include "engine/session_internals.h"
 #include "graphs/zoo.h"
 
 namespace nestor {
@@ -132,10 +132,10 @@ nlohmann::json difference(const std::vector<float>& a, const std::vector<float>&
 }
 
 void print_profile(Runner& runner, const Shape& shape, double seconds) {
-  const Plan& plan = runner.session().plan(shape);
+  const Plan& plan = SessionInternals::plan(runner.session(), shape);
   std::vector<double> best(plan.steps.size(), 1e9);
   for (const Clock::time_point start = Clock::now(); ms_since(start) < 1000 * seconds;) {
-    const Session::Profile profile = runner.session().profile(runner.input());
+    const Profile profile = SessionInternals::profile(runner.session(), runner.input());
     for (std::size_t i = 0; i < best.size(); ++i) best[i] = std::min(best[i], profile.step_ms[i]);
   }
   std::map<std::string, double> by_variant;

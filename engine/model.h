@@ -1,6 +1,5 @@
 #pragma once
 // A network with its weights, ready to be run by any number of sessions.
-// A public header: standard library only.
 
 #include <functional>
 #include <memory>

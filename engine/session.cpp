@@ -1,5 +1,3 @@
-#include "engine/session.h"
-
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -12,7 +10,9 @@
 #include "engine/check.h"
 #include "engine/finite.h"
 #include "engine/graph/passes/pass.h"
+#include "engine/image/level_table.h"
 #include "engine/plan/planner.h"
+#include "engine/session_internals.h"
 
 namespace nestor {
 
@@ -354,47 +354,58 @@ void Session::enqueue(const TensorView& input, std::span<const DeviceBuffer> out
   state.context->enqueue(State::bound(loaded), input.data, loaded.device_outputs, stream);
 }
 
-const Plan& Session::plan(const TensorDesc& input, std::span<const std::string> taps) {
-  state_->require_none_pending();
-  return state_->find_or_make(plan_input(input), taps).planned.plan;
+const Plan& SessionInternals::plan(Session& session, const TensorDesc& input, Taps taps) {
+  session.state_->require_none_pending();
+  return session.state_->find_or_make(plan_input(input), taps).planned.plan;
 }
 
-const Plan& Session::plan(const Shape& input, std::span<const std::string> taps) {
-  return plan(TensorDesc{DType::kFloat32, input}, taps);
+const Plan& SessionInternals::plan(Session& session, const Shape& input, Taps taps) {
+  return plan(session, TensorDesc{DType::kFloat32, input}, taps);
+}
+
+std::string Session::plan_text(const TensorDesc& input, std::span<const std::string> taps) {
+  return to_string(SessionInternals::plan(*this, input, taps));
+}
+
+std::string Session::plan_json(const TensorDesc& input, std::span<const std::string> taps) {
+  return to_json(SessionInternals::plan(*this, input, taps));
 }
 
 std::span<const std::string> Session::warnings() const { return state_->warnings; }
 
-TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
+TuningReport SessionInternals::tune(Session& session, const Shape& input,
+                                    const TuneOptions& options) {
+  Session::State& state = *session.state_;
   // As images: of their first layer, too, the fastest is found.
   const PlanInput images{plan_input({DType::kFloat32, input}).extents, true};
-  state_->require_none_pending();
-  Backend& backend = state_->model->backend();
-  const std::optional<TuningKey> key = backend.tuning_key(*state_->options.precision);
+  state.require_none_pending();
+  Backend& backend = state.model->backend();
+  const std::optional<TuningKey> key = backend.tuning_key(*state.options.precision);
   CHECK_AS(kUnsupported, key, "{} has nothing to tune", backend.name());
   CHECK_AS(kUnsupported, backend.can_run(), "{} is a device for plans only: nothing runs on it",
            backend.name());
   CHECK_AS(kUsage, options.candidates >= 1 && options.runs >= 1,
            "tuning by {} runs of {} candidates, expected at least 1", options.runs,
            options.candidates);
-  const Graph graph = apply_passes(state_->model->graph(input));
+  const Graph graph = apply_passes(state.model->graph(input));
   TuningReport report{.key = *key, .problems = {}};
   // The planner's graph may be another than the one that it is given.
   const auto tune_step = [&](const StepRequest& request) {
-    const Constants constants(request.graph, state_->model->weights());
+    const Constants constants(request.graph, state.model->weights());
     backend.tune(request, constants, options, report);
   };
-  PlanKey plan_key = state_->key_of(images, {});
+  PlanKey plan_key = state.key_of(images, {});
   plan_key.deterministic = false;
   make_plan(graph, backend, plan_key, {.observe = tune_step});
   return report;
 }
 
-Session::Profile Session::profile(const TensorView& input) {
-  ExecutionContext& context = *state_->context;
-  state_->require_none_pending();
+Profile SessionInternals::profile(Session& session, const TensorView& input) {
+  Session::State& state = *session.state_;
+  ExecutionContext& context = *state.context;
+  state.require_none_pending();
   const ExecutionContext::Scope scope(context);
-  LoadedPlan& loaded = state_->upload(input, {});
+  LoadedPlan& loaded = state.upload(input, {});
   Profile profile{.step_ms = context.time_steps(loaded.planned.kernels)};
   profile.total_ms = std::accumulate(profile.step_ms.begin(), profile.step_ms.end(), 0.0);
   return profile;

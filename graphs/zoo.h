@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "engine/graph/graph.h"
-#include "engine/image/preprocess.h"
-#include "engine/tensor.h"
+#include "nestor/preprocess.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 

@@ -1,10 +1,11 @@
+#include "nestor/classifier.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
-#include "nestor/nestor.h"
 
 namespace nestor {
 

@@ -1,12 +1,15 @@
 // Weight files to models, with what their metadata say.
 
+#include "engine/model.h"
+
 #include <charconv>
 
 #include "engine/check.h"
 #include "engine/weights/metadata.h"
 #include "graphs/zoo.h"
 #include "library/labels/labels.h"
-#include "nestor/nestor.h"
+#include "library/model_info.h"
+#include "nestor/model.h"
 
 namespace nestor {
 

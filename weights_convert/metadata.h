@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/image/preprocess.h"
 #include "engine/weights/metadata.h"
 #include "graphs/zoo.h"
+#include "nestor/preprocess.h"
 
 namespace nestor {
 

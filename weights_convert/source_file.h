@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 

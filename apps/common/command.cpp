@@ -6,8 +6,8 @@
 #include <exception>
 #include <new>
 
-#include "engine/error.h"
-#include "engine/version.h"
+#include "nestor/error.h"
+#include "nestor/version.h"
 
 namespace nestor {
 

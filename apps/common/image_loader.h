@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/image/image.h"
+#include "nestor/image.h"
 
 namespace nestor {
 

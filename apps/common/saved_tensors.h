@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/session.h"
+#include "nestor/session.h"
 
 namespace nestor {
 

@@ -6,6 +6,8 @@
 #include <filesystem>
 
 #include "engine/backend.h"
+#include "engine/model.h"
+#include "engine/plan/tuning.h"
 
 namespace nestor {
 

@@ -1,10 +1,10 @@
-#include "engine/image/preprocess.h"
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "engine/check.h"
+#include "engine/image/level_table.h"
+#include "engine/image/resize_plan.h"
 
 namespace nestor {
 

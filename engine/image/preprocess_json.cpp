@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/check.h"
-#include "engine/image/preprocess.h"
+#include "nestor/preprocess.h"
 
 namespace nestor {
 

@@ -1,7 +1,6 @@
 #pragma once
 // A plan: all that was decided about running a graph, as plain data. Made by the planner, printed
 // for people, written as JSON for programs; running it decides nothing any more.
-// A public header: standard library only.
 
 #include <array>
 #include <compare>
@@ -12,22 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/image/normalisation.h"
-#include "engine/tensor.h"
+#include "engine/layout.h"
+#include "nestor/normalisation.h"
+#include "nestor/precision.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
-
-// Which arithmetic a plan uses. Pooled sums, attention, softmax and accumulators are always
-// float32.
-enum class Precision : std::uint8_t {
-  kFp32,  // strict: no TF32
-  kTf32,  // CUDA, sm_80 and newer
-  kFp16,  // float16 storage, float32 accumulation
-  kBf16,  // bfloat16 storage, float32 accumulation
-};
-
-std::string_view to_string(Precision precision);   // "fp32", ...
-Precision parse_precision(std::string_view text);  // throws kUsage
 
 // What a plan is made for; the key of a session's plan cache.
 struct PlanKey {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "engine/atomic_file.h"
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 

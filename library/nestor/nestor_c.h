@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nestor/export.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -42,37 +44,38 @@ typedef struct nestor_tensor {
 } nestor_tensor;
 
 /* "0.1.0" */
-const char* nestor_version(void);
+NESTOR_API const char* nestor_version(void);
 
 /* "bad_input", ... */
-const char* nestor_status_name(nestor_status status);
+NESTOR_API const char* nestor_status_name(nestor_status status);
 
 /* The message of the last call of this thread that failed; valid until its next failing call. */
-const char* nestor_last_error(void);
+NESTOR_API const char* nestor_last_error(void);
 
 /* Loads a weight file that nestor-convert wrote. device: "auto", "cpu", "cuda", "cuda:1"; NULL is
    "auto". */
-nestor_status nestor_model_load(const char* weights, const char* device, nestor_model** model);
+NESTOR_API nestor_status nestor_model_load(const char* weights, const char* device,
+                                           nestor_model** model);
 
 /* Sessions of the model go on working. NULL is allowed. */
-void nestor_model_free(nestor_model* model);
+NESTOR_API void nestor_model_free(nestor_model* model);
 
-const char* nestor_model_network(const nestor_model* model);
-int32_t nestor_model_num_classes(const nestor_model* model);
+NESTOR_API const char* nestor_model_network(const nestor_model* model);
+NESTOR_API int32_t nestor_model_num_classes(const nestor_model* model);
 
 /* 1 where the weights are made up and every answer is meaningless. */
-int32_t nestor_model_is_synthetic(const nestor_model* model);
+NESTOR_API int32_t nestor_model_is_synthetic(const nestor_model* model);
 
 /* The class's name; empty where the model has none; NULL for a class that does not exist. */
-const char* nestor_model_label(const nestor_model* model, int32_t class_id);
+NESTOR_API const char* nestor_model_label(const nestor_model* model, int32_t class_id);
 
 /* Pixels a side of the images that nestor_classify_* gives to the network. */
-int32_t nestor_model_input_size(const nestor_model* model);
+NESTOR_API int32_t nestor_model_input_size(const nestor_model* model);
 
 /* precision: "fp32", "fp16" (GPUs), "bf16" (CPUs); NULL is "fp16" on a GPU, "fp32" on a CPU.
    threads: 0 for as many as the process may use. */
-nestor_status nestor_session_create(const nestor_model* model, const char* precision,
-                                    int32_t threads, nestor_session** session);
+NESTOR_API nestor_status nestor_session_create(const nestor_model* model, const char* precision,
+                                               int32_t threads, nestor_session** session);
 
 /* More options; begin with NESTOR_SESSION_OPTIONS_INIT, so that later versions know which you have.
  */
@@ -86,35 +89,37 @@ typedef struct nestor_session_options {
 #define NESTOR_SESSION_OPTIONS_INIT \
   { sizeof(nestor_session_options), NULL, 0, 0, NULL }
 
-nestor_status nestor_session_create_with(const nestor_model* model,
-                                         const nestor_session_options* options,
-                                         nestor_session** session);
+NESTOR_API nestor_status nestor_session_create_with(const nestor_model* model,
+                                                    const nestor_session_options* options,
+                                                    nestor_session** session);
 
 /* Why the tuning file was ignored, NULL where it was not. One that asks for the impossible shows
  * after the first run. Valid until the session's next call. */
-const char* nestor_session_warning(const nestor_session* session);
+NESTOR_API const char* nestor_session_warning(const nestor_session* session);
 
 /* What is pending is waited for. NULL is allowed. */
-void nestor_session_free(nestor_session* session);
+NESTOR_API void nestor_session_free(nestor_session* session);
 
 /* Classifies one image: decoded, resized, cropped and normalised as the model's weights demand.
  * predictions has room for *count of them; *count becomes the number written. */
-nestor_status nestor_classify_file(nestor_session* session, const char* path,
-                                   nestor_prediction* predictions, int32_t* count);
+NESTOR_API nestor_status nestor_classify_file(nestor_session* session, const char* path,
+                                              nestor_prediction* predictions, int32_t* count);
 
 /* The same for pixels: 8-bit RGB, rows from the top, no padding, height * width * 3 bytes. */
-nestor_status nestor_classify_rgb(nestor_session* session, const uint8_t* rgb, int32_t width,
-                                  int32_t height, nestor_prediction* predictions, int32_t* count);
+NESTOR_API nestor_status nestor_classify_rgb(nestor_session* session, const uint8_t* rgb,
+                                             int32_t width, int32_t height,
+                                             nestor_prediction* predictions, int32_t* count);
 
 /* Runs the network on a normalised float32 input [shape[0], 3, shape[2], shape[3]] in C order.
  * taps: names of intermediate tensors that are wanted too ("layer1"), num_taps of them. */
-nestor_status nestor_session_run(nestor_session* session, const float* input,
-                                 const int64_t shape[4], const char* const* taps, int32_t num_taps);
+NESTOR_API nestor_status nestor_session_run(nestor_session* session, const float* input,
+                                            const int64_t shape[4], const char* const* taps,
+                                            int32_t num_taps);
 
 /* What the last run computed: the network's outputs ("logits"), then the taps, each name once. */
-int32_t nestor_session_num_outputs(const nestor_session* session);
-nestor_status nestor_session_output(const nestor_session* session, int32_t idx,
-                                    nestor_tensor* output);
+NESTOR_API int32_t nestor_session_num_outputs(const nestor_session* session);
+NESTOR_API nestor_status nestor_session_output(const nestor_session* session, int32_t idx,
+                                               nestor_tensor* output);
 
 /* Several batches at a time: on a GPU the next one is copied while another is computed. submit
  * begins a run of nestor_session_run and waits for nothing (the first time for plan and memory);
@@ -123,12 +128,12 @@ nestor_status nestor_session_output(const nestor_session* session, int32_t idx,
  * nestor_session_num_slots batches can be pending (2 on a GPU, 1 on a CPU, where submit computes);
  * while some are, all other runs are NESTOR_USAGE. A batch whose submit or collect fails is not
  * pending any more. */
-nestor_status nestor_session_submit(nestor_session* session, const float* input,
-                                    const int64_t shape[4], const char* const* taps,
-                                    int32_t num_taps);
-nestor_status nestor_session_collect(nestor_session* session);
-int32_t nestor_session_num_slots(const nestor_session* session);
-int32_t nestor_session_num_pending(const nestor_session* session);
+NESTOR_API nestor_status nestor_session_submit(nestor_session* session, const float* input,
+                                               const int64_t shape[4], const char* const* taps,
+                                               int32_t num_taps);
+NESTOR_API nestor_status nestor_session_collect(nestor_session* session);
+NESTOR_API int32_t nestor_session_num_slots(const nestor_session* session);
+NESTOR_API int32_t nestor_session_num_pending(const nestor_session* session);
 
 /* Device memory of the caller's, with room for `bytes`. */
 typedef struct nestor_device_buffer {
@@ -142,10 +147,11 @@ typedef struct nestor_device_buffer {
  * the run comes behind what the stream was given before, and ahead of what it is given afterwards;
  * input and outputs must live until the stream has got there. Only the first run of a shape waits.
  * Runs of one session follow one another, whatever their streams. NESTOR_UNSUPPORTED on a CPU. */
-nestor_status nestor_session_enqueue(nestor_session* session, const float* device_input,
-                                     const int64_t shape[4], const char* const* taps,
-                                     int32_t num_taps, const nestor_device_buffer* outputs,
-                                     int32_t num_outputs, void* stream);
+NESTOR_API nestor_status nestor_session_enqueue(nestor_session* session, const float* device_input,
+                                                const int64_t shape[4], const char* const* taps,
+                                                int32_t num_taps,
+                                                const nestor_device_buffer* outputs,
+                                                int32_t num_outputs, void* stream);
 
 #ifdef __cplusplus
 }

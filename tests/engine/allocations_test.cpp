@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "engine/session.h"
+#include "nestor/session.h"
 #include "tests/support/model.h"
 
 namespace nestor {

@@ -4,8 +4,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "engine/error.h"
 #include "engine/ops/batch_norm/batch_norm.h"
+#include "nestor/error.h"
 
 namespace nestor {
 

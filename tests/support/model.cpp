@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "engine/image/preprocess.h"
 #include "graphs/zoo.h"
+#include "nestor/preprocess.h"
 #include "tests/support/random.h"
 #include "tests/support/weights.h"
 

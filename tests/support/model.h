@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/model.h"
-#include "engine/session.h"
+#include "nestor/session.h"
 
 namespace nestor::test {
 

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/error.h"
-#include "engine/tensor.h"
+#include "nestor/error.h"
+#include "nestor/tensor.h"
 
 namespace nestor::test {
 

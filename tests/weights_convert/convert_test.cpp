@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "engine/digest.h"
-#include "engine/image/preprocess.h"
+#include "nestor/preprocess.h"
 #include "tests/support/weight_files.h"
 #include "weights_convert/inspect.h"
 #include "weights_convert/metadata.h"

@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "engine/check.h"
-#include "engine/version.h"
+#include "nestor/version.h"
 #include "weights_convert/pretrained/cache.h"
 
 namespace nestor {

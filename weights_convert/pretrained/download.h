@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "weights_convert/pretrained/options.h"
 
 namespace nestor {

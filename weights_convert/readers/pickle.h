@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 #include "weights_convert/readers/byte_cursor.h"
 
 namespace nestor {

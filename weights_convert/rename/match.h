@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/tensor.h"
 #include "graphs/zoo.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 

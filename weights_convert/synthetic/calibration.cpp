@@ -5,10 +5,11 @@
 
 #include "engine/check.h"
 #include "engine/graph/builder.h"
+#include "engine/model.h"
 #include "engine/ops/batch_norm/batch_norm.h"
 #include "engine/ops/convolution/convolution.h"
-#include "engine/session.h"
 #include "engine/weights/safetensors_header.h"
+#include "nestor/session.h"
 
 namespace nestor {
 

@@ -1,6 +1,7 @@
 #include "engine/backends/cpu/conversion.h"
 
 #include "engine/backends/cpu/context.h"
+#include "engine/image/level_table.h"
 
 namespace nestor::cpu {
 

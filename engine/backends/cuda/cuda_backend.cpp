@@ -10,8 +10,8 @@
 #include "engine/backends/cuda/step.h"
 #include "engine/backends/cuda/tune.h"
 #include "engine/backends/variant_list.h"
-#include "engine/version.h"
 #include "kernels/convolution/convolution_tuning.h"
+#include "nestor/version.h"
 
 namespace nestor {
 

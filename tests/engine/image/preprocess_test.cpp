@@ -1,10 +1,10 @@
-#include "engine/image/preprocess.h"
+#include "nestor/preprocess.h"
 
 #include <catch2/catch.hpp>
 #include <functional>
 #include <limits>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "tests/support/encode_image.h"
 
 namespace nestor {

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "engine/backends/cpu/cpu_backend.h"
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "tests/support/op_runner.h"
 
 namespace nestor {

@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/error.h"
 #include "engine/graph/builder.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/ops/radix_sum/radix_sum.h"
 #include "engine/ops/relu/relu.h"
 #include "graphs/zoo.h"
+#include "nestor/error.h"
 
 namespace nestor {
 

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "nestor/export.h"
+
 namespace nestor {
 
 enum class ErrorCode {
@@ -19,12 +21,12 @@ enum class ErrorCode {
 };
 
 // The code's name as it appears in messages and in the C API: "bad_input", "out_of_memory", ...
-const char* to_string(ErrorCode code);
+NESTOR_API const char* to_string(ErrorCode code);
 
 // The exit code of a command that ends with this error.
-int exit_code(ErrorCode code);
+NESTOR_API int exit_code(ErrorCode code);
 
-class Error : public std::runtime_error {
+class NESTOR_API Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const noexcept { return code_; }

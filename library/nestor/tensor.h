@@ -1,6 +1,5 @@
 #pragma once
-// What a tensor is: element type, shape, layout, and where its bytes lie. No arithmetic.
-// A public header: standard library only.
+// What a tensor is: element type, shape, and where its bytes lie. No arithmetic.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "nestor/export.h"
 
 namespace nestor {
 
@@ -31,11 +32,11 @@ enum class DType : std::uint8_t {
 };
 
 // "float32", "bfloat16", ...: the names that NumPy and PyTorch use.
-std::string_view to_string(DType dtype);
-std::size_t size_bytes(DType dtype);
+NESTOR_API std::string_view to_string(DType dtype);
+NESTOR_API std::size_t size_bytes(DType dtype);
 
 // Extents of a tensor, outermost first. At most kMaxRank dimensions, none negative.
-class Shape {
+class NESTOR_API Shape {
  public:
   static constexpr std::size_t kMaxRank = 32;
 
@@ -61,19 +62,8 @@ class Shape {
   std::vector<std::int64_t> dims_;
 };
 
-// How the elements of a logical NCHW tensor lie in memory.
-enum class Layout : std::uint8_t {
-  kPlain,    // C order of the logical shape; for four dimensions NCHW
-  kNhwc,     // channels innermost
-  kNhwc8,    // channels innermost, each pixel padded with zeros to a multiple of 8: CUDA's layout
-  kNchw8c,   // blocks of 8 channels innermost, the last block padded with zeros
-  kNchw16c,  // blocks of 16 channels innermost, the last block padded with zeros
-};
-
-std::string_view to_string(Layout layout);
-
-// Element type and logical shape; the order of dimensions is NCHW whatever the layout.
-struct TensorDesc {
+// Element type and logical shape.
+struct NESTOR_API TensorDesc {
   DType dtype = DType::kFloat32;
   Shape shape;
 
@@ -81,10 +71,10 @@ struct TensorDesc {
 };
 
 // "float32 [1, 3, 224, 224]"
-std::string to_string(const TensorDesc& desc);
+NESTOR_API std::string to_string(const TensorDesc& desc);
 
-// A tensor somewhere in memory that somebody else owns, in plain layout.
-struct TensorView {
+// A tensor somewhere in memory that somebody else owns, in C order.
+struct NESTOR_API TensorView {
   TensorDesc desc;
   const void* data = nullptr;
 

@@ -1,7 +1,6 @@
 #pragma once
 // Image files to pixels. What a file is, its content says, not its name: JPEG, PNG, BMP, TGA, PNM,
 // GIF (first frame).
-// A public header: standard library only.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/image/image.h"
+#include "nestor/export.h"
+#include "nestor/image.h"
 
 namespace nestor {
 
@@ -20,14 +20,14 @@ enum class DecoderConvention : std::uint8_t {
   kPillow,  // Pillow, as timm and the ResNeSt repository read them
 };
 
-struct DecodeOptions {
+struct NESTOR_API DecodeOptions {
   DecoderConvention convention = DecoderConvention::kMxnet;
   std::int64_t max_pixels = 178'956'970;  // Pillow's limit; checked in the header, before decoding
   int max_side = 65'535;
   bool lenient = false;  // take what can be read of truncated files, with a warning
 };
 
-struct DecodedImage {
+struct NESTOR_API DecodedImage {
   Image image;
   std::string format;                 // "jpeg", "png", "bmp", "tga", "pnm", "gif"
   int orientation = 1;                // EXIF, 1 to 8; reported, never applied
@@ -35,7 +35,7 @@ struct DecodedImage {
 };
 
 // Throws kBadInput, naming `name` and the reason, for whatever cannot be decoded whole.
-DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& name,
-                          const DecodeOptions& options);
+NESTOR_API DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& name,
+                                     const DecodeOptions& options);
 
 }  // namespace nestor

@@ -1,6 +1,5 @@
 #pragma once
 // Running a model.
-// A public header: standard library only.
 
 #include <memory>
 #include <optional>
@@ -8,17 +7,18 @@
 #include <string>
 #include <vector>
 
-#include "engine/image/normalisation.h"
-#include "engine/model.h"
-#include "engine/plan/plan.h"
-#include "engine/plan/tuning.h"
-#include "engine/tensor.h"
+#include "nestor/export.h"
+#include "nestor/normalisation.h"
+#include "nestor/precision.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 
+class Model;
+
 inline constexpr int kMaxThreads = 1024;
 
-struct SessionOptions {
+struct NESTOR_API SessionOptions {
   std::optional<Precision> precision = std::nullopt;  // default: fp16 on GPUs, fp32 on CPUs
   int threads = 0;  // of the CPU device; 0: as many as the process may use
   // Names of variants that plans must not use: to compare variants within whole networks.
@@ -26,8 +26,8 @@ struct SessionOptions {
   // An image's result depends neither on its place in the batch nor on the batch's size, to the
   // bit. GPUs pay for it, by the plan's own account; on the CPU it is so anyway.
   bool deterministic = false;
-  // A tuning file (engine/plan/tuning.h) whose choices go before the model's; the commands' is
-  // default_tuning_file(). One that cannot be used is ignored with a warning. Empty: none.
+  // A tuning file, which `nestor-inspect MODEL --tune` wrote: its choices go before the cost model's.
+  // One that cannot be used is ignored with a warning. Empty: none.
   std::string tuning = {};
   Normalisation normalisation = {};  // of images that are run as they are
 };
@@ -40,7 +40,7 @@ struct SessionOptions {
 // kDeviceLost it works on. A plan is made at the first run of an input shape; later runs of that
 // shape allocate nothing (on a GPU: once the arena has grown as large as the largest of the plans
 // needs). The most recently used kMaxPlans plans are kept.
-class Session {
+class NESTOR_API Session {
  public:
   static constexpr std::size_t kMaxPlans = 16;
 
@@ -49,7 +49,7 @@ class Session {
   ~Session();
   Session(Session&&) noexcept;
 
-  struct Output {
+  struct NESTOR_API Output {
     std::string name;
     TensorView tensor;  // float32; valid, like the name, until the session's next run or plan
   };
@@ -93,7 +93,7 @@ class Session {
 
   // --- tensors in device memory ---
 
-  struct DeviceBuffer {
+  struct NESTOR_API DeviceBuffer {
     void* data = nullptr;
     std::size_t bytes = 0;  // that there is room for
   };
@@ -113,30 +113,17 @@ class Session {
   void enqueue(const TensorView& input, std::span<const DeviceBuffer> outputs, void* stream,
                std::span<const std::string> taps = {});
 
-  // The plan that run() would use, for devices that are only described, too. The reference is valid
-  // until the session's next run or plan. Where only the shape is given, [n, 3, h, w], the input is
-  // float32.
-  const Plan& plan(const TensorDesc& input, std::span<const std::string> taps = {});
-  const Plan& plan(const Shape& input, std::span<const std::string> taps = {});
+  // The plan that run() would use: a table for people, and the same as JSON. Also for devices that
+  // are only described ("cuda:sm_70").
+  std::string plan_text(const TensorDesc& input, std::span<const std::string> taps = {});
+  std::string plan_json(const TensorDesc& input, std::span<const std::string> taps = {});
 
   // Why the tuning file was ignored, in words for the user; empty where it was not. A file that
   // asks for the impossible shows when a plan wants it.
   std::span<const std::string> warnings() const;
 
-  // Measures the candidates for every step of the plan for that input, [n, 3, h, w], that has
-  // several, on the GPU, and says which was fastest; update_tuning() keeps that for later sessions.
-  // Takes seconds to minutes. Deterministic plans of any batch use what was measured for batch 16.
-  // Throws kUnsupported where the device has nothing to choose from or is not there.
-  TuningReport tune(const Shape& input, const TuneOptions& options = {});
-
-  // Milliseconds that each step of the plan took, in one run.
-  struct Profile {
-    std::vector<double> step_ms;
-    double total_ms = 0;
-  };
-  Profile profile(const TensorView& input);
-
  private:
+  friend struct SessionInternals;  // of the library's own commands and tests
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -1,4 +1,4 @@
-#include "engine/image/normalisation.h"
+#include "engine/image/level_table.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,18 +1,19 @@
 #pragma once
 // What this build is.
-// A public header: standard library only.
 
 #include <string>
 
+#include "nestor/export.h"
+
 namespace nestor {
 
-struct VersionInfo {
+struct NESTOR_API VersionInfo {
   std::string version;   // "0.1.0"
   std::string commit;    // "unknown" outside a git checkout
   std::string compiler;  // "GNU 12.2.0"
   std::string onednn;    // of the library that is loaded
 };
 
-VersionInfo version_info();
+NESTOR_API VersionInfo version_info();
 
 }  // namespace nestor

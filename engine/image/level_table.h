@@ -1,23 +1,15 @@
 #pragma once
-// What the levels of an image stand for.
-// A public header: standard library only.
+// The numbers that the levels of an image stand for.
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 
+#include "nestor/normalisation.h"
+
 namespace nestor {
 
-// (level / 255 - mean) / std in float32 with two true divisions, for red, green and blue.
-struct Normalisation {
-  std::array<float, 3> mean{0.485F, 0.456F, 0.406F};
-  std::array<float, 3> std{0.229F, 0.224F, 0.225F};
-
-  auto operator<=>(const Normalisation&) const = default;
-};
-
-// Those values for all levels, computed once.
+// A normalisation's values for all levels, computed once.
 class LevelTable {
  public:
   explicit LevelTable(const Normalisation& normalisation);
