@@ -4,14 +4,12 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <deque>
-#include <iterator>
+#include <map>
 #include <optional>
 
 #include "apps/common/classification_report.h"
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
-#include "apps/common/image_loader.h"
 #include "apps/common/inputs.h"
 #include "apps/common/preprocess_options.h"
 #include "apps/common/pretrained_options.h"
@@ -21,6 +19,7 @@
 #include "engine/atomic_file.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
+#include "library/batch_runner.h"
 #include "weights_convert/convert.h"
 #include "weights_convert/pretrained/pull.h"
 #include "weights_convert/pretrained/selection.h"
@@ -33,7 +32,6 @@ constexpr int kSomeInputsFailed = 6;
 constexpr std::size_t kMaxDefaultBatch = 16;
 constexpr int kMostImages = 65'536;  // in a batch
 constexpr int kMostClasses = 1'000'000;
-constexpr std::size_t kDecodersAhead = 4;  // threads that decode while a batch runs
 constexpr std::size_t kMaxStandardInputBytes = std::size_t{1} << 30;
 
 struct Options {
@@ -145,156 +143,94 @@ DecodedImage decode(const std::string& name, const DecodeOptions& options) {
   return decode_image(file.bytes(), name, options);
 }
 
-LoadedImage load_image(const std::string& name, const Options& options,
-                       const Preprocess& preprocess) {
-  DecodedImage decoded = decode(name, decode_options(options.preprocess, preprocess.contract));
-  LoadedImage loaded;
-  loaded.width = decoded.image.width;
-  loaded.height = decoded.image.height;
-  loaded.warnings = std::move(decoded.warnings);
-  if (!options.no_resize) {
-    loaded.image = resize_and_crop(decoded.image, preprocess, name);
-    return loaded;
-  }
-  const auto [shorter, longer] = std::minmax(loaded.width, loaded.height);
-  CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
-           "{}: {} x {} pixels, the network takes {} to {} a side (--no-resize)", name,
-           loaded.width, loaded.height, kSmallestInputSide, kLargestInputSide);
-  loaded.image = std::move(decoded.image);
-  return loaded;
-}
-
-std::string message_of(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& e) {
-    if (e.code() != ErrorCode::kBadInput) throw;  // not this image's fault
-    return e.what();
-  }
-}
-
-// Images go in one by one; full batches are submitted, on a GPU while earlier ones run, and rows
-// come out in the order of the images.
-class Classification {
+// The images of the command line to rows of the report.
+class Classification : public BatchTask {
  public:
-  Classification(const ModelInfo& info, const Options& options, Session& session,
-                 ClassificationReport& report, std::size_t batch_size)
-      : info_(info),
+  Classification(std::vector<std::string> names, const Options& options, const ModelInfo& info,
+                 const Preprocess& preprocess, ClassificationReport& report, ProgressBar& progress)
+      : names_(std::move(names)),
         options_(options),
-        session_(session),
+        info_(info),
+        preprocess_(preprocess),
         report_(report),
-        batch_size_(batch_size) {}
+        progress_(progress) {}
 
-  void add(LoadedImage loaded) {
-    ClassifiedImage row{.image = loaded.name,
-                        .width = loaded.width,
-                        .height = loaded.height,
-                        .predictions = {},
-                        .error = std::nullopt};
-    if (loaded.error) {
-      row.error = message_of(loaded.error);
-    } else if (!batch_.empty() || num_good_ > 0) {
-      row.error = size_error(loaded);
+  PreparedImage prepare(std::size_t idx) const override {
+    const std::string& name = names_[idx];
+    DecodedImage decoded = decode(name, decode_options(options_.preprocess, preprocess_.contract));
+    PreparedImage prepared{.name = name,
+                           .width = decoded.image.width,
+                           .height = decoded.image.height,
+                           .image = {},
+                           .warnings = std::move(decoded.warnings)};
+    if (options_.no_resize) {
+      check_size(prepared);
+      prepared.image = std::move(decoded.image);
+    } else {
+      prepared.image = resize_and_crop(decoded.image, preprocess_, name);
     }
-    for (const std::string& warning : loaded.warnings) {
+    return prepared;
+  }
+
+  void admit(std::size_t, const PreparedImage& prepared) override {
+    for (const std::string& warning : prepared.warnings) {
       fmt::print(stderr, "nestor-classify: warning: {}\n", warning);
     }
-    if (!row.error) {
-      height_ = loaded.image.height;
-      width_ = loaded.image.width;
-      batch_.push_back(std::move(loaded.image));
-      ++num_good_;
+    const Image& image = prepared.image;
+    if (num_good_ == 0) {
+      width_ = image.width;
+      height_ = image.height;
     }
-    rows_.push_back(std::move(row));
-    if (batch_.size() == batch_size_) submit();
+    CHECK_AS(kBadInput, image.width == width_ && image.height == height_,
+             "{}: {} x {} pixels, expected {} x {} as in the first image (--no-resize)",
+             prepared.name, image.width, image.height, width_, height_);
+    ++num_good_;
   }
 
-  // Runs what is waiting and reports all.
-  void finish() {
-    submit();
-    report_all();
+  void finish(std::size_t idx, const PreparedImage&, const ImageOutputs& outputs) override {
+    const TensorView logits = outputs.tensor(0);
+    const auto num_classes = static_cast<std::size_t>(info_.num_classes);
+    predictions_[idx] = top_k({logits.as<float>(), num_classes}, info_.labels, options_.top_k);
+    if (!options_.save_outputs.empty()) saved_.add(outputs);
   }
 
+  void deliver(std::size_t idx, const PreparedImage& prepared, const Error* error) override {
+    ClassifiedImage row{.image = names_[idx],
+                        .width = prepared.width,
+                        .height = prepared.height,
+                        .predictions = {},
+                        .error = std::nullopt};
+    if (error != nullptr) {
+      row.error = error->what();
+    } else {
+      row.predictions = std::move(predictions_.extract(idx).mapped());
+    }
+    report_.add(row);
+    progress_.advance(1);
+  }
+
+  std::size_t num_images() const { return names_.size(); }
   std::size_t num_good() const { return num_good_; }
   const SavedTensors& saved() const { return saved_; }
 
  private:
-  // The images of a batch and those that failed among them.
-  struct Batch {
-    std::vector<ClassifiedImage> rows;
-    bool runs;  // it has good images
-  };
-
-  void submit() {
-    const bool runs = !batch_.empty();
-    if (runs) {
-      while (session_.num_pending() == session_.num_slots()) report_oldest();
-      try {
-        session_.submit(input(), options_.save_tensors);
-      } catch (const Error&) {
-        report_all();  // what was good before is not lost
-        throw;
-      }
-    }
-    submitted_.push_back({std::move(rows_), runs});
-    batch_.clear();
-    rows_.clear();
-    if (session_.num_slots() == 1) report_all();  // nothing would run meanwhile
+  static void check_size(const PreparedImage& image) {
+    const auto [shorter, longer] = std::minmax(image.width, image.height);
+    CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
+             "{}: {} x {} pixels, the network takes {} to {} a side (--no-resize)", image.name,
+             image.width, image.height, kSmallestInputSide, kLargestInputSide);
   }
 
-  void report_oldest() {
-    Batch batch = std::move(submitted_.front());
-    submitted_.pop_front();
-    std::span<const Session::Output> outputs;
-    if (batch.runs) {
-      outputs = session_.collect();
-      if (!options_.save_outputs.empty()) saved_.add(outputs);
-    }
-    std::size_t next = 0;
-    for (ClassifiedImage& row : batch.rows) {
-      if (!row.error) row.predictions = predictions(outputs, next++);
-      report_.add(row);
-    }
-  }
-
-  void report_all() {
-    while (!submitted_.empty()) report_oldest();
-  }
-
-  std::optional<std::string> size_error(const LoadedImage& loaded) const {
-    if (loaded.image.width == width_ && loaded.image.height == height_) return std::nullopt;
-    return fmt::format("{}: {} x {} pixels, expected {} x {} as in the first image (--no-resize)",
-                       loaded.name, loaded.image.width, loaded.image.height, width_, height_);
-  }
-
-  TensorView input() {
-    input_.clear();
-    for (const Image& image : batch_) {
-      input_.insert(input_.end(), image.rgb.begin(), image.rgb.end());
-    }
-    return {{DType::kUInt8, {static_cast<std::int64_t>(batch_.size()), height_, width_, 3}},
-            input_.data()};
-  }
-
-  std::vector<Prediction> predictions(std::span<const Session::Output> outputs,
-                                      std::size_t idx) const {
-    const auto num_classes = static_cast<std::size_t>(info_.num_classes);
-    const float* const logits = outputs[0].tensor.as<float>() + idx * num_classes;
-    return top_k({logits, num_classes}, info_.labels, options_.top_k);
-  }
-
-  const ModelInfo& info_;
+  const std::vector<std::string> names_;
   const Options& options_;
-  Session& session_;
+  const ModelInfo& info_;
+  const Preprocess& preprocess_;
   ClassificationReport& report_;
-  std::size_t batch_size_;
+  ProgressBar& progress_;
 
-  std::vector<Image> batch_;
-  std::vector<ClassifiedImage> rows_;  // since the last batch, failed ones included
-  std::deque<Batch> submitted_;        // the oldest first
-  std::vector<std::uint8_t> input_;    // [image][row][column][3]
-  int width_ = 0, height_ = 0;
+  int width_ = 0, height_ = 0;  // of the first good image
   std::size_t num_good_ = 0;
+  std::map<std::size_t, std::vector<Prediction>> predictions_;  // not delivered yet
   SavedTensors saved_;
 };
 
@@ -345,25 +281,20 @@ int classify(const Options& options) {
       options.batch_size > 0 ? options.batch_size : std::min(names.size(), kMaxDefaultBatch);
   TextOutput output(options.output);
   ClassificationReport report(options.format, loaded.info, output);
-  Classification classification(loaded.info, options, session, report, batch_size);
   // Results that appear on the terminal show the progress themselves.
   const bool results_visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
   ProgressBar progress("classifying", results_visible ? 0 : names.size());
-  ImageLoader loader(
-      std::move(names), batch_size + kDecodersAhead, kDecodersAhead,
-      [&](const std::string& name) { return load_image(name, options, preprocess); });
-  while (std::optional<LoadedImage> image = loader.next()) {
-    classification.add(std::move(*image));
-    progress.advance(1);
-  }
-  classification.finish();
+  Classification classification(std::move(names), options, loaded.info, preprocess, report,
+                                progress);
+  run_batches(session, classification.num_images(),
+              {.batch_size = batch_size, .taps = options.save_tensors}, classification);
   print_warnings("nestor-classify", session);
   report.finish();
   const std::size_t num_good = classification.num_good();
   if (!options.save_outputs.empty() && num_good > 0) {
     classification.saved().write(options.save_outputs);
   }
-  if (num_good == loader.size()) return 0;
+  if (num_good == classification.num_images()) return 0;
   return num_good > 0 ? kSomeInputsFailed : exit_code(ErrorCode::kBadInput);
 }
 

@@ -5,21 +5,21 @@
 
 namespace nestor {
 
-void SavedTensors::add(std::span<const Session::Output> outputs) {
-  for (const Session::Output& output : outputs) {
-    const Shape& shape = output.tensor.desc.shape;
-    Tensor& all = tensors_[output.name];
+void SavedTensors::add(const ImageOutputs& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const TensorView tensor = outputs.tensor(i);
+    const Shape& shape = tensor.desc.shape;
+    Tensor& all = tensors_[outputs.name(i)];
     if (all.shape.rank() == 0) {
       all.shape = shape;
       all.shape[0] = 0;
     }
     Shape expected = shape;
     expected[0] = all.shape[0];
-    CHECK(expected == all.shape, "{}: a batch of {} after {}", output.name, shape.to_string(),
+    CHECK(expected == all.shape, "{}: a batch of {} after {}", outputs.name(i), shape.to_string(),
           all.shape.to_string());
     all.shape[0] += shape[0];
-    all.data.insert(all.data.end(), output.tensor.as<float>(),
-                    output.tensor.as<float>() + shape.num_elements());
+    all.data.insert(all.data.end(), tensor.as<float>(), tensor.as<float>() + shape.num_elements());
   }
 }
 

@@ -3,18 +3,18 @@
 
 #include <filesystem>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "nestor/session.h"
+#include "library/batch_runner.h"
 
 namespace nestor {
 
 class SavedTensors {
  public:
-  // Appends each output along its first dimension. Shapes may differ in that one only.
-  void add(std::span<const Session::Output> outputs);
+  // Appends an image's part of each output along its first dimension. Shapes may differ in that
+  // one only.
+  void add(const ImageOutputs& outputs);
 
   // float32, in the shapes of the run (NCHW). Appears whole or not at all.
   void write(const std::filesystem::path& path) const;

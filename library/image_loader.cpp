@@ -1,4 +1,4 @@
-#include "apps/common/image_loader.h"
+#include "library/image_loader.h"
 
 #include <algorithm>
 #include <system_error>
@@ -8,11 +8,20 @@
 
 namespace nestor {
 
-ImageLoader::ImageLoader(std::vector<std::string> names, std::size_t window,
-                         std::size_t num_threads,
-                         std::function<LoadedImage(const std::string&)> load)
-    : names_(std::move(names)), window_(std::max<std::size_t>(window, 1)), load_(std::move(load)) {
-  num_threads = std::clamp<std::size_t>(num_threads, 1, std::max<std::size_t>(names_.size(), 1));
+LoadedImage load_image(const LoadImage& load, std::size_t idx) {
+  LoadedImage loaded;
+  try {
+    loaded.prepared = load(idx);
+  } catch (...) {
+    loaded.error = std::current_exception();
+  }
+  return loaded;
+}
+
+ImageLoader::ImageLoader(std::size_t num_images, std::size_t window, std::size_t num_threads,
+                         LoadImage load)
+    : num_images_(num_images), window_(std::max<std::size_t>(window, 1)), load_(std::move(load)) {
+  num_threads = std::clamp<std::size_t>(num_threads, 1, std::max<std::size_t>(num_images, 1));
   for (std::size_t i = 0; i < num_threads; ++i) {
     try {
       threads_.emplace_back([this] { run(); });
@@ -32,29 +41,18 @@ ImageLoader::~ImageLoader() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-LoadedImage ImageLoader::load_one(const std::string& name) const {
-  LoadedImage loaded;
-  try {
-    loaded = load_(name);
-  } catch (...) {
-    loaded.error = std::current_exception();
-  }
-  loaded.name = name;
-  return loaded;
-}
-
 void ImageLoader::run() {
   while (true) {
     std::size_t idx = 0;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] {
-        return stop_ || num_begun_ == names_.size() || num_begun_ < num_taken_ + window_;
+        return stop_ || num_begun_ == num_images_ || num_begun_ < num_taken_ + window_;
       });
-      if (stop_ || num_begun_ == names_.size()) return;
+      if (stop_ || num_begun_ == num_images_) return;
       idx = num_begun_++;
     }
-    LoadedImage loaded = load_one(names_[idx]);
+    LoadedImage loaded = load_image(load_, idx);
     {
       const std::lock_guard lock(mutex_);
       ready_.emplace(idx, std::move(loaded));
@@ -67,7 +65,7 @@ std::optional<LoadedImage> ImageLoader::next() {
   LoadedImage taken;
   {
     std::unique_lock lock(mutex_);
-    if (num_taken_ == names_.size()) return std::nullopt;
+    if (num_taken_ == num_images_) return std::nullopt;
     changed_.wait(lock, [&] { return ready_.contains(num_taken_); });
     taken = std::move(ready_.extract(num_taken_).mapped());
     ++num_taken_;
