@@ -31,7 +31,7 @@ struct Arguments {
 
 std::int64_t num_parameters(const Network& network) {
   std::int64_t count = 0;
-  for (const Parameter& parameter : parameters(network, {network.num_classes})) {
+  for (const Parameter& parameter : parameters(network, {num_classes(network)})) {
     const bool statistic =
         parameter.name.ends_with("running_mean") || parameter.name.ends_with("running_var");
     if (!statistic) count += parameter.shape.num_elements();
@@ -46,7 +46,7 @@ void list_networks(bool as_json) {
                "GMAC");
   }
   for (const Network& network : networks()) {
-    const auto& [size, crop, interpolation, timm_crop] = network.evaluation;
+    const auto& [size, crop, interpolation, timm_crop] = classification(network).evaluation;
     const double gmac = static_cast<double>(multiply_adds(network, size, size)) / 1e9;
     if (as_json) {
       rows.push_back({{"network", network.name},
@@ -176,7 +176,7 @@ void complete(const CLI::App& app, Arguments& arguments) {
   ConversionOptions& conversion = arguments.conversion;
   if (!arguments.labels.empty()) conversion.labels = arguments.labels;
   if (app.count("--num-classes") == 0) {
-    conversion.network_options.num_classes = require_network(conversion.network).num_classes;
+    conversion.network_options.num_classes = num_classes(require_network(conversion.network));
   }
   conversion.storage = arguments.storage == "fp16" ? DType::kFloat16 : DType::kFloat32;
   for (const std::string& note : arguments.notes) {

@@ -193,7 +193,7 @@ void serve(Runner& runner, std::int64_t batch, const std::string& device) {
 }
 
 void bench(const Options& options, const Network& network, std::int64_t batch) {
-  const int size = network.evaluation.input_size;
+  const int size = classification(network).evaluation.input_size;
   const Shape shape{batch, 3, options.height > 0 ? options.height : size,
                     options.width > 0 ? options.width : size};
   const std::vector<std::byte> made =

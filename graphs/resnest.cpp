@@ -150,10 +150,11 @@ ResNestStages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNest
   return stages;
 }
 
-void build_resnest(GraphBuilder& builder, const Network& network, const NetworkOptions& options) {
+void build_resnest(GraphBuilder& builder, ValueId input, const Network& network,
+                   const NetworkOptions& options) {
   const ResNestConfig* config = find_resnest(network.name);
   CHECK(config != nullptr, "{} is not a ResNeSt", network.name);
-  const ResNestStages stages = resnest_backbone(builder, 0, *config, Dilation::kNone);
+  const ResNestStages stages = resnest_backbone(builder, input, *config, Dilation::kNone);
   classification_head(builder, stages.stage[3], options.num_classes);
 }
 

@@ -28,6 +28,7 @@ struct ResNestStages {
 ResNestStages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
                                Dilation dilation);
 
-void build_resnest(GraphBuilder& builder, const Network& network, const NetworkOptions& options);
+void build_resnest(GraphBuilder& builder, ValueId input, const Network& network,
+                   const NetworkOptions& options);
 
 }  // namespace nestor

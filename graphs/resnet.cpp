@@ -86,10 +86,11 @@ ResNetStages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetCon
   return stages;
 }
 
-void build_resnet(GraphBuilder& builder, const Network& network, const NetworkOptions& options) {
+void build_resnet(GraphBuilder& builder, ValueId input, const Network& network,
+                  const NetworkOptions& options) {
   const ResNetConfig* config = find_resnet(network.name);
   CHECK(config != nullptr, "{} is not a ResNet", network.name);
-  const ResNetStages stages = resnet_backbone(builder, 0, *config, Dilation::kNone);
+  const ResNetStages stages = resnet_backbone(builder, input, *config, Dilation::kNone);
   classification_head(builder, stages.stage[3], options.num_classes);
 }
 

@@ -22,6 +22,7 @@ struct ResNetStages {
 ResNetStages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
                              Dilation dilation);
 
-void build_resnet(GraphBuilder& builder, const Network& network, const NetworkOptions& options);
+void build_resnet(GraphBuilder& builder, ValueId input, const Network& network,
+                  const NetworkOptions& options);
 
 }  // namespace nestor

@@ -29,6 +29,17 @@ NESTOR_API std::string_view to_string(
     Interpolation interpolation);  // "nearest", "bilinear", "bicubic"
 NESTOR_API Interpolation parse_interpolation(std::string_view text);  // also "linear", "cubic"
 
+// The size that an image is given.
+enum class ResizeRule : std::uint8_t {
+  kCrop,             // crop_size x crop_size, as the contract cuts and resizes (classification)
+  kShortSideWithin,  // short side to short_side, or less if the long one would exceed longest_side,
+                     // by GluonCV's rounding (detection)
+  kNone,             // its own (segmentation)
+};
+
+NESTOR_API std::string_view to_string(ResizeRule rule);  // "crop", "short_side_within", "none"
+NESTOR_API ResizeRule parse_resize_rule(std::string_view text);  // throws kUsage
+
 inline constexpr int kMaxCropSize = 8192;
 inline constexpr double kMinCropRatio = 0.01;
 
@@ -37,7 +48,10 @@ struct NESTOR_API Preprocess {
   int crop_size = 224;
   double crop_ratio = 0.875;  // not used by kResnest
   Interpolation interpolation = Interpolation::kBilinear;
-  Normalisation normalisation;
+  Normalisation normalisation = {};
+  ResizeRule rule = ResizeRule::kCrop;
+  int short_side = 800;  // of kShortSideWithin
+  int longest_side = 1333;
 
   bool operator==(const Preprocess&) const = default;
 };
@@ -48,8 +62,8 @@ NESTOR_API DecoderConvention decoder_convention(PreprocessContract contract);
 NESTOR_API std::string to_json(const Preprocess& preprocess);
 NESTOR_API Preprocess preprocess_from_json(std::string_view json, const std::string& file);
 
-// Resizes and crops to crop_size x crop_size. Throws kBadInput for images that are too small or too
-// elongated for that.
+// Resizes and crops by the rule of `preprocess`. Throws kBadInput for images that are too small or
+// too elongated for that.
 NESTOR_API Image resize_and_crop(const Image& image, const Preprocess& preprocess,
                                  const std::string& name = "the image");
 

@@ -25,7 +25,7 @@ namespace {
 Plan plan_for(const Network& network, std::string_view device, std::int64_t batch,
               Precision precision = Precision::kFp16, const std::vector<std::string>& taps = {},
               const std::vector<std::string>& excluded_variants = {}, bool deterministic = false) {
-  const int side = network.evaluation.input_size;
+  const int side = classification(network).evaluation.input_size;
   const Graph graph = build_graph(network, {}, {batch, 3, side, side});
   const auto backend = open_backend(device);
   const PlanKey key{.batch = batch,
