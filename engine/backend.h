@@ -15,6 +15,7 @@
 #include "engine/graph/graph.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/tuning.h"
+#include "nestor/device.h"
 
 namespace nestor {
 
@@ -217,6 +218,10 @@ class Backend {
 // kUnsupported, saying why it is not there. "auto" is the first GPU, else the CPU; `why_not`, where
 // given, then says why it is not a GPU.
 std::unique_ptr<Backend> open_backend(std::string_view device, std::string* why_not = nullptr);
+
+// Of the GPUs that a kind of device library finds ("cuda"). Throws kUnsupported, saying why, if there
+// is no such library or no driver.
+std::vector<DeviceInfo> list_gpus(std::string_view kind);
 
 // "2.6.3": of the oneDNN that the CPU device runs on.
 std::string onednn_version();

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <ranges>
+
 #include "engine/backend.h"
 #include "engine/check.h"
 
@@ -28,17 +30,27 @@ void check_weights(const Graph& graph, const WeightStore& weights) {
 Model::Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
              std::string_view device)
     : graph_(std::move(graph)),
+      nominal_input_(nominal_input),
       weights_(std::move(weights)),
       backend_(open_backend(device, &why_no_gpu_)) {
-  check_weights(graph_(nominal_input), weights_);
+  check_weights(graph_(nominal_input_), weights_);
 }
 
 Model::Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights,
              std::unique_ptr<Backend> backend)
-    : graph_(std::move(graph)), weights_(std::move(weights)), backend_(std::move(backend)) {
-  check_weights(graph_(nominal_input), weights_);
+    : graph_(std::move(graph)),
+      nominal_input_(nominal_input),
+      weights_(std::move(weights)),
+      backend_(std::move(backend)) {
+  check_weights(graph_(nominal_input_), weights_);
 }
 
 Model::~Model() = default;
+
+std::vector<std::string> Model::tap_names() const {
+  const Graph graph = graph_(nominal_input_);
+  const auto names = graph.taps | std::views::keys;
+  return {names.begin(), names.end()};
+}
 
 }  // namespace nestor

@@ -11,6 +11,8 @@
 #include "engine/finite.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/image/level_table.h"
+#include "engine/log.h"
+#include "engine/model.h"
 #include "engine/plan/planner.h"
 #include "engine/session_internals.h"
 
@@ -93,7 +95,8 @@ struct Session::State {
   ~State() {
     try {
       if (context != nullptr) context->wait();
-    } catch (const Error&) {  // the device is gone, and with it what was on its way
+    } catch (const Error& error) {  // the device is gone, and with it what was on its way
+      log(LogLevel::kWarning, "a session ends with its device lost: {}", error.what());
     }
   }
 
@@ -119,6 +122,7 @@ struct Session::State {
     tuning.clear();
     warnings.push_back(
         fmt::format("the tuning file {} is ignored: {}", options.tuning, error.what()));
+    log(LogLevel::kWarning, "{}", warnings.back());
   }
 
   bool serves(const LoadedPlan& loaded, const PlanInput& input,
@@ -177,6 +181,10 @@ struct Session::State {
       loaded.pointers.push_back({std::vector<void*>(step.inputs.size()),
                                  std::vector<void*>(step.outputs.size()), nullptr});
     }
+    const Plan& plan = loaded.planned.plan;
+    log(LogLevel::kInfo, "{}: plan for {} in {}: {} steps, {:.1f} MB for activations",
+        plan.key.device, input.shape().to_string(), to_string(plan.key.precision),
+        plan.steps.size(), static_cast<double>(plan.arena_bytes) / 1e6);
     return loaded;
   }
 
@@ -294,6 +302,27 @@ Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
 
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
+
+std::string_view Session::device() const { return state_->model->backend().name(); }
+Precision Session::precision() const { return *state_->options.precision; }
+int Session::threads() const { return state_->options.threads; }
+
+std::vector<TensorInfo> Session::inputs() const {
+  return {{"input", {DType::kFloat32, {-1, 3, -1, -1}}},
+          {"images", {DType::kUInt8, {-1, -1, -1, 3}}}};
+}
+
+std::vector<TensorInfo> Session::outputs(const TensorDesc& input,
+                                         std::span<const std::string> taps) const {
+  const Graph graph = with_taps(state_->model->graph(plan_input(input).shape()), taps);
+  std::vector<TensorInfo> infos;
+  for (const GraphOutput& output : graph.outputs) {
+    infos.push_back({output.name, graph.desc(output.value)});
+  }
+  return infos;
+}
+
+std::vector<std::string> Session::tap_names() const { return state_->model->tap_names(); }
 
 std::span<const Session::Output> Session::run(const TensorView& input,
                                               std::span<const std::string> taps) {

@@ -27,7 +27,8 @@ struct Rule {
 const char* const kOpContract = "engine/ops/([a-z_]+)/(\\1|problem)\\.h";
 // Public headers that the engine implements: the vocabulary of all layers.
 const char* const kVocabulary =
-    "nestor/(decode|error|export|image|normalisation|precision|preprocess|session|tensor|version)"
+    "nestor/(decode|device|error|export|image|log|normalisation|precision|preprocess|session|task|"
+    "tensor|version)"
     "\\.h";
 // The engine without its backends and its ops' bindings, which have other names than their op.
 const Strings kCore = {"engine/[a-z0-9_]+\\.h", "engine/(graph|plan|weights|image)/.*",

@@ -1,6 +1,7 @@
 #pragma once
 // Opening models.
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "nestor/export.h"
 #include "nestor/preprocess.h"
+#include "nestor/task.h"
 
 namespace nestor {
 
@@ -18,11 +20,13 @@ class Model;
 // The contents of a weight file as it describes them itself.
 struct NESTOR_API ModelInfo {
   std::string network;  // "resnest50"
+  Task task = Task::kClassification;
   int num_classes = 0;
   std::string source;               // "gluoncv", "timm", "resnest", "synthetic"
   bool synthetic = false;           // made-up weights: every answer is meaningless
   std::vector<std::string> labels;  // one a class; empty if the file has none for its classes
   Preprocess preprocess;            // how the weights' source prepares images
+  std::string features;             // the tensor of pooled features, as a tap: "avgpool"
 };
 
 struct NESTOR_API LoadOptions {
@@ -39,6 +43,18 @@ struct NESTOR_API LoadedModel {
 // it is not sound, lacks weights or is of another network, kUnsupported for the device.
 NESTOR_API LoadedModel load_model(const std::filesystem::path& weights,
                                   const LoadOptions& options = {});
+
+// The device that a model is on: "cpu", "cuda:0".
+NESTOR_API std::string device_name(const Model& model);
+
+// Why "auto" found no GPU for it; empty if it did or was not asked.
+NESTOR_API std::string why_no_gpu(const Model& model);
+
+// Names of the tensors that a session of the model can be asked for, as taps.
+NESTOR_API std::vector<std::string> tap_names(const Model& model);
+
+// Pooled features of one image; 0 for a model that does not classify.
+NESTOR_API std::int64_t num_features(const LoadedModel& loaded);
 
 // How weights of that source prepare images for the network of `info`.
 NESTOR_API Preprocess preprocess_for(const ModelInfo& info, PreprocessContract contract);

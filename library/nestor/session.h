@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nestor/export.h"
@@ -53,6 +54,24 @@ class NESTOR_API Session {
     std::string name;
     TensorView tensor;  // float32; valid, like the name, until the session's next run or plan
   };
+
+  // --- before the first run ---
+
+  std::string_view device() const;  // "cpu", "cuda:0"
+  Precision precision() const;
+  int threads() const;  // of a CPU
+
+  // The forms that the network's input may have.
+  std::vector<TensorInfo> inputs() const;
+
+  // What run() would compute of such an input, in its order.
+  std::vector<TensorInfo> outputs(const TensorDesc& input,
+                                  std::span<const std::string> taps = {}) const;
+
+  // Names that taps can be.
+  std::vector<std::string> tap_names() const;
+
+  // --- one batch ---
 
   // Runs the network on `input` in host memory and waits for the result. The input is normalised
   // images, float32 [n, 3, h, w]; or images as they are, uint8 [n, h, w, 3], which the device

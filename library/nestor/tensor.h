@@ -73,6 +73,14 @@ struct NESTOR_API TensorDesc {
 // "float32 [1, 3, 224, 224]"
 NESTOR_API std::string to_string(const TensorDesc& desc);
 
+// A tensor before it is there. An extent of -1 may be any.
+struct NESTOR_API TensorInfo {
+  std::string name;
+  TensorDesc desc;
+
+  bool operator==(const TensorInfo&) const = default;
+};
+
 // A tensor somewhere in memory that somebody else owns, in C order.
 struct NESTOR_API TensorView {
   TensorDesc desc;

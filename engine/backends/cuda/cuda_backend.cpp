@@ -233,6 +233,43 @@ void CudaBackend::upload(void* dst, const void* src, std::size_t bytes) const {
   DEVICE_CHECK(runtime_->synchronize(stream.get()));
 }
 
+namespace {
+
+DeviceInfo describe(const DeviceLibrary& library, std::string name, int device) {
+  DeviceInfo info{.name = std::move(name)};
+  try {
+    const std::unique_ptr<DeviceRuntime> runtime(library.make_runtime(device));
+    CHECK_AS(kOutOfMemory, runtime != nullptr, "no memory for the runtime of {}", info.name);
+    DeviceProperties properties;
+    DEVICE_CHECK(runtime->properties(properties));
+    info.description = properties.name;
+    info.architecture = fmt::format("sm_{}", properties.sm);
+    info.memory_bytes = properties.memory_bytes;
+    described_by(properties, info.name);
+    std::size_t free_bytes = 0;
+    DEVICE_CHECK(runtime->free_memory(free_bytes));
+    info.free_bytes = free_bytes;
+  } catch (const Error& error) {
+    info.why_unusable = error.what();
+  }
+  return info;
+}
+
+}  // namespace
+
+std::vector<DeviceInfo> list_gpus(const DeviceLibrary& library, std::string_view kind) {
+  int count = 0;
+  DEVICE_CHECK(library.count_devices(count));
+  std::vector<DeviceInfo> gpus;
+  for (int i = 0; i < count; ++i)
+    gpus.push_back(describe(library, fmt::format("{}:{}", kind, i), i));
+  return gpus;
+}
+
+std::vector<DeviceInfo> list_gpus(std::string_view kind) {
+  return list_gpus(cuda::open_device_library(fmt::format("libnestor_{}.so", kind)), kind);
+}
+
 std::unique_ptr<Backend> open_cuda_backend(std::string_view device) {
   const std::size_t colon = device.find(':');
   const std::string_view kind = device.substr(0, colon);

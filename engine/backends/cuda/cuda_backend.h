@@ -69,6 +69,9 @@ class CudaBackend : public Backend {
   std::map<std::string, std::shared_ptr<const cuda::Memory>> constants_;
 };
 
+// The devices of a library, called "<kind>:0" and so on. One that fails is listed with the reason.
+std::vector<DeviceInfo> list_gpus(const DeviceLibrary& library, std::string_view kind);
+
 // One way to run an op on a GPU.
 struct CudaVariant {
   std::string_view name;
