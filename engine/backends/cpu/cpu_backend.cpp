@@ -6,9 +6,9 @@
 
 #include "engine/backends/cpu/context.h"
 #include "engine/backends/cpu/conversion.h"
-#include "engine/backends/cpu/memory_available.h"
 #include "engine/backends/variant_list.h"
 #include "engine/check.h"
+#include "engine/memory_available.h"
 #include "engine/plan/memory_planner.h"
 
 namespace nestor {
@@ -109,7 +109,7 @@ std::unique_ptr<ExecutionContext> CpuBackend::make_context(int threads) {
 std::shared_ptr<void> CpuBackend::allocate(std::size_t bytes) {
   const std::size_t rounded = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
   // Not left to the allocator: the kernel promises more than there is, and kills who takes it.
-  if (const std::optional<std::uint64_t> available = cpu::memory_available()) {
+  if (const std::optional<std::uint64_t> available = memory_available()) {
     CHECK_AS(kOutOfMemory, rounded <= *available,
              "an arena of {} bytes is needed, {} bytes of memory are available", rounded,
              *available);

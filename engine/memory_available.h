@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <optional>
 
-namespace nestor::cpu {
+namespace nestor {
 
 // Bytes: what the kernel calls available, or what is left of the control group's limit where that
 // is less (its cache of files, which it can give back, is not counted as taken). Swap is not part
@@ -13,4 +13,4 @@ namespace nestor::cpu {
 // is where /proc and /sys are.
 std::optional<std::uint64_t> memory_available(const std::filesystem::path& root = "/");
 
-}  // namespace nestor::cpu
+}  // namespace nestor

@@ -1,11 +1,11 @@
-#include "engine/backends/cpu/memory_available.h"
+#include "engine/memory_available.h"
 
 #include <algorithm>
 #include <fstream>
 #include <string>
 #include <string_view>
 
-namespace nestor::cpu {
+namespace nestor {
 
 namespace {
 
@@ -73,4 +73,4 @@ std::optional<std::uint64_t> memory_available(const fs::path& root) {
   return least;
 }
 
-}  // namespace nestor::cpu
+}  // namespace nestor
