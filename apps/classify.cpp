@@ -20,7 +20,8 @@
 #include "apps/common/session_options.h"
 #include "engine/atomic_file.h"
 #include "engine/check.h"
-#include "engine/weights/weight_file.h"
+#include "engine/image/picture_file.h"
+#include "engine/printable_text.h"
 #include "weights_convert/convert.h"
 #include "weights_convert/pretrained/pull.h"
 #include "weights_convert/pretrained/selection.h"
@@ -42,6 +43,7 @@ struct Options {
   std::optional<std::string> pretrained;  // which ones, or kAnyWeights
   PretrainedOptions pretrained_options;
   std::vector<std::string> images;
+  bool recursive = true;
   std::string labels;
   int top_k = 5;
   std::size_t batch_size = 0;
@@ -82,6 +84,8 @@ void add_options(CLI::App& app, Options& options) {
                  "on standard input")
       ->required()
       ->type_name("IMAGE")
+      ->group("Images");
+  app.add_flag("!--no-recursive", options.recursive, "Leave out folders below those that are named")
       ->group("Images");
   add_decode_options(app, options.preprocess);
   add_preprocess_options(app, options.preprocess);
@@ -127,30 +131,20 @@ void add_options(CLI::App& app, Options& options) {
       ->group("Results");
 }
 
-std::vector<std::byte> read_standard_input() {
-  std::vector<std::byte> bytes;
-  std::array<std::byte, 1 << 16> chunk;
-  while (const std::size_t count = std::fread(chunk.data(), 1, chunk.size(), stdin)) {
-    bytes.insert(bytes.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(count));
-    CHECK_AS(kBadInput, bytes.size() <= kMaxStandardInputBytes, "-: more than {} bytes",
-             kMaxStandardInputBytes);
-  }
-  CHECK_AS(kBadInput, std::ferror(stdin) == 0, "-: cannot read standard input");
-  return bytes;
-}
-
 DecodedImage decode(const std::string& name, const DecodeOptions& options) {
-  if (name == kStandardInput) return decode_image(read_standard_input(), name, options);
-  const MappedFile file = MappedFile::open(name);
+  if (name != kStandardInput) return decode_image_file(name, options);
+  const PictureFile file =
+      PictureFile::read_stream(STDIN_FILENO, name, kMaxStandardInputBytes, *options.memory);
   return decode_image(file.bytes(), name, options);
 }
 
 LoadedImage load_image(const std::string& name, const Options& options,
-                       const Preprocess& preprocess) {
-  DecodedImage decoded = decode(name, decode_options(options.preprocess, preprocess.contract));
+                       const DecodeOptions& decoding, const Preprocess& preprocess) {
+  DecodedImage decoded = decode(name, decoding);
   LoadedImage loaded;
   loaded.width = decoded.image.width;
   loaded.height = decoded.image.height;
+  loaded.orientation = decoded.orientation;
   loaded.warnings = std::move(decoded.warnings);
   if (!options.no_resize) {
     loaded.image = resize_and_crop(decoded.image, preprocess, name);
@@ -164,14 +158,39 @@ LoadedImage load_image(const std::string& name, const Options& options,
   return loaded;
 }
 
-std::string message_of(const std::exception_ptr& error) {
+// Of one image. Memory that does not suffice for it may suffice for the others.
+std::string message_of(const LoadedImage& loaded) {
   try {
-    std::rethrow_exception(error);
+    std::rethrow_exception(loaded.error);
   } catch (const Error& e) {
-    if (e.code() != ErrorCode::kBadInput) throw;  // not this image's fault
+    if (e.code() != ErrorCode::kBadInput && e.code() != ErrorCode::kOutOfMemory) throw;
     return e.what();
+  } catch (const std::bad_alloc&) {
+    return loaded.name + ": not enough memory to prepare it";
   }
 }
+
+// Of photos that are to be seen otherwise than they are stored, and that nobody turned.
+class OrientationWarning {
+ public:
+  void add(const LoadedImage& loaded) {
+    if (loaded.orientation == 1) return;
+    if (count_++ == 0) first_ = loaded.name;
+  }
+
+  void print() const {
+    if (count_ == 0) return;
+    const std::string others = count_ > 1 ? fmt::format(" and {} more", count_ - 1) : "";
+    fmt::print(stderr,
+               "nestor-classify: warning: {}{}: EXIF says that the photo is to be turned, which is "
+               "not done, as in the frameworks; --orientation apply does it\n",
+               printable(first_), others);
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::string first_;
+};
 
 // Images go in one by one; full batches are submitted, on a GPU while earlier ones run, and rows
 // come out in the order of the images.
@@ -192,7 +211,7 @@ class Classification {
                         .predictions = {},
                         .error = std::nullopt};
     if (loaded.error) {
-      row.error = message_of(loaded.error);
+      row.error = message_of(loaded);
     } else if (!batch_.empty() || num_good_ > 0) {
       row.error = size_error(loaded);
     }
@@ -327,7 +346,11 @@ void check_outputs(const Options& options, const std::string& weights,
 }
 
 int classify(const Options& options) {
-  std::vector<std::string> names = expand_inputs(options.images);
+  Inputs inputs = expand_inputs(options.images, options.recursive);
+  std::vector<std::string>& names = inputs.names;
+  for (const std::string& note : inputs.notes) {
+    fmt::print(stderr, "nestor-classify: {}\n", printable(note));
+  }
   const std::string weights = weights_of(options);
   check_outputs(options, weights, names);
   LoadedModel loaded =
@@ -349,14 +372,18 @@ int classify(const Options& options) {
   // Results that appear on the terminal show the progress themselves.
   const bool results_visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
   ProgressBar progress("classifying", results_visible ? 0 : names.size());
+  const DecodeOptions decoding = decode_options(options.preprocess, preprocess.contract);
   ImageLoader loader(
       std::move(names), batch_size + kDecodersAhead, kDecodersAhead,
-      [&](const std::string& name) { return load_image(name, options, preprocess); });
+      [&](const std::string& name) { return load_image(name, options, decoding, preprocess); });
+  OrientationWarning turned;
   while (std::optional<LoadedImage> image = loader.next()) {
+    if (!decoding.apply_orientation) turned.add(*image);
     classification.add(std::move(*image));
     progress.advance(1);
   }
   classification.finish();
+  turned.print();
   print_warnings("nestor-classify", session);
   report.finish();
   const std::size_t num_good = classification.num_good();

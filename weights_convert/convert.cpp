@@ -152,6 +152,7 @@ std::vector<std::string> read_labels(const std::filesystem::path& path, int num_
   const MappedFile file = MappedFile::open(path);
   std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   CHECK_AS(kBadInput, is_utf8(text), "{}: labels are not in UTF-8", file.name());
+  text = without_byte_order_mark(text);
   std::vector<std::string> labels;
   while (!text.empty()) {
     const std::size_t newline = std::min(text.find('\n'), text.size());

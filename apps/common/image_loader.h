@@ -18,6 +18,7 @@ namespace nestor {
 struct LoadedImage {
   std::string name;
   int width = 0, height = 0;  // as decoded
+  int orientation = 1;        // EXIF
   Image image;                // prepared for the network
   std::vector<std::string> warnings;
   std::exception_ptr error;  // set instead of the rest where the image cannot be used
