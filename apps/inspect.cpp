@@ -1,4 +1,4 @@
-// nestor-inspect: what a model is, how it will run, and what the engine sees of an image.
+// nestor-inspect: shows what a model file holds, how it runs, and images as the network sees them.
 
 #include <fmt/format.h>
 
@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "apps/common/choices.h"
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
+#include "apps/common/environment.h"
 #include "apps/common/png.h"
 #include "apps/common/preprocess_options.h"
 #include "apps/common/session_options.h"
@@ -17,7 +19,10 @@
 #include "engine/digest.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/printable_text.h"
+#include "engine/session_internals.h"
 #include "engine/weights/weight_file.h"
+#include "library/model_info.h"
+#include "weights_convert/official_files.h"
 
 namespace {
 
@@ -49,31 +54,33 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("weights", options.weights, "A Nestor model")->type_name("MODEL")->group("Model");
-  app.add_option("--network", options.network, "The network that the weights must be of")
+  app.add_option("weights", options.weights, "Model file written by nestor-convert")
+      ->type_name("MODEL")
+      ->group("Model");
+  app.add_option("-m,--network", options.network, "Network that the model must hold")
       ->type_name("NAME")
       ->group("Model");
-  app.add_flag("--plan", options.plan, "Show the steps, buffers and memory of a plan")
+  app.add_flag("--plan", options.plan, "Show the steps, buffers and memory of the plan")
       ->group("Plan");
   app.add_flag("--passes", options.passes, "Show the graph before and after each pass")
       ->group("Plan");
   app.add_flag("--profile", options.profile, "Run the plan and show the time of each step")
       ->group("Plan");
   app.add_flag("--tune", options.tune,
-               "Measure on the GPU how each step of the plan runs fastest, and keep that in the "
-               "tuning file")
+               "Time the candidates for each step of the plan on the GPU and keep the fastest in "
+               "the tuning file")
       ->group("Plan");
   app.add_option("--tune-candidates", options.tune_options.candidates,
-                 "Ways that --tune tries for a step: those that the model likes best")
+                 "Candidates to time per step, best estimates first")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000))
       ->group("Plan");
   app.add_option("--tune-runs", options.tune_options.runs,
-                 "Runs of each, of which the median counts")
+                 "Timed runs per candidate; the median is used")
       ->capture_default_str()
       ->check(CLI::Range(1, 10'000))
       ->group("Plan");
-  app.add_option("--batch", options.batch, "Images in a batch")
+  app.add_option("-b,--batch,--batch-size", options.batch, "Images per batch")
       ->capture_default_str()
       ->check(CLI::Range(1, kMostPixels))
       ->group("Plan");
@@ -87,13 +94,13 @@ void add_options(CLI::App& app, Options& options) {
 
   CLI::Option* const image =
       app.add_option("--image", options.image,
-                     "Show what decoding makes of this image file, and what a network gets of it: "
-                     "the model, if one is named too")
+                     "Show this image as it is decoded, and as a network gets it: the model, if one "
+                     "is named too")
           ->type_name("FILE")
           ->group("Images");
   add_decode_options(app, options.preprocess);
   add_preprocess_options(app, options.preprocess);
-  app.add_option("--output", options.output, "Write the decoded image to this file, as PNG")
+  app.add_option("-o,--output", options.output, "Write the decoded image to this file, as PNG")
       ->type_name("FILE")
       ->needs(image)
       ->group("Images");
@@ -105,8 +112,9 @@ void add_options(CLI::App& app, Options& options) {
 
   app.add_option_function<std::string>(
          "--format", [&](const std::string& format) { options.json = format == "json"; },
-         "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
+         "Format of the results: text or json")
+      ->check(one_of({"text", "json"}))
+      ->type_name("FORMAT")
       ->default_str("text")
       ->group("Results");
 }
@@ -196,7 +204,7 @@ void inspect_image(const Options& options, TextOutput& output) {
                               to_string(preprocess.contract))
                 : fmt::format("  network gets nothing: {}\n", why_not);
   for (const std::string& warning : decoded.warnings) text += fmt::format("warning: {}\n", warning);
-  output.write(printable_lines(text));
+  output.write_printable(text);
 }
 
 Json tensors_json(const WeightFile& weights) {
@@ -231,16 +239,16 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
       "  source      {}{}\n"
       "  input       {} x {}, crop ratio {:g}, {} as {} does\n"
       "  weights     {} tensors, {:.1f} MB\n",
-      weights.name(), info.network, info.num_classes,
+      printable(weights.name()), info.network, info.num_classes,
       info.labels.empty() ? ""
-                          : fmt::format(" ({}, {}, ...)", info.labels.front(),
-                                        info.labels[info.labels.size() > 1 ? 1 : 0]),
-      info.source, info.synthetic ? ": made-up numbers, answers are meaningless" : "", p.crop_size,
-      p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
+                          : fmt::format(" ({}, {}, ...)", printable(info.labels.front()),
+                                        printable(info.labels[info.labels.size() > 1 ? 1 : 0])),
+      printable(info.source), info.synthetic ? ": made-up numbers, answers are meaningless" : "",
+      p.crop_size, p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
       weights.entries().size(), static_cast<double>(bytes) / 1e6);
   for (const auto& [key, value] : weights.metadata()) {  // notes of nestor-convert
     if (!key.starts_with("nestor.")) {
-      text += fmt::format("  note        {:?}\n", fmt::format("{}: {}", key, value));
+      text += fmt::format("  note        {}: {}\n", printable(key), printable(value));
     }
   }
   return text;
@@ -248,7 +256,7 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
 
 std::string layers_text(const Graph& graph) { return "\nlayers\n" + to_string(graph); }
 
-// Pass name -> graph, "network" being the graph as the network's file builds it.
+// Pass name -> graph after it; "network" is the graph as the network's file builds it.
 std::vector<std::pair<std::string, std::string>> pass_texts(const Graph& graph) {
   std::vector<std::pair<std::string, std::string>> texts{{"network", to_string(graph)}};
   apply_passes(graph, [&](const Pass& pass, const Graph& after) {
@@ -265,7 +273,7 @@ std::vector<double> step_times(Session& session, const TensorDesc& images) {
   session.run(view);
   std::vector<std::vector<double>> samples;
   for (int i = 0; i < kProfileRuns; ++i) {
-    const std::vector<double> times = session.profile(view).step_ms;
+    const std::vector<double> times = SessionInternals::profile(session, view).step_ms;
     samples.resize(times.size());
     for (std::size_t step = 0; step < times.size(); ++step) samples[step].push_back(times[step]);
   }
@@ -278,7 +286,7 @@ std::vector<double> step_times(Session& session, const TensorDesc& images) {
   return medians;
 }
 
-// Of a plan for a GPU, next to its own figures.
+// Adds the published time to a plan for a GPU.
 void add_published(const std::string& network, std::string& text, Json& plan) {
   const auto row = std::ranges::find(kPublished, network, &Published::network);
   if (!plan.contains("modelled_ms_per_image") || row == std::end(kPublished)) return;
@@ -340,7 +348,7 @@ Json tuning_json(const TuningReport& report, const std::string& file) {
           {"problems", problems}};
 }
 
-// Measures, and puts the result into the tuning file, which it names.
+// Measures, puts the result into the tuning file and returns the file's name.
 std::string tune(const Options& options, const LoadedModel& loaded, const Shape& shape,
                  std::string& text, Json& document) {
   CHECK_AS(kUsage, options.device.tuning != kNoTuning, "--tune needs a file to write");
@@ -350,8 +358,8 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
   DeviceOptions device = options.device;
   device.tuning = kNoTuning;
   Session session(loaded.model, session_options(device, *loaded.model));
-  if (std::filesystem::exists(file)) read_tuning(file);  // what it is shows before minutes pass
-  const TuningReport report = session.tune(shape, options.tune_options);
+  if (std::filesystem::exists(file)) read_tuning(file);  // refused before minutes pass
+  const TuningReport report = SessionInternals::tune(session, shape, options.tune_options);
   update_tuning(file, report.key, report.choices());
   text += tuning_text(report, file);
   document["tuning"] = tuning_json(report, file);
@@ -360,7 +368,8 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
 
 void inspect_model(const Options& options, TextOutput& output) {
   const LoadedModel loaded =
-      load_model(options.weights, {.device = options.device.device, .network = options.network});
+      load_model(options.weights,
+                 {.device = options.device.device, .network = network_called(options.network)});
   const ModelInfo& info = loaded.info;
   const WeightFile& weights = loaded.model->weights().file();
   const std::int64_t height = options.height > 0 ? options.height : info.preprocess.crop_size;
@@ -384,7 +393,7 @@ void inspect_model(const Options& options, TextOutput& output) {
     Session session(loaded.model, session_options(device, *loaded.model));
     // As nestor-classify runs it.
     const TensorDesc images{DType::kUInt8, {options.batch, height, width, 3}};
-    const Plan& plan = session.plan(images);
+    const Plan& plan = SessionInternals::plan(session, images);
     print_warnings("nestor-inspect", session);
     text += "\n" + to_string(plan);
     document["plan"] = Json::parse(to_json(plan));
@@ -399,8 +408,11 @@ void inspect_model(const Options& options, TextOutput& output) {
       for (std::size_t i = 0; i < ms.size(); ++i) document["plan"]["steps"][i]["ms"] = ms[i];
     }
   }
-  output.write(options.json ? document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"
-                            : text);
+  if (options.json) {
+    output.write(document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  } else {
+    output.write_printable(text);
+  }
 }
 
 int inspect(const Options& options) {
@@ -420,15 +432,16 @@ int inspect(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Shows what a model file holds, how it will run, or what the engine sees of an image.\n\n"
+      "Show what a model file holds, how it will run, or an image as the network gets it.\n\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16 --device cuda:sm_70    (no GPU "
       "needed)\n"
       "  nestor-inspect resnest50.safetensors --tune --batch 16 --device cuda    (on a GPU)\n"
-      "  nestor-inspect --image photo.jpg --preprocess timm --output decoded.png\n"
-      "  nestor-inspect resnest50.safetensors --image photo.jpg --output-input input.png\n",
+      "  nestor-inspect --image photo.jpg --preprocess timm --output decoded.png\n",
       "nestor-inspect");
   Options options;
   add_options(app, options);
-  return run_command(app, argc, argv, [&] { return inspect(options); });
+  return run_command(
+      app, argc, argv, [&] { return inspect(options); },
+      joined({kDeviceEnvironment, kCacheEnvironment}));
 }

@@ -11,10 +11,4 @@ std::size_t utf8_character_bytes(std::string_view text);
 
 bool is_utf8(std::string_view text);
 
-// The text without the byte order mark that some editors put before it.
-inline std::string_view without_byte_order_mark(std::string_view text) {
-  constexpr std::string_view kMark = "\xEF\xBB\xBF";
-  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
-}
-
 }  // namespace nestor

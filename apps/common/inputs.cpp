@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <set>
 
+#include "apps/common/name_list.h"
 #include "engine/check.h"
-#include "engine/utf8.h"
 
 namespace nestor {
 
@@ -130,28 +129,13 @@ std::vector<std::string> matches(const std::string& pattern) {
   return {found.gl_pathv, found.gl_pathv + found.gl_pathc};
 }
 
-std::vector<std::string> lines_of(const std::string& file) {
-  std::ifstream stream(file);
-  CHECK_AS(kBadInput, stream.is_open() && !is_folder(file), "{}: cannot open the list", file);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (lines.empty()) line = without_byte_order_mark(line);
-    CHECK_AS(kBadInput, line.find('\0') == std::string::npos,
-             "{}: not a list of names: it has a NUL", file);
-    if (!line.empty()) lines.push_back(line);
-  }
-  CHECK_AS(kBadInput, !lines.empty(), "{}: the list is empty", file);
-  return lines;
-}
-
 }  // namespace
 
 Inputs expand_inputs(const std::vector<std::string>& arguments, bool recursive) {
   Inputs inputs;
   for (const std::string& argument : arguments) {
     if (argument.starts_with('@')) {
-      append(inputs.names, lines_of(argument.substr(1)));
+      append(inputs.names, read_name_list(argument.substr(1)));
     } else if (is_folder(argument)) {
       append_folder(inputs, argument, recursive);
     } else if (is_glob(argument)) {

@@ -1,4 +1,4 @@
-#include "engine/image/decode_memory.h"
+#include "nestor/decode_memory.h"
 
 #include <algorithm>
 #include <condition_variable>

@@ -1,7 +1,6 @@
 #pragma once
 // The bytes of a picture file, read into memory. Not mapped: a file that somebody shortens while it
 // is mapped kills who reads it.
-// A public header: standard library only.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "engine/image/decode_memory.h"
+#include "nestor/decode_memory.h"
 
 namespace nestor {
 
@@ -20,10 +19,6 @@ class PictureFile {
   // Throws kBadInput, naming the file, unless it is a regular file that can be read whole, and
   // kOutOfMemory. Waits for `memory`.
   static PictureFile read(const std::filesystem::path& path, DecodeMemory& memory);
-
-  // All that comes from a descriptor, at most `max_bytes`; never in memory twice.
-  static PictureFile read_stream(int descriptor, const std::string& name, std::uint64_t max_bytes,
-                                 DecodeMemory& memory);
 
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::string& name() const { return name_; }

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "engine/checked.h"
-#include "engine/image/decode.h"
+#include "nestor/decode.h"
 
 namespace nestor::image {
 

@@ -1,11 +1,11 @@
-#include "engine/image/decode_memory.h"
+#include "nestor/decode_memory.h"
 
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "engine/error.h"
-#include "engine/image/decode.h"
+#include "nestor/error.h"
+#include "nestor/decode.h"
 #include "engine/image/picture_file.h"
 #include "tests/support/encode_image.h"
 #include "tests/support/weight_files.h"

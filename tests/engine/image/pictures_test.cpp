@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "engine/digest.h"
-#include "engine/error.h"
-#include "engine/image/decode.h"
+#include "nestor/error.h"
+#include "nestor/decode.h"
 
 namespace nestor {
 
