@@ -21,7 +21,7 @@
 #include "apps/common/standard_streams.h"
 #include "engine/atomic_file.h"
 #include "engine/check.h"
-#include "engine/weights/weight_file.h"
+#include "engine/printable_text.h"
 #include "library/batch_runner.h"
 #include "weights_convert/convert.h"
 #include "weights_convert/pretrained/pull.h"
@@ -43,6 +43,7 @@ struct Options {
   std::optional<std::string> pretrained;  // which of the official weights, or kAnyWeights
   PretrainedOptions pretrained_options;
   std::vector<std::string> images;
+  bool recursive = true;
   std::string labels;
   int top_k = 5;
   std::size_t batch_size = 0;
@@ -84,6 +85,8 @@ void add_options(CLI::App& app, Options& options) {
                  "Image files, folders, quoted globs, @FILE (one path per line), or - for standard "
                  "input")
       ->type_name("IMAGE")
+      ->group("Images");
+  app.add_flag("!--no-recursive", options.recursive, "Leave out folders below those that are named")
       ->group("Images");
   add_decode_options(app, options.preprocess);
   add_preprocess_options(app, options.preprocess);
@@ -139,9 +142,29 @@ DecodedImage decode(const std::string& name, const DecodeOptions& options) {
   if (name == kStandardInput) {
     return decode_image(StandardInput(kMaxStandardInputBytes).bytes(), name, options);
   }
-  const MappedFile file = MappedFile::open(name);
-  return decode_image(file.bytes(), name, options);
+  return decode_image_file(name, options);
 }
+
+// Of photos that are to be seen otherwise than they are stored, and that nobody turned.
+class TurnedPhotos {
+ public:
+  void add(const PreparedImage& prepared) {
+    if (prepared.orientation == 1) return;
+    if (count_++ == 0) first_ = prepared.name;
+  }
+
+  void warn(RunSummary& summary) const {
+    if (count_ == 0) return;
+    const std::string others = count_ > 1 ? fmt::format(" and {} more", count_ - 1) : "";
+    summary.warn(fmt::format("{}{}: EXIF says that the photo is to be turned, which is not done, as "
+                             "in the frameworks; --orientation apply does it",
+                             first_, others));
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::string first_;
+};
 
 // The images of the command line to rows of the report.
 class Classification : public BatchTask {
@@ -152,17 +175,19 @@ class Classification : public BatchTask {
         options_(options),
         info_(info),
         preprocess_(preprocess),
+        decoding_(decode_options(options.preprocess, preprocess.contract)),
         report_(report),
         summary_(summary) {}
 
   PreparedImage prepare(std::size_t idx) const override {
     const std::string& name = names_[idx];
-    DecodedImage decoded = decode(name, decode_options(options_.preprocess, preprocess_.contract));
+    DecodedImage decoded = decode(name, decoding_);
     PreparedImage prepared{.name = name,
                            .width = decoded.image.width,
                            .height = decoded.image.height,
                            .image = {},
-                           .warnings = std::move(decoded.warnings)};
+                           .warnings = std::move(decoded.warnings),
+                           .orientation = decoded.orientation};
     if (options_.no_resize) {
       check_size(prepared);
       prepared.image = std::move(decoded.image);
@@ -176,6 +201,7 @@ class Classification : public BatchTask {
     for (const std::string& warning : prepared.warnings) {
       summary_.warn(warning);
     }
+    if (!decoding_.apply_orientation) turned_.add(prepared);
     const Image& image = prepared.image;
     if (num_good_ == 0) {
       width_ = image.width;
@@ -212,6 +238,7 @@ class Classification : public BatchTask {
   }
 
   std::size_t num_images() const { return names_.size(); }
+  void warn_of_turned_photos() const { turned_.warn(summary_); }
   const SavedTensors& saved() const { return saved_; }
   const std::vector<std::string>& saved_images() const { return saved_images_; }
 
@@ -227,11 +254,13 @@ class Classification : public BatchTask {
   const Options& options_;
   const ModelInfo& info_;
   const Preprocess& preprocess_;
+  const DecodeOptions decoding_;
   ClassificationReport& report_;
   RunSummary& summary_;
 
   int width_ = 0, height_ = 0;  // of the first good image
   std::size_t num_good_ = 0;
+  TurnedPhotos turned_;
   std::map<std::size_t, std::vector<Prediction>> predictions_;  // not delivered yet
   SavedTensors saved_;
   std::vector<std::string> saved_images_;  // one per row of saved_
@@ -283,7 +312,11 @@ RunSummary::Options summary_options(const Options& options) {
 
 int classify(const Options& options) {
   CHECK_AS(kUsage, !options.images.empty(), "no images: name files, folders or quoted globs");
-  std::vector<std::string> names = expand_inputs(options.images);
+  Inputs inputs = expand_inputs(options.images, options.recursive);
+  std::vector<std::string>& names = inputs.names;
+  for (const std::string& note : inputs.notes) {
+    fmt::print(stderr, "nestor-classify: {}\n", printable(note));
+  }
   const std::string weights = weights_of(options);
   check_outputs(options, weights, names);
   LoadedModel loaded = load_model(
@@ -307,6 +340,7 @@ int classify(const Options& options) {
                                 summary);
   run_batches(session, classification.num_images(),
               {.batch_size = batch_size, .taps = options.save_tensors}, classification);
+  classification.warn_of_turned_photos();
   print_warnings("nestor-classify", session);
   report.finish();
   const std::size_t num_good = summary.num_good();

@@ -44,7 +44,7 @@ struct Options {
   std::string weights;
   std::string network;
   std::string image;
-  std::string output;
+  std::string output, input_output;
   bool json = false;
   bool plan = false, passes = false, profile = false, tune = false;
   TuneOptions tune_options;
@@ -54,10 +54,9 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  CLI::Option* const weights =
-      app.add_option("weights", options.weights, "Model file written by nestor-convert")
-          ->type_name("MODEL")
-          ->group("Model");
+  app.add_option("weights", options.weights, "Model file written by nestor-convert")
+      ->type_name("MODEL")
+      ->group("Model");
   app.add_option("-m,--network", options.network, "Network that the model must hold")
       ->type_name("NAME")
       ->group("Model");
@@ -94,12 +93,19 @@ void add_options(CLI::App& app, Options& options) {
   add_device_options(app, options.device);
 
   CLI::Option* const image =
-      app.add_option("--image", options.image, "Show this image as it is decoded")
+      app.add_option("--image", options.image,
+                     "Show this image as it is decoded, and as a network gets it: the model, if one "
+                     "is named too")
           ->type_name("FILE")
-          ->excludes(weights)
           ->group("Images");
   add_decode_options(app, options.preprocess);
+  add_preprocess_options(app, options.preprocess);
   app.add_option("-o,--output", options.output, "Write the decoded image to this file, as PNG")
+      ->type_name("FILE")
+      ->needs(image)
+      ->group("Images");
+  app.add_option("--output-input", options.input_output,
+                 "Write the network's input, before normalisation, to this file, as PNG")
       ->type_name("FILE")
       ->needs(image)
       ->group("Images");
@@ -117,35 +123,88 @@ Json shape_json(const Shape& shape) {
   return std::vector<std::int64_t>(shape.dims().begin(), shape.dims().end());
 }
 
-void inspect_image(const Options& options, TextOutput& output) {
+// How the model prepares images, or without one the source that --preprocess names.
+Preprocess preprocess_of(const Options& options) {
+  if (!options.weights.empty()) {
+    return preprocess_with(options.preprocess, read_model_info(WeightFile::open(options.weights)));
+  }
   const PreprocessContract contract = options.preprocess.contract.empty()
                                           ? PreprocessContract::kGluoncv
                                           : parse_preprocess_contract(options.preprocess.contract);
+  return changed_by(options.preprocess, {.contract = contract});
+}
+
+std::string sha256_of(const Image& image) {
+  return sha256_hex(std::as_bytes(std::span(image.rgb)));
+}
+
+// Nothing, and why, for an image that is too small or too elongated.
+std::optional<Image> network_input(const Image& image, const Preprocess& preprocess,
+                                   const std::string& name, std::string& why_not) {
+  try {
+    return resize_and_crop(image, preprocess, name);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kBadInput) throw;
+    why_not = error.what();
+    return std::nullopt;
+  }
+}
+
+Json input_json(const std::optional<Image>& input, const Preprocess& preprocess,
+                const std::string& why_not) {
+  if (!input) return {{"error", why_not}};
+  return {{"width", input->width},
+          {"height", input->height},
+          {"sha256", sha256_of(*input)},
+          {"preprocess", Json::parse(to_json(preprocess))}};
+}
+
+std::string orientation_text(const DecodedImage& decoded, bool applied) {
+  return fmt::format("EXIF orientation {}{}", decoded.orientation,
+                     decoded.orientation == 1 ? ""
+                     : applied                ? " (applied)"
+                                              : " (not applied)");
+}
+
+void inspect_image(const Options& options, TextOutput& output) {
+  const Preprocess preprocess = preprocess_of(options);
   require_distinct("--output", options.output, {&options.image, 1});
-  const MappedFile file = MappedFile::open(options.image);
-  const DecodedImage decoded =
-      decode_image(file.bytes(), file.name(), decode_options(options.preprocess, contract));
+  const std::string read_or_written[] = {options.image, options.output};
+  require_distinct("--output-input", options.input_output, read_or_written);
+  const DecodeOptions decoding = decode_options(options.preprocess, preprocess.contract);
+  const DecodedImage decoded = decode_image_file(options.image, decoding);
   const Image& image = decoded.image;
-  const std::string sha256 = sha256_hex(std::as_bytes(std::span(image.rgb)));
+  std::string why_not;
+  const std::optional<Image> input = network_input(image, preprocess, options.image, why_not);
   if (!options.output.empty()) write_png(options.output, image);
+  if (!options.input_output.empty()) {
+    CHECK_AS(kBadInput, input, "{}", why_not);
+    write_png(options.input_output, *input);
+  }
   if (options.json) {
     const Json document = {{"image", options.image},
                            {"format", decoded.format},
                            {"width", image.width},
                            {"height", image.height},
-                           {"sha256", sha256},
+                           {"sha256", sha256_of(image)},
                            {"orientation", decoded.orientation},
-                           {"preprocess", to_string(contract)},
+                           {"orientation_applied", decoding.apply_orientation},
+                           {"preprocess", to_string(preprocess.contract)},
+                           {"input", input_json(input, preprocess, why_not)},
                            {"warnings", decoded.warnings}};
     output.write(document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
     return;
   }
-  output.write_printable(
-      fmt::format("{}: {}, {} x {}, EXIF orientation {} (not applied)\nsha256 {}\n", options.image,
-                  decoded.format, image.width, image.height, decoded.orientation, sha256));
-  for (const std::string& warning : decoded.warnings) {
-    output.write_printable("warning: " + warning + "\n");
-  }
+  std::string text = fmt::format("{}: {}, {} x {}, {}\n  decoded      {} x {}, sha256 {}\n",
+                                 options.image, decoded.format, image.width, image.height,
+                                 orientation_text(decoded, decoding.apply_orientation), image.width,
+                                 image.height, sha256_of(image));
+  text += input ? fmt::format("  network gets {} x {}, sha256 {} ({}, as {} does)\n", input->width,
+                              input->height, sha256_of(*input), to_string(preprocess.interpolation),
+                              to_string(preprocess.contract))
+                : fmt::format("  network gets nothing: {}\n", why_not);
+  for (const std::string& warning : decoded.warnings) text += fmt::format("warning: {}\n", warning);
+  output.write_printable(text);
 }
 
 Json tensors_json(const WeightFile& weights) {

@@ -75,7 +75,9 @@ class BatchRun {
       task_.admit(idx, prepared);
       return std::nullopt;
     } catch (const Error& error) {
+      // Memory that does not suffice for one image may suffice for the others.
       if (error.code() == ErrorCode::kBadInput) return error;
+      if (exception && error.code() == ErrorCode::kOutOfMemory) return error;
       collect_all();
       throw;
     } catch (...) {

@@ -39,8 +39,8 @@ class BatchTask {
  public:
   virtual ~BatchTask() = default;
 
-  // Decodes and prepares image `idx`. Throws kBadInput if it cannot be used; any other exception
-  // ends the whole run.
+  // Decodes and prepares image `idx`. Throws kBadInput or kOutOfMemory if it cannot be used; any
+  // other exception ends the whole run.
   virtual PreparedImage prepare(std::size_t idx) const = 0;
 
   // Sees the prepared images in their order, before they run. Throws kBadInput to refuse one.

@@ -12,9 +12,8 @@
 namespace nestor {
 
 Image read_image(const std::filesystem::path& path, const ModelInfo& info) {
-  const MappedFile file = MappedFile::open(path);
   const DecodeOptions options{.convention = decoder_convention(info.preprocess.contract)};
-  return decode_image(file.bytes(), file.name(), options).image;
+  return decode_image_file(path, options).image;
 }
 
 std::vector<Prediction> top_k(std::span<const float> logits, const std::vector<std::string>& labels,

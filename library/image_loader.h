@@ -20,6 +20,7 @@ struct PreparedImage {
   int width = 0, height = 0;  // as decoded
   Image image;                // as the network gets it
   std::vector<std::string> warnings;
+  int orientation = 1;  // EXIF
 };
 
 struct LoadedImage {

@@ -1,7 +1,7 @@
 #include "library/prepare_image.h"
 
 #include "engine/check.h"
-#include "engine/weights/weight_file.h"
+#include "engine/image/picture_file.h"
 
 namespace nestor {
 
@@ -13,7 +13,7 @@ struct Prepare {
   std::string name;  // of what has none of its own
 
   PreparedImage operator()(const std::filesystem::path& path) const {
-    const MappedFile file = MappedFile::open(path);
+    const PictureFile file = PictureFile::read(path, *DecodeMemory::of_process());
     return decoded(file.bytes(), file.name());
   }
 

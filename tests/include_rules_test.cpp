@@ -57,7 +57,7 @@ const std::vector<Rule>& rules() {
       // All other files of an op bind it to the CPU.
       {"engine/ops/[a-z_]+/.*", {"engine/.*", kVocabulary, "fmt/.*", "oneapi/dnnl/.*", "omp\\.h"}},
       {"engine/image/.*", kCore + Strings{"fmt/.*", "jpeglib\\.h", "turbojpeg\\.h", "jerror\\.h",
-                                          "png\\.h", "stb/.*", "nlohmann/.*"}},
+                                          "png\\.h", "webp/(decode|demux)\\.h", "nlohmann/.*"}},
       {"engine/digest\\.cpp", kCore + Strings{"openssl/evp\\.h"}},
       {"engine/.*", kCore + Strings{"fmt/.*", "nlohmann/.*"}},
       {"graphs/.*", Strings{"graphs/.*", "engine/[a-z0-9_]+\\.h", "engine/graph/.*", kOpContract,

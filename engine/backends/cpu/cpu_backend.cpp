@@ -6,7 +6,7 @@
 
 #include "engine/backends/cpu/context.h"
 #include "engine/backends/cpu/conversion.h"
-#include "engine/backends/cpu/memory_available.h"
+#include "engine/memory_available.h"
 #include "engine/backends/cpu/team.h"
 #include "engine/backends/variant_list.h"
 #include "engine/check.h"
@@ -31,7 +31,7 @@ class NamedKernel : public StepKernel {
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     cpu::with_errors(name_, [&] {
-      cpu::require_small_blocks();
+      require_small_blocks();
       kernel_->load(constants, inputs);
     });
   }
@@ -77,7 +77,7 @@ StepChoice CpuBackend::choose(const StepRequest& request) {
   const std::string& name = request.node.name;
   const auto choose = [&](const CpuVariant& variant) {
     return cpu::with_errors(name, [&] {
-      cpu::require_small_blocks();
+      require_small_blocks();
       return variant.choose(request, *this);
     });
   };
@@ -94,7 +94,7 @@ StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, 
   const std::string name = fmt::format("conversion of {} from {} to {}", shape.to_string(),
                                        to_string(from), to_string(to));
   StepChoice choice = cpu::with_errors(name, [&] {
-    cpu::require_small_blocks();
+    require_small_blocks();
     return cpu::choose_conversion(shape, from, to);
   });
   if (choice.kernel != nullptr) {
@@ -128,7 +128,7 @@ std::unique_ptr<ExecutionContext> CpuBackend::make_context(int threads) {
 
 std::shared_ptr<void> CpuBackend::allocate(std::size_t bytes) {
   const std::size_t rounded = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-  cpu::require_memory(rounded, "an arena");
+  require_memory(rounded, "an arena");
   void* const memory = std::aligned_alloc(kArenaAlignment, rounded);
   CHECK_AS(kOutOfMemory, memory != nullptr, "no memory for an arena of {} bytes", rounded);
   std::memset(memory, 0, rounded);
@@ -151,7 +151,7 @@ std::shared_ptr<const dnnl::memory> CpuBackend::packed(const std::string& name,
       if (copy.layout == layout) return copy.memory;
     }
   }
-  cpu::require_memory(layout.get_size(), name);
+  require_memory(layout.get_size(), name);
   // Packed before the list is touched: where that throws, weight_layout() finds no empty one.
   const Packed packed{layout, std::make_shared<const dnnl::memory>(pack(layout))};
   const auto [place, is_first] = packed_.try_emplace(name, std::vector{packed});

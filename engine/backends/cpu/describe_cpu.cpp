@@ -5,7 +5,7 @@
 #include <fstream>
 #include <oneapi/dnnl/dnnl.hpp>
 
-#include "engine/backends/cpu/memory_available.h"
+#include "engine/memory_available.h"
 
 namespace nestor::cpu {
 

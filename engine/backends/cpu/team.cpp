@@ -7,7 +7,7 @@
 #include <new>
 #include <system_error>
 
-#include "engine/backends/cpu/memory_available.h"
+#include "engine/memory_available.h"
 #include "engine/check.h"
 
 namespace nestor::cpu {

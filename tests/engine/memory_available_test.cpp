@@ -1,4 +1,4 @@
-#include "engine/backends/cpu/memory_available.h"
+#include "engine/memory_available.h"
 
 #include <catch2/catch.hpp>
 
@@ -23,31 +23,31 @@ void write(const TemporaryFolder& root, const std::string& name, std::string_vie
 
 TEST_CASE("memory that is available is the least of what machine and groups leave", "[cpu]") {
   const TemporaryFolder root;
-  CHECK(cpu::memory_available(root.path()) == std::nullopt);
+  CHECK(memory_available(root.path()) == std::nullopt);
   write(root, "proc/meminfo", "MemAvailable: some\n");
-  CHECK(cpu::memory_available(root.path()) == std::nullopt);
+  CHECK(memory_available(root.path()) == std::nullopt);
   write(root, "proc/meminfo", kMeminfo);
-  CHECK(cpu::memory_available(root.path()) == 1'024'000);
+  CHECK(memory_available(root.path()) == 1'024'000);
 
   SECTION("version 2") {
     write(root, "proc/self/cgroup", "0::/a/b\n");
     write(root, "sys/fs/cgroup/a/b/memory.max", "max\n");
     write(root, "sys/fs/cgroup/a/b/memory.current", "5000\n");
-    CHECK(cpu::memory_available(root.path()) == 1'024'000);
+    CHECK(memory_available(root.path()) == 1'024'000);
     write(root, "sys/fs/cgroup/a/memory.max", "9000\n");
     write(root, "sys/fs/cgroup/a/memory.current", "6000\n");
-    CHECK(cpu::memory_available(root.path()) == 3000);
+    CHECK(memory_available(root.path()) == 3000);
     write(root, "sys/fs/cgroup/a/memory.stat", "anon 10\ninactive_file 2000\n");
-    CHECK(cpu::memory_available(root.path()) == 5000);
+    CHECK(memory_available(root.path()) == 5000);
     write(root, "sys/fs/cgroup/a/memory.current", "20000\n");
-    CHECK(cpu::memory_available(root.path()) == 0);
+    CHECK(memory_available(root.path()) == 0);
   }
   SECTION("version 1") {
     write(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
     write(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", "6000\n");
-    CHECK(cpu::memory_available(root.path()) == 1'024'000);
+    CHECK(memory_available(root.path()) == 1'024'000);
     write(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "9000\n");
-    CHECK(cpu::memory_available(root.path()) == 3000);
+    CHECK(memory_available(root.path()) == 3000);
   }
 }
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace nestor::cpu {
+namespace nestor {
 
 // Bytes: what the kernel calls available, or what is left of the control group's limit where that
 // is less (its cache of files, which it can give back, is not counted as taken). Swap is not part
@@ -22,4 +22,4 @@ void require_memory(std::size_t bytes, std::string_view what);
 // without looking at the result. The room that is found is left for them.
 void require_small_blocks();
 
-}  // namespace nestor::cpu
+}  // namespace nestor

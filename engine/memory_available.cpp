@@ -1,4 +1,4 @@
-#include "engine/backends/cpu/memory_available.h"
+#include "engine/memory_available.h"
 
 #include <sys/mman.h>
 
@@ -11,7 +11,7 @@
 #include "engine/check.h"
 #include "engine/control_groups.h"
 
-namespace nestor::cpu {
+namespace nestor {
 
 namespace {
 
@@ -84,4 +84,4 @@ void require_small_blocks() {
   ::munmap(mapping, kMappings);
 }
 
-}  // namespace nestor::cpu
+}  // namespace nestor
