@@ -1,26 +1,28 @@
-// nestor-classify: what is in these pictures?
+// nestor-classify: names what pictures show.
 
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <deque>
-#include <iterator>
+#include <map>
 #include <optional>
 
+#include "apps/common/choices.h"
 #include "apps/common/classification_report.h"
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
-#include "apps/common/image_loader.h"
+#include "apps/common/environment.h"
 #include "apps/common/inputs.h"
+#include "apps/common/messages.h"
 #include "apps/common/preprocess_options.h"
 #include "apps/common/pretrained_options.h"
-#include "apps/common/progress.h"
+#include "apps/common/run_summary.h"
 #include "apps/common/saved_tensors.h"
 #include "apps/common/session_options.h"
+#include "apps/common/standard_streams.h"
 #include "engine/atomic_file.h"
 #include "engine/check.h"
-#include "engine/weights/weight_file.h"
+#include "engine/printable_text.h"
+#include "library/batch_runner.h"
 #include "weights_convert/convert.h"
 #include "weights_convert/pretrained/pull.h"
 #include "weights_convert/pretrained/selection.h"
@@ -33,19 +35,20 @@ constexpr int kSomeInputsFailed = 6;
 constexpr std::size_t kMaxDefaultBatch = 16;
 constexpr int kMostImages = 65'536;  // in a batch
 constexpr int kMostClasses = 1'000'000;
-constexpr std::size_t kDecodersAhead = 4;  // threads that decode while a batch runs
 constexpr std::size_t kMaxStandardInputBytes = std::size_t{1} << 30;
 
 struct Options {
   std::string weights;
   std::string network;
-  std::optional<std::string> pretrained;  // which ones, or kAnyWeights
+  std::optional<std::string> pretrained;  // which of the official weights, or kAnyWeights
   PretrainedOptions pretrained_options;
   std::vector<std::string> images;
+  bool recursive = true;
   std::string labels;
   int top_k = 5;
   std::size_t batch_size = 0;
   bool no_resize = false;
+  bool quiet = false;
   ReportFormat format = ReportFormat::kText;
   std::string output;
   std::string save_outputs;
@@ -55,47 +58,49 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("--weights,--saved-params", options.weights,
-                 "Weights that nestor-convert wrote (.safetensors)")
+  app.add_option("--weights,--saved-params,--checkpoint", options.weights,
+                 "Model file written by nestor-convert (.safetensors)")
       ->type_name("FILE")
       ->group("Model");
   app.add_option_function<std::string>(
          "--pretrained", [&](const std::string& which) { options.pretrained = which; },
-         "Official weights of --network, from the cache or downloaded into it. WHICH: gluoncv, "
-         "resnest or timm, a tag (in1k), 8 digits of a hash, a name of `nestor-weights list`; "
-         "default: GluonCV's, where there are some")
+         "Use official weights of --network; download them if they are not in the cache. WHICH is "
+         "gluoncv, resnest or timm, a tag (in1k), 8 digits of a hash, or a name that "
+         "`nestor-weights list` shows; without it, the first in that list")
       ->type_name("[=WHICH]")
       ->excludes("--weights")
       ->group("Model");
-  app.add_option("--network,--model", options.network,
-                 "The network that the weights must be of, e.g. resnest50")
+  app.add_option("-m,--network,--model", options.network,
+                 "Network of --pretrained, or the one that --weights must hold, e.g. resnest50")
       ->type_name("NAME")
       ->group("Model");
-  app.add_option("--labels", options.labels, "Class names, one a line (default: the model's)")
+  app.add_option("--labels", options.labels,
+                 "Text file with one class name per line (default: the model's)")
       ->type_name("FILE")
       ->group("Model");
   add_list_option(app, options.pretrained_options);
   add_download_options(app, options.pretrained_options);
 
-  app.add_option("images,--input-pic", options.images,
-                 "Image files, folders, 'quoted globs', @FILE with a name a line, - for one image "
-                 "on standard input")
-      ->required()
+  app.add_option("images,--input,--input-pic", options.images,
+                 "Image files, folders, quoted globs, @FILE (one path per line), or - for standard "
+                 "input")
       ->type_name("IMAGE")
+      ->group("Images");
+  app.add_flag("!--no-recursive", options.recursive, "Leave out folders below those that are named")
       ->group("Images");
   add_decode_options(app, options.preprocess);
   add_preprocess_options(app, options.preprocess);
   app.add_flag("--no-resize", options.no_resize,
-               "Give pixels to the network as they are; all images must have one size")
+               "Feed images to the network as they are; all must have the same size")
       ->group("Images");
 
   add_device_options(app, options.device);
-  app.add_option("--batch-size", options.batch_size,
-                 "Images that run at once (default: all, at most 16)")
+  app.add_option("-b,--batch-size", options.batch_size,
+                 "Images per batch (default: all, at most 16)")
       ->check(CLI::Range(1, kMostImages))
       ->group("Running");
 
-  app.add_option("--top-k", options.top_k, "Classes to report")
+  app.add_option("--top-k,--topk", options.top_k, "Number of classes to report per image")
       ->capture_default_str()
       ->check(CLI::Range(1, kMostClasses))
       ->group("Results");
@@ -103,199 +108,162 @@ void add_options(CLI::App& app, Options& options) {
                                                     {"json", ReportFormat::kJson},
                                                     {"jsonl", ReportFormat::kJsonl},
                                                     {"csv", ReportFormat::kCsv}};
-  app.add_option("--format", options.format, "text, json, jsonl or csv")
-      ->transform(CLI::CheckedTransformer(formats).description(""))
+  app.add_option_function<std::string>(
+         "--format,--results-format",
+         [&options, formats](const std::string& name) { options.format = formats.at(name); },
+         "Format of the results: text, json, jsonl or csv")
+      ->check(one_of({"text", "json", "jsonl", "csv"}))
       ->type_name("FORMAT")
       ->default_str("text")
       ->group("Results");
-  app.add_option("--output", options.output,
-                 "Write results to this file (default: standard output)")
+  app.add_option("-o,--output,--results-file", options.output,
+                 "Write the results to this file (default: standard output)")
       ->type_name("FILE")
       ->group("Results");
   CLI::Option* const save =
       app.add_option("--save-outputs", options.save_outputs,
-                     "Write logits and --save-tensors of all good images, in their order, as "
-                     "float32 safetensors")
+                     "Write the logits and --save-tensors of all images that succeeded, in order, "
+                     "as float32 safetensors with the images' names in the metadata")
           ->type_name("FILE")
           ->group("Results");
   app.add_option("--save-tensors", options.save_tensors,
-                 "Intermediate tensors to save too: input,stem,layer1,layer1.attention,...")
+                 "Save these intermediate tensors as well: input,stem,layer1,layer1.attention,...")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("NAMES")
       ->needs(save)
       ->group("Results");
-}
-
-std::vector<std::byte> read_standard_input() {
-  std::vector<std::byte> bytes;
-  std::array<std::byte, 1 << 16> chunk;
-  while (const std::size_t count = std::fread(chunk.data(), 1, chunk.size(), stdin)) {
-    bytes.insert(bytes.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(count));
-    CHECK_AS(kBadInput, bytes.size() <= kMaxStandardInputBytes, "-: more than {} bytes",
-             kMaxStandardInputBytes);
-  }
-  CHECK_AS(kBadInput, std::ferror(stdin) == 0, "-: cannot read standard input");
-  return bytes;
+  app.add_flag("-q,--quiet", options.quiet,
+               "Print no progress and no summary, only results, errors and warnings")
+      ->group("Results");
 }
 
 DecodedImage decode(const std::string& name, const DecodeOptions& options) {
-  if (name == kStandardInput) return decode_image(read_standard_input(), name, options);
-  const MappedFile file = MappedFile::open(name);
-  return decode_image(file.bytes(), name, options);
-}
-
-LoadedImage load_image(const std::string& name, const Options& options,
-                       const Preprocess& preprocess) {
-  DecodedImage decoded = decode(name, decode_options(options.preprocess, preprocess.contract));
-  LoadedImage loaded;
-  loaded.width = decoded.image.width;
-  loaded.height = decoded.image.height;
-  loaded.warnings = std::move(decoded.warnings);
-  if (!options.no_resize) {
-    loaded.image = resize_and_crop(decoded.image, preprocess, name);
-    return loaded;
+  if (name == kStandardInput) {
+    return decode_image(StandardInput(kMaxStandardInputBytes).bytes(), name, options);
   }
-  const auto [shorter, longer] = std::minmax(loaded.width, loaded.height);
-  CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
-           "{}: {} x {} pixels, the network takes {} to {} a side (--no-resize)", name,
-           loaded.width, loaded.height, kSmallestInputSide, kLargestInputSide);
-  loaded.image = std::move(decoded.image);
-  return loaded;
+  return decode_image_file(name, options);
 }
 
-std::string message_of(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& e) {
-    if (e.code() != ErrorCode::kBadInput) throw;  // not this image's fault
-    return e.what();
-  }
-}
-
-// Images go in one by one; full batches are submitted, on a GPU while earlier ones run, and rows
-// come out in the order of the images.
-class Classification {
+// Of photos that are to be seen otherwise than they are stored, and that nobody turned.
+class TurnedPhotos {
  public:
-  Classification(const ModelInfo& info, const Options& options, Session& session,
-                 ClassificationReport& report, std::size_t batch_size)
-      : info_(info),
-        options_(options),
-        session_(session),
-        report_(report),
-        batch_size_(batch_size) {}
-
-  void add(LoadedImage loaded) {
-    ClassifiedImage row{.image = loaded.name,
-                        .width = loaded.width,
-                        .height = loaded.height,
-                        .predictions = {},
-                        .error = std::nullopt};
-    if (loaded.error) {
-      row.error = message_of(loaded.error);
-    } else if (!batch_.empty() || num_good_ > 0) {
-      row.error = size_error(loaded);
-    }
-    for (const std::string& warning : loaded.warnings) {
-      fmt::print(stderr, "nestor-classify: warning: {}\n", warning);
-    }
-    if (!row.error) {
-      height_ = loaded.image.height;
-      width_ = loaded.image.width;
-      batch_.push_back(std::move(loaded.image));
-      ++num_good_;
-    }
-    rows_.push_back(std::move(row));
-    if (batch_.size() == batch_size_) submit();
+  void add(const PreparedImage& prepared) {
+    if (prepared.orientation == 1) return;
+    if (count_++ == 0) first_ = prepared.name;
   }
 
-  // Runs what is waiting and reports all.
-  void finish() {
-    submit();
-    report_all();
+  void warn(RunSummary& summary) const {
+    if (count_ == 0) return;
+    const std::string others = count_ > 1 ? fmt::format(" and {} more", count_ - 1) : "";
+    summary.warn(fmt::format("{}{}: EXIF says that the photo is to be turned, which is not done, as "
+                             "in the frameworks; --orientation apply does it",
+                             first_, others));
   }
-
-  std::size_t num_good() const { return num_good_; }
-  const SavedTensors& saved() const { return saved_; }
 
  private:
-  // The images of a batch and those that failed among them.
-  struct Batch {
-    std::vector<ClassifiedImage> rows;
-    bool runs;  // it has good images
-  };
+  std::size_t count_ = 0;
+  std::string first_;
+};
 
-  void submit() {
-    const bool runs = !batch_.empty();
-    if (runs) {
-      while (session_.num_pending() == session_.num_slots()) report_oldest();
-      try {
-        session_.submit(input(), options_.save_tensors);
-      } catch (const Error&) {
-        report_all();  // what was good before is not lost
-        throw;
-      }
+// The images of the command line to rows of the report.
+class Classification : public BatchTask {
+ public:
+  Classification(std::vector<std::string> names, const Options& options, const ModelInfo& info,
+                 const Preprocess& preprocess, ClassificationReport& report, RunSummary& summary)
+      : names_(std::move(names)),
+        options_(options),
+        info_(info),
+        preprocess_(preprocess),
+        decoding_(decode_options(options.preprocess, preprocess.contract)),
+        report_(report),
+        summary_(summary) {}
+
+  PreparedImage prepare(std::size_t idx) const override {
+    const std::string& name = names_[idx];
+    DecodedImage decoded = decode(name, decoding_);
+    PreparedImage prepared{.name = name,
+                           .width = decoded.image.width,
+                           .height = decoded.image.height,
+                           .image = {},
+                           .warnings = std::move(decoded.warnings),
+                           .orientation = decoded.orientation};
+    if (options_.no_resize) {
+      check_size(prepared);
+      prepared.image = std::move(decoded.image);
+    } else {
+      prepared.image = resize_and_crop(decoded.image, preprocess_, name);
     }
-    submitted_.push_back({std::move(rows_), runs});
-    batch_.clear();
-    rows_.clear();
-    if (session_.num_slots() == 1) report_all();  // nothing would run meanwhile
+    return prepared;
   }
 
-  void report_oldest() {
-    Batch batch = std::move(submitted_.front());
-    submitted_.pop_front();
-    std::span<const Session::Output> outputs;
-    if (batch.runs) {
-      outputs = session_.collect();
-      if (!options_.save_outputs.empty()) saved_.add(outputs);
+  void admit(std::size_t, const PreparedImage& prepared) override {
+    for (const std::string& warning : prepared.warnings) {
+      summary_.warn(warning);
     }
-    std::size_t next = 0;
-    for (ClassifiedImage& row : batch.rows) {
-      if (!row.error) row.predictions = predictions(outputs, next++);
-      report_.add(row);
+    if (!decoding_.apply_orientation) turned_.add(prepared);
+    const Image& image = prepared.image;
+    if (num_good_ == 0) {
+      width_ = image.width;
+      height_ = image.height;
     }
+    CHECK_AS(kBadInput, image.width == width_ && image.height == height_,
+             "{}: {} x {} pixels, expected {} x {} as in the first image (--no-resize)",
+             prepared.name, image.width, image.height, width_, height_);
+    ++num_good_;
   }
 
-  void report_all() {
-    while (!submitted_.empty()) report_oldest();
-  }
-
-  std::optional<std::string> size_error(const LoadedImage& loaded) const {
-    if (loaded.image.width == width_ && loaded.image.height == height_) return std::nullopt;
-    return fmt::format("{}: {} x {} pixels, expected {} x {} as in the first image (--no-resize)",
-                       loaded.name, loaded.image.width, loaded.image.height, width_, height_);
-  }
-
-  TensorView input() {
-    input_.clear();
-    for (const Image& image : batch_) {
-      input_.insert(input_.end(), image.rgb.begin(), image.rgb.end());
-    }
-    return {{DType::kUInt8, {static_cast<std::int64_t>(batch_.size()), height_, width_, 3}},
-            input_.data()};
-  }
-
-  std::vector<Prediction> predictions(std::span<const Session::Output> outputs,
-                                      std::size_t idx) const {
+  void finish(std::size_t idx, const PreparedImage&, const ImageOutputs& outputs) override {
+    const TensorView logits = outputs.tensor(0);
     const auto num_classes = static_cast<std::size_t>(info_.num_classes);
-    const float* const logits = outputs[0].tensor.as<float>() + idx * num_classes;
-    return top_k({logits, num_classes}, info_.labels, options_.top_k);
+    predictions_[idx] = top_k({logits.as<float>(), num_classes}, info_.labels, options_.top_k);
+    if (options_.save_outputs.empty()) return;
+    saved_.add(outputs);
+    saved_images_.push_back(names_[idx]);
   }
 
-  const ModelInfo& info_;
-  const Options& options_;
-  Session& session_;
-  ClassificationReport& report_;
-  std::size_t batch_size_;
+  void deliver(std::size_t idx, const PreparedImage& prepared, const Error* error) override {
+    ClassifiedImage row{.image = names_[idx],
+                        .width = prepared.width,
+                        .height = prepared.height,
+                        .predictions = {},
+                        .error = std::nullopt};
+    if (error != nullptr) {
+      row.error = error->what();
+    } else {
+      row.predictions = std::move(predictions_.extract(idx).mapped());
+    }
+    report_.add(row);
+    summary_.add(row.error);
+  }
 
-  std::vector<Image> batch_;
-  std::vector<ClassifiedImage> rows_;  // since the last batch, failed ones included
-  std::deque<Batch> submitted_;        // the oldest first
-  std::vector<std::uint8_t> input_;    // [image][row][column][3]
-  int width_ = 0, height_ = 0;
+  std::size_t num_images() const { return names_.size(); }
+  void warn_of_turned_photos() const { turned_.warn(summary_); }
+  const SavedTensors& saved() const { return saved_; }
+  const std::vector<std::string>& saved_images() const { return saved_images_; }
+
+ private:
+  static void check_size(const PreparedImage& image) {
+    const auto [shorter, longer] = std::minmax(image.width, image.height);
+    CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
+             "{}: {} x {} pixels, the network takes {} to {} a side (--no-resize)", image.name,
+             image.width, image.height, kSmallestInputSide, kLargestInputSide);
+  }
+
+  const std::vector<std::string> names_;
+  const Options& options_;
+  const ModelInfo& info_;
+  const Preprocess& preprocess_;
+  const DecodeOptions decoding_;
+  ClassificationReport& report_;
+  RunSummary& summary_;
+
+  int width_ = 0, height_ = 0;  // of the first good image
   std::size_t num_good_ = 0;
+  TurnedPhotos turned_;
+  std::map<std::size_t, std::vector<Prediction>> predictions_;  // not delivered yet
   SavedTensors saved_;
+  std::vector<std::string> saved_images_;  // one per row of saved_
 };
 
 // The model that --weights or --pretrained names.
@@ -307,9 +275,7 @@ std::string weights_of(const Options& options) {
   }
   const std::vector<OfficialFile> files = pretrained_files(options.pretrained_options);
   const OfficialFile& file = select_for_network(files, options.network, *options.pretrained);
-  const auto note = [](const std::string& line) {
-    fmt::print(stderr, "nestor-classify: {}\n", line);
-  };
+  const auto note = [](const std::string& line) { print_message("nestor-classify", line); };
   return pull_model(file, WeightCache(), options.pretrained_options, note).string();
 }
 
@@ -326,12 +292,35 @@ void check_outputs(const Options& options, const std::string& weights,
   require_distinct("--output", options.output, inputs);
 }
 
+RunFacts run_facts(const std::string& weights, const Session& session,
+                   const Preprocess& preprocess) {
+  return {.model = weights,
+          .device = std::string(session.device()),
+          .precision = std::string(to_string(session.precision())),
+          .preprocess = preprocess};
+}
+
+RunSummary::Options summary_options(const Options& options) {
+  const bool visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
+  return {.command = "nestor-classify",
+          .doing = "classifying",
+          .done = "classified",
+          .quiet = options.quiet,
+          .results_visible = visible,
+          .errors_visible = visible && ::isatty(STDERR_FILENO) == 1};
+}
+
 int classify(const Options& options) {
-  std::vector<std::string> names = expand_inputs(options.images);
+  CHECK_AS(kUsage, !options.images.empty(), "no images: name files, folders or quoted globs");
+  Inputs inputs = expand_inputs(options.images, options.recursive);
+  std::vector<std::string>& names = inputs.names;
+  for (const std::string& note : inputs.notes) {
+    fmt::print(stderr, "nestor-classify: {}\n", printable(note));
+  }
   const std::string weights = weights_of(options);
   check_outputs(options, weights, names);
-  LoadedModel loaded =
-      load_model(weights, {.device = options.device.device, .network = options.network});
+  LoadedModel loaded = load_model(
+      weights, {.device = options.device.device, .network = network_called(options.network)});
   if (!options.labels.empty()) {
     loaded.info.labels = read_labels(options.labels, loaded.info.num_classes);
   }
@@ -344,26 +333,23 @@ int classify(const Options& options) {
   const std::size_t batch_size =
       options.batch_size > 0 ? options.batch_size : std::min(names.size(), kMaxDefaultBatch);
   TextOutput output(options.output);
-  ClassificationReport report(options.format, loaded.info, output);
-  Classification classification(loaded.info, options, session, report, batch_size);
-  // Results that appear on the terminal show the progress themselves.
-  const bool results_visible = options.output.empty() && ::isatty(STDOUT_FILENO) == 1;
-  ProgressBar progress("classifying", results_visible ? 0 : names.size());
-  ImageLoader loader(
-      std::move(names), batch_size + kDecodersAhead, kDecodersAhead,
-      [&](const std::string& name) { return load_image(name, options, preprocess); });
-  while (std::optional<LoadedImage> image = loader.next()) {
-    classification.add(std::move(*image));
-    progress.advance(1);
-  }
-  classification.finish();
+  const RunFacts facts = run_facts(weights, session, preprocess);
+  ClassificationReport report(options.format, loaded.info, facts, output);
+  RunSummary summary(summary_options(options), names.size());
+  Classification classification(std::move(names), options, loaded.info, preprocess, report,
+                                summary);
+  run_batches(session, classification.num_images(),
+              {.batch_size = batch_size, .taps = options.save_tensors}, classification);
+  classification.warn_of_turned_photos();
   print_warnings("nestor-classify", session);
   report.finish();
-  const std::size_t num_good = classification.num_good();
+  const std::size_t num_good = summary.num_good();
   if (!options.save_outputs.empty() && num_good > 0) {
-    classification.saved().write(options.save_outputs);
+    classification.saved().write(options.save_outputs, classification.saved_images());
   }
-  if (num_good == loader.size()) return 0;
+  const std::string why_no_gpu = nestor::why_no_gpu(*loaded.model);
+  summary.finish(facts.device, why_no_gpu.empty() ? "" : "no GPU: " + why_no_gpu);
+  if (num_good == classification.num_images()) return 0;
   return num_good > 0 ? kSomeInputsFailed : exit_code(ErrorCode::kBadInput);
 }
 
@@ -371,7 +357,7 @@ int classify(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Classifies images with a ResNeSt or ResNet.\n\n"
+      "Classify images with a ResNeSt or ResNet.\n\n"
       "  nestor-classify --network resnest50 --pretrained photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors --format json photos/ 'more/*.png'\n",
@@ -382,6 +368,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> arguments = join_pretrained_value(given);
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
-  return run_command(app, static_cast<int>(pointers.size()), pointers.data(),
-                     [&] { return classify(options); });
+  return run_command(
+      app, static_cast<int>(pointers.size()), pointers.data(), [&] { return classify(options); },
+      joined({kDeviceEnvironment, kCacheEnvironment, kWeightsEnvironment}));
 }

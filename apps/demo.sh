@@ -20,7 +20,7 @@ if [[ -z ${NESTOR_BIN:-} ]]; then
 fi
 
 # A picture's name ends in what it shows: 01_is_7.jpg. The network sees only the pixels.
-answers=$("${NESTOR_BIN:-$bin}/nestor-classify" --weights apps/demo/resnest_mini.safetensors \
+answers=$("${NESTOR_BIN:-$bin}/nestor-classify" --quiet --weights apps/demo/resnest_mini.safetensors \
   --top-k 1 --format csv apps/demo/digits)
 cat <<TEXT
 Handwritten digits on cuts of photos (apps/demo/page.jpg), none of them seen in training, read by

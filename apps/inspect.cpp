@@ -1,4 +1,4 @@
-// nestor-inspect: what a model is, how it will run, and what the engine sees of an image.
+// nestor-inspect: shows what a model file holds, how it runs, and images as the network sees them.
 
 #include <fmt/format.h>
 
@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "apps/common/choices.h"
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
+#include "apps/common/environment.h"
 #include "apps/common/png.h"
 #include "apps/common/preprocess_options.h"
 #include "apps/common/session_options.h"
@@ -16,7 +18,11 @@
 #include "engine/check.h"
 #include "engine/digest.h"
 #include "engine/graph/passes/pass.h"
+#include "engine/printable_text.h"
+#include "engine/session_internals.h"
 #include "engine/weights/weight_file.h"
+#include "library/model_info.h"
+#include "weights_convert/official_files.h"
 
 namespace {
 
@@ -38,7 +44,7 @@ struct Options {
   std::string weights;
   std::string network;
   std::string image;
-  std::string output;
+  std::string output, input_output;
   bool json = false;
   bool plan = false, passes = false, profile = false, tune = false;
   TuneOptions tune_options;
@@ -48,33 +54,33 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  CLI::Option* const weights = app.add_option("weights", options.weights, "A Nestor model")
-                                   ->type_name("MODEL")
-                                   ->group("Model");
-  app.add_option("--network", options.network, "The network that the weights must be of")
+  app.add_option("weights", options.weights, "Model file written by nestor-convert")
+      ->type_name("MODEL")
+      ->group("Model");
+  app.add_option("-m,--network", options.network, "Network that the model must hold")
       ->type_name("NAME")
       ->group("Model");
-  app.add_flag("--plan", options.plan, "Show the steps, buffers and memory of a plan")
+  app.add_flag("--plan", options.plan, "Show the steps, buffers and memory of the plan")
       ->group("Plan");
   app.add_flag("--passes", options.passes, "Show the graph before and after each pass")
       ->group("Plan");
   app.add_flag("--profile", options.profile, "Run the plan and show the time of each step")
       ->group("Plan");
   app.add_flag("--tune", options.tune,
-               "Measure on the GPU how each step of the plan runs fastest, and keep that in the "
-               "tuning file")
+               "Time the candidates for each step of the plan on the GPU and keep the fastest in "
+               "the tuning file")
       ->group("Plan");
   app.add_option("--tune-candidates", options.tune_options.candidates,
-                 "Ways that --tune tries for a step: those that the model likes best")
+                 "Candidates to time per step, best estimates first")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000))
       ->group("Plan");
   app.add_option("--tune-runs", options.tune_options.runs,
-                 "Runs of each, of which the median counts")
+                 "Timed runs per candidate; the median is used")
       ->capture_default_str()
       ->check(CLI::Range(1, 10'000))
       ->group("Plan");
-  app.add_option("--batch", options.batch, "Images in a batch")
+  app.add_option("-b,--batch,--batch-size", options.batch, "Images per batch")
       ->capture_default_str()
       ->check(CLI::Range(1, kMostPixels))
       ->group("Plan");
@@ -87,20 +93,28 @@ void add_options(CLI::App& app, Options& options) {
   add_device_options(app, options.device);
 
   CLI::Option* const image =
-      app.add_option("--image", options.image, "Show what the engine sees of this image file")
+      app.add_option("--image", options.image,
+                     "Show this image as it is decoded, and as a network gets it: the model, if one "
+                     "is named too")
           ->type_name("FILE")
-          ->excludes(weights)
           ->group("Images");
   add_decode_options(app, options.preprocess);
-  app.add_option("--output", options.output, "Write the decoded image to this file, as PNG")
+  add_preprocess_options(app, options.preprocess);
+  app.add_option("-o,--output", options.output, "Write the decoded image to this file, as PNG")
+      ->type_name("FILE")
+      ->needs(image)
+      ->group("Images");
+  app.add_option("--output-input", options.input_output,
+                 "Write the network's input, before normalisation, to this file, as PNG")
       ->type_name("FILE")
       ->needs(image)
       ->group("Images");
 
   app.add_option_function<std::string>(
          "--format", [&](const std::string& format) { options.json = format == "json"; },
-         "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
+         "Format of the results: text or json")
+      ->check(one_of({"text", "json"}))
+      ->type_name("FORMAT")
       ->default_str("text")
       ->group("Results");
 }
@@ -109,33 +123,88 @@ Json shape_json(const Shape& shape) {
   return std::vector<std::int64_t>(shape.dims().begin(), shape.dims().end());
 }
 
-void inspect_image(const Options& options, TextOutput& output) {
+// How the model prepares images, or without one the source that --preprocess names.
+Preprocess preprocess_of(const Options& options) {
+  if (!options.weights.empty()) {
+    return preprocess_with(options.preprocess, read_model_info(WeightFile::open(options.weights)));
+  }
   const PreprocessContract contract = options.preprocess.contract.empty()
                                           ? PreprocessContract::kGluoncv
                                           : parse_preprocess_contract(options.preprocess.contract);
+  return changed_by(options.preprocess, {.contract = contract});
+}
+
+std::string sha256_of(const Image& image) {
+  return sha256_hex(std::as_bytes(std::span(image.rgb)));
+}
+
+// Nothing, and why, for an image that is too small or too elongated.
+std::optional<Image> network_input(const Image& image, const Preprocess& preprocess,
+                                   const std::string& name, std::string& why_not) {
+  try {
+    return resize_and_crop(image, preprocess, name);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kBadInput) throw;
+    why_not = error.what();
+    return std::nullopt;
+  }
+}
+
+Json input_json(const std::optional<Image>& input, const Preprocess& preprocess,
+                const std::string& why_not) {
+  if (!input) return {{"error", why_not}};
+  return {{"width", input->width},
+          {"height", input->height},
+          {"sha256", sha256_of(*input)},
+          {"preprocess", Json::parse(to_json(preprocess))}};
+}
+
+std::string orientation_text(const DecodedImage& decoded, bool applied) {
+  return fmt::format("EXIF orientation {}{}", decoded.orientation,
+                     decoded.orientation == 1 ? ""
+                     : applied                ? " (applied)"
+                                              : " (not applied)");
+}
+
+void inspect_image(const Options& options, TextOutput& output) {
+  const Preprocess preprocess = preprocess_of(options);
   require_distinct("--output", options.output, {&options.image, 1});
-  const MappedFile file = MappedFile::open(options.image);
-  const DecodedImage decoded =
-      decode_image(file.bytes(), file.name(), decode_options(options.preprocess, contract));
+  const std::string read_or_written[] = {options.image, options.output};
+  require_distinct("--output-input", options.input_output, read_or_written);
+  const DecodeOptions decoding = decode_options(options.preprocess, preprocess.contract);
+  const DecodedImage decoded = decode_image_file(options.image, decoding);
   const Image& image = decoded.image;
-  const std::string sha256 = sha256_hex(std::as_bytes(std::span(image.rgb)));
+  std::string why_not;
+  const std::optional<Image> input = network_input(image, preprocess, options.image, why_not);
   if (!options.output.empty()) write_png(options.output, image);
+  if (!options.input_output.empty()) {
+    CHECK_AS(kBadInput, input, "{}", why_not);
+    write_png(options.input_output, *input);
+  }
   if (options.json) {
     const Json document = {{"image", options.image},
                            {"format", decoded.format},
                            {"width", image.width},
                            {"height", image.height},
-                           {"sha256", sha256},
+                           {"sha256", sha256_of(image)},
                            {"orientation", decoded.orientation},
-                           {"preprocess", to_string(contract)},
+                           {"orientation_applied", decoding.apply_orientation},
+                           {"preprocess", to_string(preprocess.contract)},
+                           {"input", input_json(input, preprocess, why_not)},
                            {"warnings", decoded.warnings}};
     output.write(document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
     return;
   }
-  output.write(fmt::format("{}: {}, {} x {}, EXIF orientation {} (not applied)\nsha256 {}\n",
-                           options.image, decoded.format, image.width, image.height,
-                           decoded.orientation, sha256));
-  for (const std::string& warning : decoded.warnings) output.write("warning: " + warning + "\n");
+  std::string text = fmt::format("{}: {}, {} x {}, {}\n  decoded      {} x {}, sha256 {}\n",
+                                 options.image, decoded.format, image.width, image.height,
+                                 orientation_text(decoded, decoding.apply_orientation), image.width,
+                                 image.height, sha256_of(image));
+  text += input ? fmt::format("  network gets {} x {}, sha256 {} ({}, as {} does)\n", input->width,
+                              input->height, sha256_of(*input), to_string(preprocess.interpolation),
+                              to_string(preprocess.contract))
+                : fmt::format("  network gets nothing: {}\n", why_not);
+  for (const std::string& warning : decoded.warnings) text += fmt::format("warning: {}\n", warning);
+  output.write_printable(text);
 }
 
 Json tensors_json(const WeightFile& weights) {
@@ -170,16 +239,16 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
       "  source      {}{}\n"
       "  input       {} x {}, crop ratio {:g}, {} as {} does\n"
       "  weights     {} tensors, {:.1f} MB\n",
-      weights.name(), info.network, info.num_classes,
+      printable(weights.name()), info.network, info.num_classes,
       info.labels.empty() ? ""
-                          : fmt::format(" ({}, {}, ...)", info.labels.front(),
-                                        info.labels[info.labels.size() > 1 ? 1 : 0]),
-      info.source, info.synthetic ? ": made-up numbers, answers are meaningless" : "", p.crop_size,
-      p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
+                          : fmt::format(" ({}, {}, ...)", printable(info.labels.front()),
+                                        printable(info.labels[info.labels.size() > 1 ? 1 : 0])),
+      printable(info.source), info.synthetic ? ": made-up numbers, answers are meaningless" : "",
+      p.crop_size, p.crop_size, p.crop_ratio, to_string(p.interpolation), to_string(p.contract),
       weights.entries().size(), static_cast<double>(bytes) / 1e6);
   for (const auto& [key, value] : weights.metadata()) {  // notes of nestor-convert
     if (!key.starts_with("nestor.")) {
-      text += fmt::format("  note        {:?}\n", fmt::format("{}: {}", key, value));
+      text += fmt::format("  note        {}: {}\n", printable(key), printable(value));
     }
   }
   return text;
@@ -187,7 +256,7 @@ std::string info_text(const ModelInfo& info, const WeightFile& weights) {
 
 std::string layers_text(const Graph& graph) { return "\nlayers\n" + to_string(graph); }
 
-// Pass name -> graph, "network" being the graph as the network's file builds it.
+// Pass name -> graph after it; "network" is the graph as the network's file builds it.
 std::vector<std::pair<std::string, std::string>> pass_texts(const Graph& graph) {
   std::vector<std::pair<std::string, std::string>> texts{{"network", to_string(graph)}};
   apply_passes(graph, [&](const Pass& pass, const Graph& after) {
@@ -204,7 +273,7 @@ std::vector<double> step_times(Session& session, const TensorDesc& images) {
   session.run(view);
   std::vector<std::vector<double>> samples;
   for (int i = 0; i < kProfileRuns; ++i) {
-    const std::vector<double> times = session.profile(view).step_ms;
+    const std::vector<double> times = SessionInternals::profile(session, view).step_ms;
     samples.resize(times.size());
     for (std::size_t step = 0; step < times.size(); ++step) samples[step].push_back(times[step]);
   }
@@ -217,7 +286,7 @@ std::vector<double> step_times(Session& session, const TensorDesc& images) {
   return medians;
 }
 
-// Of a plan for a GPU, next to its own figures.
+// Adds the published time to a plan for a GPU.
 void add_published(const std::string& network, std::string& text, Json& plan) {
   const auto row = std::ranges::find(kPublished, network, &Published::network);
   if (!plan.contains("modelled_ms_per_image") || row == std::end(kPublished)) return;
@@ -279,7 +348,7 @@ Json tuning_json(const TuningReport& report, const std::string& file) {
           {"problems", problems}};
 }
 
-// Measures, and puts the result into the tuning file, which it names.
+// Measures, puts the result into the tuning file and returns the file's name.
 std::string tune(const Options& options, const LoadedModel& loaded, const Shape& shape,
                  std::string& text, Json& document) {
   CHECK_AS(kUsage, options.device.tuning != kNoTuning, "--tune needs a file to write");
@@ -289,8 +358,8 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
   DeviceOptions device = options.device;
   device.tuning = kNoTuning;
   Session session(loaded.model, session_options(device, *loaded.model));
-  if (std::filesystem::exists(file)) read_tuning(file);  // what it is shows before minutes pass
-  const TuningReport report = session.tune(shape, options.tune_options);
+  if (std::filesystem::exists(file)) read_tuning(file);  // refused before minutes pass
+  const TuningReport report = SessionInternals::tune(session, shape, options.tune_options);
   update_tuning(file, report.key, report.choices());
   text += tuning_text(report, file);
   document["tuning"] = tuning_json(report, file);
@@ -299,7 +368,8 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
 
 void inspect_model(const Options& options, TextOutput& output) {
   const LoadedModel loaded =
-      load_model(options.weights, {.device = options.device.device, .network = options.network});
+      load_model(options.weights,
+                 {.device = options.device.device, .network = network_called(options.network)});
   const ModelInfo& info = loaded.info;
   const WeightFile& weights = loaded.model->weights().file();
   const std::int64_t height = options.height > 0 ? options.height : info.preprocess.crop_size;
@@ -323,7 +393,7 @@ void inspect_model(const Options& options, TextOutput& output) {
     Session session(loaded.model, session_options(device, *loaded.model));
     // As nestor-classify runs it.
     const TensorDesc images{DType::kUInt8, {options.batch, height, width, 3}};
-    const Plan& plan = session.plan(images);
+    const Plan& plan = SessionInternals::plan(session, images);
     print_warnings("nestor-inspect", session);
     text += "\n" + to_string(plan);
     document["plan"] = Json::parse(to_json(plan));
@@ -338,8 +408,11 @@ void inspect_model(const Options& options, TextOutput& output) {
       for (std::size_t i = 0; i < ms.size(); ++i) document["plan"]["steps"][i]["ms"] = ms[i];
     }
   }
-  output.write(options.json ? document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"
-                            : text);
+  if (options.json) {
+    output.write(document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  } else {
+    output.write_printable(text);
+  }
 }
 
 int inspect(const Options& options) {
@@ -359,7 +432,7 @@ int inspect(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Shows what a model file holds, how it will run, or what the engine sees of an image.\n\n"
+      "Show what a model file holds, how it will run, or an image as the network gets it.\n\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16 --device cuda:sm_70    (no GPU "
       "needed)\n"
@@ -368,5 +441,7 @@ int main(int argc, char** argv) {
       "nestor-inspect");
   Options options;
   add_options(app, options);
-  return run_command(app, argc, argv, [&] { return inspect(options); });
+  return run_command(
+      app, argc, argv, [&] { return inspect(options); },
+      joined({kDeviceEnvironment, kCacheEnvironment}));
 }

@@ -1,19 +1,25 @@
-// nestor-weights: the official weights, on this machine and elsewhere.
+// nestor-weights: lists, fetches and checks the official weights.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/choices.h"
 #include "apps/common/command.h"
+#include "apps/common/environment.h"
+#include "apps/common/messages.h"
 #include "apps/common/pretrained_options.h"
 #include "apps/common/text_output.h"
 #include "engine/check.h"
 #include "engine/digest.h"
+#include "engine/printable_text.h"
 #include "engine/weights/weight_file.h"
 #include "graphs/zoo.h"
 #include "weights_convert/pretrained/payload.h"
+#include "weights_convert/pretrained/plain_file.h"
 #include "weights_convert/pretrained/pull.h"
+#include "weights_convert/pretrained/record.h"
 #include "weights_convert/pretrained/selection.h"
 
 namespace {
@@ -30,22 +36,31 @@ struct Options {
   PretrainedOptions pretrained;
 };
 
-void note(const std::string& line) { fmt::print(stderr, "nestor-weights: {}\n", line); }
+void note(const std::string& line) { print_message("nestor-weights", line); }
+
+// One path per line on standard output, for scripts.
+void print_path(const fs::path& path) {
+  TextOutput output("");
+  output.write_printable(path.string() + "\n");
+  output.finish();
+}
 
 bool is_runnable(const OfficialFile& file) { return find_network(file.network) != nullptr; }
 
 bool is_cached(const OfficialFile& file, const WeightCache& cache) {
-  return cache.has_model(file) || !cache.originals(file).empty();
+  return cache.has_model(file) || !cache.originals(file).empty() ||
+         is_plain_file(cache.from_hub(file));
 }
 
-// Of the file itself where it is here, else of the network's float32 parameters; 0: not known.
+// The size of the file itself if it is on this machine, else of the network's float32 parameters;
+// 0: unknown.
 std::uintmax_t size_bytes(const OfficialFile& file, const WeightCache& cache) {
   const std::vector<fs::path> originals = cache.originals(file);
   if (!originals.empty()) return fs::file_size(originals.front());
   const Network* const network = find_network(file.network);
   if (network == nullptr) return 0;
   std::uintmax_t count = 0;
-  for (const Parameter& parameter : parameters(*network, {})) {
+  for (const Parameter& parameter : parameters(*network, {.num_classes = file.num_classes})) {
     count += static_cast<std::uintmax_t>(parameter.shape.num_elements());
   }
   return count * sizeof(float);
@@ -63,6 +78,7 @@ Json row_json(const OfficialFile& file, const WeightCache& cache) {
           {"file", file.file},
           {file.hash_kind == HashKind::kSha1 ? "sha1" : "sha256", file.hash_prefix},
           {"input_size", file.input_size},
+          {"preprocess", file.preprocess ? Json::parse(timm_json(*file.preprocess)) : Json()},
           {"accuracy", accuracy},
           {"size_bytes", bytes == 0 ? Json() : Json(bytes)},
           {"cached", is_cached(file, cache)},
@@ -89,13 +105,18 @@ int list(const Options& options) {
   std::string text = fmt::format("{:46} {:24} {:>5}  {:36} {:>7}  {}\n", "name", "network", "input",
                                  "published accuracy, %", "size", "here");
   for (const OfficialFile& file : files) {
-    if (!options.network.empty() && file.network != options.network) continue;
+    const std::string& wanted = options.network;
+    if (!wanted.empty() && file.network != wanted && !is_called(file, wanted)) continue;
     rows.push_back(row_json(file, cache));
     text += row_text(file, cache);
   }
-  CHECK_AS(kUsage, !rows.empty(), "no official weights for {:?}", options.network);
+  if (rows.empty()) select_for_network(files, options.network, kAnyWeights);  // says why
   TextOutput output("");
-  output.write(options.json ? rows.dump(1) + "\n" : text);
+  if (options.json) {
+    output.write(rows.dump(1) + "\n");
+  } else {
+    output.write_printable(text);
+  }
   output.finish();
   return 0;
 }
@@ -114,8 +135,7 @@ int pull(const Options& options) {
     const fs::path path = is_runnable(*file) && !options.original
                               ? pull_model(*file, cache, options.pretrained, note)
                               : pull_original(*file, cache, options.pretrained, note);
-    fmt::print("{}\n", path.string());
-    std::fflush(stdout);
+    print_path(path);
   }
   return 0;
 }
@@ -129,25 +149,21 @@ int path(const Options& options) {
     CHECK_AS(kBadInput, model || !originals.empty(),
              "{} is not on this machine; `nestor-weights pull {}` fetches it", file->name,
              file->name);
-    fmt::print("{}\n", (model ? cache.model(*file) : originals.front()).string());
+    print_path(model ? cache.model(*file) : originals.front());
   }
   return 0;
 }
 
-// Prints a line, and returns whether the file is as it should be.
+// Prints a line, and returns `good`.
 bool verified(const fs::path& path, bool good) {
-  fmt::print("{:8} {}\n", good ? "ok" : "damaged", path.string());
+  fmt::print("{:8} {}\n", good ? "ok" : "damaged", printable(path.string()));
   return good;
 }
 
-bool model_is_good(const OfficialFile& file, const WeightCache& cache) {
-  const fs::path digest_file = cache.model_digest(file);
-  std::error_code error;
-  if (!fs::is_regular_file(digest_file, error)) return false;
-  const MappedFile stored = MappedFile::open(digest_file);
-  const std::string_view text(reinterpret_cast<const char*>(stored.bytes().data()),
-                              stored.bytes().size());
-  return text == sha256_hex(MappedFile::open(cache.model(file)).bytes()) + "\n";
+// Reads the whole file, whatever its date.
+bool has_recorded_digest(const fs::path& path) {
+  const std::optional<Record> record = read_record(record_path(path));
+  return record && record->sha256 == record_of(path).sha256;
 }
 
 int verify(const Options& options) {
@@ -168,7 +184,9 @@ int verify(const Options& options) {
       seen.push_back(original);
       good &= verified(original, has_digest(MappedFile::open(original).bytes(), *file));
     }
-    if (cache.has_model(*file)) good &= verified(cache.model(*file), model_is_good(*file, cache));
+    for (const fs::path& path : {cache.from_hub(*file), cache.model(*file)}) {
+      if (is_plain_file(path)) good &= verified(path, has_recorded_digest(path));
+    }
   }
   CHECK_AS(kBadModel, good,
            "damaged files: `nestor-weights remove NAME` and then `pull NAME` replace them");
@@ -181,8 +199,9 @@ int remove(const Options& options) {
   for (const OfficialFile* const file : selected(files, options.names)) {
     const FileLock held = cache.lock(*file, [&] { note(file->name + " is in use, waiting"); });
     int removed = 0;
-    for (const fs::path& path : {cache.original(*file), cache.model(*file),
-                                 cache.model_digest(*file), cache.partial(*file)}) {
+    for (const fs::path& path :
+         {cache.original(*file), cache.model(*file), record_path(cache.model(*file)),
+          cache.from_hub(*file), record_path(cache.from_hub(*file)), cache.partial(*file)}) {
       removed += fs::remove(path) ? 1 : 0;
     }
     if (removed == 0) note(file->name + " was not in the cache");
@@ -200,7 +219,7 @@ int import(const Options& options) {
   note(fmt::format("{} is {}", options.file, file.name));
   const fs::path path =
       is_runnable(file) ? pull_model(file, cache, {.offline = true}, note) : cache.original(file);
-  fmt::print("{}\n", path.string());
+  print_path(path);
   return 0;
 }
 
@@ -217,24 +236,26 @@ CLI::App& add_command(CLI::App& app, Options& options, const char* name, const c
 CLI::Option* add_names(CLI::App& command, Options& options) {
   return command
       .add_option("names", options.names,
-                  "A name of the list, a network, a file's name or 8 digits of its hash")
+                  "Name in the list, network, file name, or 8 digits of the file's hash")
       ->type_name("NAME");
 }
 
 void add_original(CLI::App& command, Options& options) {
   command.add_flag("--original", options.original,
-                   "The file as it was published, not the model converted from it");
+                   "Use the file as published instead of the model converted from it");
 }
 
 void add_commands(CLI::App& app, Options& options, Work& chosen) {
   app.require_subcommand(1);
   CLI::App& listing = add_command(app, options, "list", "Show all official weights", list, chosen);
-  listing.add_option("--network", options.network, "Only those of this network")->type_name("NAME");
+  listing.add_option("--network", options.network, "Show only the weights of this network")
+      ->type_name("NAME");
   listing
       .add_option_function<std::string>(
           "--format", [&](const std::string& format) { options.json = format == "json"; },
-          "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
+          "Format of the list: text or json")
+      ->check(one_of({"text", "json"}))
+      ->type_name("FORMAT")
       ->default_str("text");
 
   CLI::App& pulling =
@@ -246,19 +267,21 @@ void add_commands(CLI::App& app, Options& options, Work& chosen) {
 
   CLI::App& showing =
       add_command(app, options, "path",
-                  "Print where the model is, as nestor-classify --weights reads it", path, chosen);
+                  "Print the path of the model, for nestor-classify --weights", path, chosen);
   add_names(showing, options)->required();
   add_original(showing, options);
 
-  add_names(add_command(app, options, "verify",
-                        "Compare cached files with their hashes (all, or some)", verify, chosen),
-            options);
+  add_names(
+      add_command(app, options, "verify",
+                  "Check cached files, all or those named, against their hashes", verify, chosen),
+      options);
   add_names(add_command(app, options, "remove", "Remove weights from the cache", remove, chosen),
             options)
       ->required();
-  add_command(app, options, "import", "Take over a file that you have, recognised by its hash",
-              import, chosen)
-      .add_option("file", options.file, ".params, GluonCV's .zip, .pth or .safetensors")
+  add_command(app, options, "import",
+              "Add a weight file that you already have; its hash identifies it", import, chosen)
+      .add_option("file", options.file,
+                  "Weight file: .params, GluonCV's .zip, .pth or .safetensors")
       ->required()
       ->type_name("FILE");
 }
@@ -267,20 +290,15 @@ void add_commands(CLI::App& app, Options& options, Work& chosen) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Fetches and keeps the official weights of GluonCV, the ResNeSt repository and timm.\n\n"
+      "Fetch and manage the official weights of GluonCV, the ResNeSt repository and timm.\n\n"
       "  nestor-weights list --network resnest50\n"
       "  nestor-weights pull resnest50 timm/resnest101e.in1k\n"
       "  nestor-weights import Downloads/resnest50-528c19ca.pth\n",
       "nestor-weights");
-  app.footer(
-      "Weights are kept in $NESTOR_HOME, else $XDG_CACHE_HOME/nestor, else ~/.cache/nestor. What\n"
-      "GluonCV ($MXNET_HOME, ~/.mxnet) and torch hub ($TORCH_HOME, ~/.cache/torch) have "
-      "downloaded\n"
-      "is used where it lies. Mirrors: NESTOR_WEIGHTS_URL, MXNET_GLUON_REPO, ENCODING_REPO; "
-      "proxies:\n"
-      "https_proxy, http_proxy, no_proxy; certificates: SSL_CERT_FILE.");
   Options options;
   Work work = nullptr;
   add_commands(app, options, work);
-  return run_command(app, argc, argv, [&] { return work(options); });
+  return run_command(
+      app, argc, argv, [&] { return work(options); },
+      joined({kCacheEnvironment, kWeightsEnvironment}));
 }

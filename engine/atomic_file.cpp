@@ -43,11 +43,10 @@ fs::path follow_links(fs::path path) {
   return path;
 }
 
-// O_EXCL settles who owns a name; the process id only makes the first try the likely one.
+// O_EXCL settles who owns a name; the process id only makes the first try the likely one. The
+// target's own name is no part of it: it may be as long as the file system allows.
 fs::path temporary_name(const fs::path& path, int attempt) {
-  fs::path name = path;
-  name += fmt::format(".part-{}-{}", ::getpid(), attempt);
-  return name;
+  return folder_of(path) / fmt::format(".nestor-part-{}-{}", ::getpid(), attempt);
 }
 
 }  // namespace

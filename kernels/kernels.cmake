@@ -25,9 +25,10 @@ if(NESTOR_SIMT OR (NESTOR_CUDA AND NESTOR_TESTS))
       list(APPEND oracle_sources engine/ops/${op}/${op}.cpp)
     endif()
   endforeach()
-  add_library(nestor_oracles STATIC ${oracle_sources} engine/ops/registry.cpp
+  add_library(nestor_oracles STATIC ${oracle_sources}
     engine/ops/convolution/problem.cpp engine/plan/plan.cpp
-    engine/graph/graph.cpp engine/graph/builder.cpp engine/tensor.cpp engine/error.cpp)
+    engine/graph/graph.cpp engine/graph/builder.cpp engine/layout.cpp engine/tensor.cpp
+    engine/error.cpp)
   target_link_libraries(nestor_oracles PUBLIC nestor_flags fmt::fmt)
 
   nestor_sources(kernel_test_sources tests/kernels)
@@ -168,7 +169,7 @@ if(NESTOR_SIMT)
   add_executable(nestor_executor_tests ${executor_test_sources} ${executor_support_sources}
     tests/golden/tolerances.cpp kernels/runtime/library.cpp tests/simt/support/device_library.cpp)
   target_link_libraries(nestor_executor_tests PRIVATE
-    nestor_simt_kernels nestor_simt nestor nestor_flags fmt::fmt nlohmann_json::nlohmann_json
+    nestor_simt_kernels nestor_simt nestor_engine fmt::fmt nlohmann_json::nlohmann_json
     Catch2::Catch2)
   if(NESTOR_SANITIZE)
     target_compile_options(nestor_executor_tests PRIVATE -Wno-maybe-uninitialized)

@@ -149,6 +149,8 @@ part "fuzzing packages" apps/install_packages.sh fuzz &&
 if $long; then
   part "killed downloads, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
     python3 -m unittest discover -s tests/commands -p weights_test.py -k killed
+  part "failing allocations, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
+    python3 -m unittest discover -s tests/commands -p hosts_test.py
   part "build clang" build clang -DNESTOR_TESTS=ON &&
     part "unit tests, clang" catch build/clang/bin/nestor_tests "$(without "$unavailable" '~[.race]')"
   for target in $fuzz_targets; do

@@ -37,7 +37,7 @@ std::string inspection_json(const SourceFile& file) {
 std::string inspection_text(const SourceFile& file) {
   std::string text = fmt::format("format {}, {} tensors\n", file.format, file.tensors.size());
   for (const TensorSummary& row : summarise(file)) {
-    text += fmt::format("{:48} {:9} {:20} {}\n", printable(row.name.value_or("-")),
+    text += fmt::format("{:48} {:9} {:20} {}\n", printable(printable(row.name.value_or("-"))),
                         to_string(row.desc.dtype), row.desc.shape.to_string(), row.sha256);
   }
   return text;

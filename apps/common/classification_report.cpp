@@ -4,6 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/printable_text.h"
+#include "nestor/version.h"
+
 namespace nestor {
 
 namespace {
@@ -32,17 +35,20 @@ Json to_json_row(const ClassifiedImage& image) {
 }
 
 std::string text_block(const ClassifiedImage& image) {
-  if (image.error) return fmt::format("{}\n  error: {}\n", image.image, *image.error);
-  std::string text = fmt::format("{}  ({} x {})\n", image.image, image.width, image.height);
+  const std::string name = printable(image.image);
+  if (image.error) return fmt::format("{}\n  error: {}\n", name, printable(*image.error));
+  std::string text = fmt::format("{}  ({} x {})\n", name, image.width, image.height);
   for (const Prediction& p : image.predictions) {
     fmt::format_to(std::back_inserter(text), "  {:.4f}  {:4}  {}\n", p.probability, p.class_id,
-                   p.label);
+                   printable(p.label));
   }
   return text;
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+// Lines end where rows end, whatever a name or label holds.
+std::string csv_field(const std::string& given) {
+  const std::string text = printable(given);
+  if (text.find_first_of(",\"") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + '"';
@@ -63,12 +69,17 @@ std::string csv_rows(const ClassifiedImage& image) {
 }  // namespace
 
 ClassificationReport::ClassificationReport(ReportFormat format, const ModelInfo& info,
-                                           TextOutput& output)
+                                           const RunFacts& facts, TextOutput& output)
     : format_(format), output_(output) {
   if (format_ == ReportFormat::kCsv) {
     output_.write("image,width,height,rank,class_id,class,probability,error\n");
   } else if (format_ == ReportFormat::kJson) {
-    Json head = {{"network", info.network}};
+    Json head = {{"version", version_info().version},
+                 {"model", facts.model},
+                 {"network", info.network},
+                 {"device", facts.device},
+                 {"precision", facts.precision},
+                 {"preprocess", Json::parse(to_json(facts.preprocess))}};
     if (info.synthetic) head["synthetic"] = true;
     std::string text = dump(head);
     text.pop_back();  // the closing brace comes last

@@ -6,8 +6,11 @@
 #include <exception>
 #include <new>
 
-#include "engine/error.h"
-#include "engine/version.h"
+#include "apps/common/messages.h"
+#include "apps/common/standard_streams.h"
+#include "apps/common/usage_error.h"
+#include "nestor/error.h"
+#include "nestor/version.h"
 
 namespace nestor {
 
@@ -16,7 +19,27 @@ namespace {
 constexpr int kUsageExit = 2;
 
 int report(const CLI::App& app, std::string_view message, int code) {
-  fmt::print(stderr, "{}: {}\n", app.get_name(), message);
+  print_message(app.get_name(), message);
+  return code;
+}
+
+int parse_and_run(CLI::App& app, int argc, char** argv, const std::function<int()>& work) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    fmt::print("{}\n", version_text());
+    return 0;
+  }
+  refuse_empty_values(app);
+  return work();
+}
+
+// Results that did not reach the disk or the pipe are not a success.
+int finished(const CLI::App& app, int code) {
+  if (std::fflush(stdout) != 0) return report(app, "cannot write to standard output", 1);
   return code;
 }
 
@@ -28,26 +51,16 @@ std::string version_text() {
                      version.commit, version.compiler, version.onednn);
 }
 
-int run_command(CLI::App& app, int argc, char** argv, const std::function<int()>& work) {
+int run_command(CLI::App& app, int argc, char** argv, const std::function<int()>& work,
+                std::vector<HelpRow> environment) {
+  occupy_standard_descriptors();
+  set_help_format(app, std::move(environment));
   app.set_version_flag("--version", version_text, "Print version, compiler, oneDNN and commit");
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    return 0;
-  } catch (const CLI::CallForVersion&) {
-    fmt::print("{}\n", version_text());
-    return 0;
+    return finished(app, parse_and_run(app, argc, argv, work));
   } catch (const CLI::ParseError& error) {
-    report(app, error.what(), kUsageExit);
-    fmt::print(stderr, "Try '{} --help'.\n", app.get_name());
-    return kUsageExit;
-  }
-  try {
-    const int code = work();
-    // Results that did not reach the disk or the pipe are not a success.
-    if (std::fflush(stdout) != 0) return report(app, "cannot write to standard output", 1);
-    return code;
+    report(app, usage_message(app, error), kUsageExit);
+    return report(app, "try --help", kUsageExit);
   } catch (const Error& error) {
     return report(app, error.what(), exit_code(error.code()));
   } catch (const std::bad_alloc&) {

@@ -1,15 +1,19 @@
 #pragma once
-// What all commands share: how they begin and how they end.
+// The beginning and the end of every command.
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <vector>
+
+#include "apps/common/help.h"
 
 namespace nestor {
 
-// Parses the arguments, then runs `work` and returns its exit code. Errors are printed to stderr as
-// "<command>: <message>" and become exit codes as design.md section 7 says; --help and --version
-// are added and handled here.
-int run_command(CLI::App& app, int argc, char** argv, const std::function<int()>& work);
+// Parses the arguments, then runs `work` and returns its exit code. Errors are printed to standard
+// error as "<command>: <message>" and become the exit codes of engine/error.h, usage errors 2.
+// --help, which lists exit codes and `environment`, and --version are added and handled here.
+int run_command(CLI::App& app, int argc, char** argv, const std::function<int()>& work,
+                std::vector<HelpRow> environment = {});
 
 // "nestor 0.1.0 (commit ...), g++ 12.2.0, oneDNN 2.6.3"
 std::string version_text();

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
+#include <map>
 #include <memory>
+#include <set>
 
+#include "apps/common/name_list.h"
 #include "engine/check.h"
 
 namespace nestor {
@@ -15,8 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".png", ".bmp", ".tga", ".pnm",
-                                            ".ppm", ".pgm",  ".gif", ".jpe", ".jfif"};
+constexpr std::string_view kExtensions[] = {".jpg",  ".jpeg", ".jpe", ".jfif", ".png",
+                                            ".webp", ".bmp",  ".tga", ".gif",  ".pnm",
+                                            ".pbm",  ".pgm",  ".ppm"};
 
 // What cannot be told is taken for a file, whose own result says what is wrong.
 bool is_folder(const std::string& name) {
@@ -24,25 +27,93 @@ bool is_folder(const std::string& name) {
   return fs::is_directory(name, unknown);
 }
 
-bool has_image_name(const fs::path& path) {
+std::string extension_of(const fs::path& path) {
   std::string extension = path.extension().string();
   std::ranges::transform(extension, extension.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
+  return extension;
 }
 
-std::vector<std::string> files_in_folder(const std::string& folder) {
-  std::vector<std::string> files;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code unknown;
-    if (it->is_regular_file(unknown) && has_image_name(it->path()))
-      files.push_back(it->path().string());
+// The image files of a folder, and what is left out.
+class FolderWalk {
+ public:
+  explicit FolderWalk(bool recursive) : recursive_(recursive) {}
+
+  void walk(const fs::path& folder) {
+    if (!enter(folder)) return;
+    std::error_code error;
+    std::vector<fs::path> folders;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      const fs::path& path = it->path();
+      std::error_code unknown;
+      if (path.filename().string().starts_with('.')) continue;
+      if (it->is_directory(unknown)) {
+        if (recursive_) folders.push_back(path);
+      } else if (it->is_regular_file(unknown)) {
+        add(path);
+      }
+    }
+    CHECK_AS(kBadInput, !error, "{}: cannot list the folder: {}", folder.string(), error.message());
+    for (const fs::path& below : folders) walk(below);
   }
-  CHECK_AS(kBadInput, !error, "{}: cannot list the folder: {}", folder, error.message());
-  CHECK_AS(kBadInput, !files.empty(), "{}: no image files in this folder", folder);
-  std::ranges::sort(files);
-  return files;
+
+  // Sorted by path: folder by folder.
+  std::vector<std::string> files() {
+    std::ranges::sort(files_);
+    std::vector<std::string> names;
+    for (const fs::path& file : files_) names.push_back(file.string());
+    return names;
+  }
+
+  // "3 files left out: 2 .heic, 1 without extension", or nothing.
+  std::string left_out() const {
+    if (left_out_.empty()) return {};
+    std::size_t total = 0;
+    std::vector<std::string> kinds;
+    for (const auto& [extension, count] : left_out_) {
+      total += count;
+      kinds.push_back(
+          fmt::format("{} {}", count, extension.empty() ? "without extension" : extension));
+    }
+    return fmt::format("{} file{} left out: {}", total, total == 1 ? "" : "s",
+                       fmt::join(kinds, ", "));
+  }
+
+ private:
+  // False if this folder was entered before: links may lead in circles.
+  bool enter(const fs::path& folder) {
+    std::error_code unknown;
+    return entered_.insert(fs::canonical(folder, unknown)).second;
+  }
+
+  void add(const fs::path& file) {
+    std::string extension = extension_of(file);
+    if (std::ranges::find(kExtensions, extension) != std::end(kExtensions)) {
+      files_.push_back(file);
+    } else {
+      ++left_out_[std::move(extension)];
+    }
+  }
+
+  const bool recursive_;
+  std::set<fs::path> entered_;
+  std::vector<fs::path> files_;
+  std::map<std::string, std::size_t> left_out_;  // by extension
+};
+
+void append(std::vector<std::string>& all, std::vector<std::string> more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+void append_folder(Inputs& inputs, const std::string& folder, bool recursive) {
+  FolderWalk walk(recursive);
+  walk.walk(folder);
+  std::vector<std::string> files = walk.files();
+  const std::string left_out = walk.left_out();
+  CHECK_AS(kBadInput, !files.empty(), "{}: no image files in this folder{}", folder,
+           left_out.empty() ? "" : fmt::format(" ({})", left_out));
+  if (!left_out.empty()) inputs.notes.push_back(fmt::format("{}: {}", folder, left_out));
+  append(inputs.names, std::move(files));
 }
 
 bool is_glob(const std::string& argument) {
@@ -58,40 +129,22 @@ std::vector<std::string> matches(const std::string& pattern) {
   return {found.gl_pathv, found.gl_pathv + found.gl_pathc};
 }
 
-std::vector<std::string> lines_of(const std::string& file) {
-  std::ifstream stream(file);
-  CHECK_AS(kBadInput, stream.is_open() && !is_folder(file), "{}: cannot open the list", file);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    CHECK_AS(kBadInput, line.find('\0') == std::string::npos,
-             "{}: not a list of names: it has a NUL", file);
-    if (!line.empty()) lines.push_back(line);
-  }
-  CHECK_AS(kBadInput, !lines.empty(), "{}: the list is empty", file);
-  return lines;
-}
-
-void append(std::vector<std::string>& all, std::vector<std::string> more) {
-  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
 }  // namespace
 
-std::vector<std::string> expand_inputs(const std::vector<std::string>& arguments) {
-  std::vector<std::string> inputs;
+Inputs expand_inputs(const std::vector<std::string>& arguments, bool recursive) {
+  Inputs inputs;
   for (const std::string& argument : arguments) {
     if (argument.starts_with('@')) {
-      append(inputs, lines_of(argument.substr(1)));
+      append(inputs.names, read_name_list(argument.substr(1)));
     } else if (is_folder(argument)) {
-      append(inputs, files_in_folder(argument));
+      append_folder(inputs, argument, recursive);
     } else if (is_glob(argument)) {
-      append(inputs, matches(argument));
+      append(inputs.names, matches(argument));
     } else {
-      inputs.push_back(argument);
+      inputs.names.push_back(argument);
     }
   }
-  CHECK_AS(kUsage, std::ranges::count(inputs, kStandardInput) <= 1,
+  CHECK_AS(kUsage, std::ranges::count(inputs.names, kStandardInput) <= 1,
            "standard input (-) is named more than once");
   return inputs;
 }

@@ -22,8 +22,8 @@ class DownloadBar : public TransferProgress {
 
 void add_list_option(CLI::App& app, PretrainedOptions& options) {
   app.add_option("--registry", options.list,
-                 "A list of weight files instead of the built-in one, in the form of "
-                 "weights_convert/official_files.json: for private models and tests")
+                 "Use this list of weight files instead of the built-in one; it has the form of "
+                 "weights_convert/official_files.json")
       ->envname("NESTOR_REGISTRY")
       ->type_name("FILE")
       ->group(kGroup);
@@ -31,24 +31,31 @@ void add_list_option(CLI::App& app, PretrainedOptions& options) {
 
 void add_download_options(CLI::App& app, PretrainedOptions& options) {
   options.progress = [](const std::string& what) { return std::make_unique<DownloadBar>(what); };
-  app.add_flag("--offline", options.offline, "Use what is on this machine, download nothing")
+  app.add_flag("--offline", options.offline, "Use files on this machine only; download nothing")
       ->group(kGroup);
   app.add_option("--base-url", options.base_url,
-                 "A mirror that has the files under their own names (.zip for .params), asked "
-                 "instead of the official hosts")
+                 "Download from this mirror instead of the official hosts; it has the files under "
+                 "their own names (.zip for .params)")
       ->envname("NESTOR_WEIGHTS_URL")
       ->type_name("URL")
       ->group(kGroup);
   app.add_option("--timeout", options.timeout_seconds,
-                 "Give a connection up that brings nothing for so many seconds")
+                 "Abort a transfer that brings less than 4 KiB a second for this many seconds")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str()
       ->type_name("SECONDS")
       ->group(kGroup);
-  app.add_option("--retries", options.retries, "Try again so often after a failure that may pass")
+  app.add_option("--retries", options.retries, "Number of retries after a transient failure")
       ->check(CLI::Range(0, 100))
       ->capture_default_str()
       ->type_name("N")
+      ->group(kGroup);
+  app.add_option(
+         "--time-limit", options.time_limit_seconds,
+         "Give up a file that has not arrived after this long, tries and addresses together")
+      ->check(CLI::Range(1, 7 * 24 * 3600))
+      ->capture_default_str()
+      ->type_name("SECONDS")
       ->group(kGroup);
 }
 

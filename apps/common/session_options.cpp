@@ -1,39 +1,62 @@
 #include "apps/common/session_options.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
-#include <cstdio>
 #include <filesystem>
 
+#include "apps/common/messages.h"
 #include "engine/backend.h"
+#include "engine/model.h"
+#include "engine/plan/tuning.h"
 
 namespace nestor {
 
+namespace {
+
+// Names that other frameworks give the precisions.
+constexpr std::pair<std::string_view, std::string_view> kPrecisionNames[] = {
+    {"float32", "fp32"}, {"float", "fp32"},    {"float16", "fp16"},
+    {"half", "fp16"},    {"bfloat16", "bf16"}, {"tensorfloat32", "tf32"}};
+
+}  // namespace
+
+std::string canonical_precision(std::string_view name) {
+  for (const auto& [other, canonical] : kPrecisionNames) {
+    if (name == other) return std::string(canonical);
+  }
+  return std::string(name);
+}
+
 void add_device_options(CLI::App& app, DeviceOptions& options) {
-  app.add_option("--device", options.device, "auto (a GPU if there is one), cpu, cuda or cuda:N")
+  app.add_option("--device", options.device,
+                 "Device to run on: auto (a GPU if there is one), cpu, cuda or cuda:N")
       ->capture_default_str()
+      ->type_name("DEVICE")
       ->group("Running");
   app.add_option(
          "--precision", options.precision,
-         "fp32, fp16 (GPUs) or bf16 (where the CPU has it); default: fp16 on GPUs, else fp32")
+         "Precision to compute in: fp32 or float32; fp16 or float16 (GPUs); bf16 or bfloat16 (if "
+         "the CPU has it); tf32 (GPUs). Default: fp16 on GPUs, else fp32")
       ->type_name("NAME")
       ->group("Running");
-  app.add_option("--threads", options.threads, "CPU threads (default: as many as there are cores)")
+  app.add_option("-j,--threads", options.threads,
+                 "Number of CPU threads (default: the cores that this process may use)")
       ->check(CLI::Range(1, kMaxThreads))
       ->group("Running");
   app.add_flag("--deterministic", options.deterministic,
-               "An image's result is the same in any batch, to the bit; slower on GPUs")
+               "Make an image's result independent of its batch, to the bit; slower on GPUs")
       ->group("Running");
   app.add_option("--tuning", options.tuning,
-                 "Tuning file of `nestor-inspect MODEL --tune`, or none (default: $NESTOR_TUNING, "
-                 "else tuning.json in $NESTOR_HOME or ~/.cache/nestor)")
+                 "Use this tuning file, written by `nestor-inspect MODEL --tune`, or none "
+                 "(default: $NESTOR_TUNING, else tuning.json in the cache folder)")
       ->type_name("FILE")
       ->group("Running");
 }
 
 SessionOptions session_options(const DeviceOptions& options, const Model& model) {
   SessionOptions result{.threads = options.threads, .deterministic = options.deterministic};
-  if (!options.precision.empty()) result.precision = parse_precision(options.precision);
+  if (!options.precision.empty())
+    result.precision = parse_precision(canonical_precision(options.precision));
   if (options.tuning == kNoTuning) return result;
   result.tuning = options.tuning;
   const Backend& backend = model.backend();
@@ -48,14 +71,14 @@ SessionOptions session_options(const DeviceOptions& options, const Model& model)
 
 void print_warnings(std::string_view command, const Session& session) {
   for (const std::string& warning : session.warnings()) {
-    fmt::print(stderr, "{}: warning: {}\n", command, warning);
+    print_message(command, fmt::format("warning: {}", warning));
   }
 }
 
 void warn_if_synthetic(std::string_view command, std::string_view weights, const ModelInfo& info) {
   if (!info.synthetic) return;
-  fmt::print(stderr, "{}: {} has synthetic weights: the answers are meaningless\n", command,
-             weights);
+  print_message(command,
+                fmt::format("{} has synthetic weights: the answers are meaningless", weights));
 }
 
 }  // namespace nestor

@@ -1,5 +1,5 @@
 #pragma once
-// The command-line options that say on what and how a model runs.
+// The command-line options for device, precision and threads.
 
 #include <CLI/CLI.hpp>
 #include <string>
@@ -19,16 +19,19 @@ struct DeviceOptions {
 
 inline constexpr std::string_view kNoTuning = "none";
 
+// "fp16" for "float16" and "half", ...; other names as they are.
+std::string canonical_precision(std::string_view name);
+
 // --device, --precision, --threads, --deterministic, --tuning.
 void add_device_options(CLI::App& app, DeviceOptions& options);
 
-// For sessions of that model: the default tuning file is for GPUs that are there.
+// Options for sessions of that model. The default tuning file is used for GPUs only.
 SessionOptions session_options(const DeviceOptions& options, const Model& model);
 
-// Says on standard error why the session's tuning file is ignored, if it is.
+// Says on standard error why the session's tuning file was ignored, if it was.
 void print_warnings(std::string_view command, const Session& session);
 
-// Says on standard error where a model's weights are made up.
+// Warns on standard error if a model's weights are synthetic.
 void warn_if_synthetic(std::string_view command, std::string_view weights, const ModelInfo& info);
 
 }  // namespace nestor

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "engine/check.h"
+#include "engine/printable_text.h"
 
 namespace nestor {
 
@@ -14,6 +15,8 @@ void TextOutput::write(std::string_view text) {
   const std::size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
   CHECK(written == text.size(), "cannot write to standard output");
 }
+
+void TextOutput::write_printable(std::string_view text) { write(printable_lines(text)); }
 
 void TextOutput::finish() {
   if (file_) return file_->commit();

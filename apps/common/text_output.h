@@ -1,5 +1,5 @@
 #pragma once
-// Where a command's results go: standard output, or a file that appears when it is complete.
+// The destination of a command's results: standard output, or a file that appears when it is complete.
 
 #include <memory>
 #include <string>
@@ -14,8 +14,12 @@ class TextOutput {
   // An empty path is standard output.
   explicit TextOutput(const std::string& path);
 
-  // Throws kInternal where the system refuses, a closed pipe included.
+  // Throws kInternal if the system refuses, a closed pipe included.
   void write(std::string_view text);
+
+  // Text that is no JSON and may hold names out of files: control characters become visible.
+  void write_printable(std::string_view text);
+
   void finish();
 
  private:

@@ -1,19 +1,20 @@
 // Recognises a file's format by its first bytes and checks sizes before anything is allocated.
 
-#include "engine/image/decode.h"
+#include "nestor/decode.h"
 
 #include <new>
 
 #include "engine/check.h"
 #include "engine/checked.h"
 #include "engine/image/internal/decoders.h"
+#include "engine/image/picture_file.h"
 
 namespace nestor {
 
 namespace image {
 
 Image allocate(const Source& source, std::int64_t width, std::int64_t height,
-               std::uint64_t pixels_per_byte) {
+               std::uint64_t pixels_per_byte, CheckedSize working_bytes) {
   const DecodeOptions& options = source.options;
   CHECK_AS(kBadInput, width >= 1 && height >= 1, "{}: {} x {} pixels: nothing to decode",
            source.name, width, height);
@@ -25,18 +26,22 @@ Image allocate(const Source& source, std::int64_t width, std::int64_t height,
            "{}: {} x {} pixels; at most {} in all are allowed", source.name, width, height,
            options.max_pixels);
   CHECK_AS(kBadInput, options.lenient || pixels.value() / pixels_per_byte <= source.bytes.size(),
-           "{}: the file ends early: {} bytes cannot hold {} x {} pixels", source.name,
-           source.bytes.size(), width, height);
+           "{}: the file ends early: {} bytes cannot hold {} x {} pixels{}", source.name,
+           source.bytes.size(), width, height, kLenientHint);
   const CheckedSize size_bytes = pixels * 3;
-  CHECK_AS(kBadInput, size_bytes.at_most(PTRDIFF_MAX), "{}: {} x {} pixels are too many",
+  // A picture that is turned is there twice.
+  const CheckedSize all_bytes = size_bytes * (options.apply_orientation ? 2 : 1) + working_bytes;
+  CHECK_AS(kBadInput, all_bytes.at_most(PTRDIFF_MAX), "{}: {} x {} pixels are too many",
            source.name, width, height);
+  const auto& memory = options.memory ? options.memory : DecodeMemory::of_process();
+  source.memory = memory->for_picture(all_bytes.value(), source.name);
   Image image{static_cast<int>(width), static_cast<int>(height), {}};
   image.rgb.resize(size_bytes.value());
   return image;
 }
 
 void refuse_unless_lenient(const Source& source, DecodedImage& decoded, std::string_view reason) {
-  CHECK_AS(kBadInput, source.options.lenient, "{}: {}", source.name, reason);
+  CHECK_AS(kBadInput, source.options.lenient, "{}: {}{}", source.name, reason, kLenientHint);
   decoded.warnings.push_back(fmt::format("{}: {}", source.name, reason));
 }
 
@@ -45,6 +50,8 @@ void refuse_unless_lenient(const Source& source, DecodedImage& decoded, std::str
 namespace {
 
 using image::Source;
+
+constexpr std::string_view kReadable = "JPEG, PNG, WebP, BMP, TGA, PNM, GIF";
 
 bool has(const Source& source, std::size_t offset, std::string_view text) {
   const auto bytes = source.bytes;
@@ -56,7 +63,6 @@ bool has(const Source& source, std::size_t offset, std::string_view text) {
 // The name of a format that Nestor recognises only to say that it does not read it.
 const char* foreign_format(const Source& source) {
   using namespace std::string_view_literals;
-  if (has(source, 0, "RIFF"sv) && has(source, 8, "WEBP"sv)) return "a WebP image";
   if (has(source, 0, "II*\0"sv) || has(source, 0, "MM\0*"sv)) return "a TIFF image";
   if (has(source, 4, "ftyp"sv)) return "a HEIF, AVIF or MP4 file";
   if (has(source, 0, "\0\0\0\fjP  "sv)) return "a JPEG 2000 image";
@@ -77,18 +83,15 @@ DecodedImage decode(const Source& source) {
   CHECK_AS(kBadInput, !source.bytes.empty(), "{}: the file is empty", source.name);
   if (has(source, 0, "\xff\xd8\xff")) return image::decode_jpeg(source);
   if (has(source, 0, "\x89PNG\r\n\x1a\n")) return image::decode_png(source);
-  if (has(source, 0, "BM")) return image::decode_with_stb(source, "bmp");
-  if (has(source, 0, "GIF87a") || has(source, 0, "GIF89a")) {
-    return image::decode_with_stb(source, "gif");
-  }
+  if (has(source, 0, "RIFF") && has(source, 8, "WEBP")) return image::decode_webp(source);
+  if (has(source, 0, "BM")) return image::decode_bmp(source);
+  if (has(source, 0, "GIF87a") || has(source, 0, "GIF89a")) return image::decode_gif(source);
   if (is_pnm(source)) return image::decode_pnm(source);
   if (const char* foreign = foreign_format(source)) {
-    fail(ErrorCode::kBadInput, "{}: {}; Nestor reads JPEG, PNG, BMP, TGA, PNM and GIF", source.name,
-         foreign);
+    fail(ErrorCode::kBadInput, "{}: {}; Nestor reads {}", source.name, foreign, kReadable);
   }
-  if (image::looks_like_tga(source.bytes)) return image::decode_with_stb(source, "tga");
-  fail(ErrorCode::kBadInput, "{}: not an image that Nestor reads (JPEG, PNG, BMP, TGA, PNM or GIF)",
-       source.name);
+  if (image::looks_like_tga(source.bytes)) return image::decode_tga(source);
+  fail(ErrorCode::kBadInput, "{}: not an image that Nestor reads ({})", source.name, kReadable);
 }
 
 }  // namespace
@@ -96,10 +99,22 @@ DecodedImage decode(const Source& source) {
 DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& name,
                           const DecodeOptions& options) {
   try {
-    return decode(Source{bytes, name, options});
+    DecodeMemory::Lease memory;
+    DecodedImage decoded = decode(Source{bytes, name, options, memory});
+    if (options.apply_orientation && decoded.orientation != 1) {
+      decoded.image = image::oriented(decoded.image, decoded.orientation);
+    }
+    if (options.memory) decoded.memory = std::move(memory);
+    return decoded;
   } catch (const std::bad_alloc&) {
     fail(ErrorCode::kOutOfMemory, "{}: not enough memory to decode it", name);
   }
+}
+
+DecodedImage decode_image_file(const std::string& path, const DecodeOptions& options) {
+  const auto& memory = options.memory ? options.memory : DecodeMemory::of_process();
+  const PictureFile file = PictureFile::read(path, *memory);
+  return decode_image(file.bytes(), file.name(), options);
 }
 
 }  // namespace nestor

@@ -10,12 +10,13 @@
 // After jpeglib.h, which it needs.
 #include <jerror.h>
 
+#include <algorithm>
 #include <array>
 #include <csetjmp>
 #include <cstring>
-#include <limits>
 
 #include "engine/check.h"
+#include "engine/checked.h"
 #include "engine/image/internal/decoders.h"
 #include "engine/image/internal/jpeg_440.h"
 
@@ -27,8 +28,12 @@ namespace {
 // picture.
 constexpr int kMaxScans = 100;
 
-// Some cameras pad the data before the end marker. More left over means that decoding lost its way.
+// Some cameras pad the data before the end marker.
 constexpr int kMaxPaddingBytes = 64;
+
+// Arithmetic codes take as good as nothing for a block like those before it: in theory a byte is
+// enough for millions of pixels. No picture with anything in it comes near this.
+constexpr std::uint64_t kArithmeticPixelsPerByte = 1 << 16;
 
 class JpegReader {
  public:
@@ -48,6 +53,9 @@ class JpegReader {
   jpeg_decompress_struct& info() { return info_; }
   const char* message() const { return message_; }  // of the error, or of the first warning
   bool warned() const { return message_[0] != 0; }
+  // Whether the error is one of the data, of which the rest could be read.
+  bool damaged() const { return damaged_; }
+  const char* passed_over() const { return passed_over_; }  // what does not matter, "" for nothing
   bool has_seen(int component) const { return (seen_components_ >> component & 1) != 0; }
 
   // The steps. They return false after an error.
@@ -103,8 +111,36 @@ class JpegReader {
   static void on_message(j_common_ptr info, int level) {
     if (level >= 0 || is_harmless(*info->err)) return;
     JpegReader& reader = self(info);
+    if (info->err->msg_code == JWRN_EXTRANEOUS_DATA && reader.pass_over(info->err->msg_parm.i[0])) {
+      return;
+    }
+    reader.damaged_ = true;
     if (!reader.lenient_) on_error(info);
     if (!reader.warned()) info->err->format_message(info, reader.message_);
+  }
+
+  // Stray bytes between the markers of the header, as webcams write them, and padding of one value
+  // do not matter. Other bytes after the data mean that decoding lost its way.
+  bool pass_over(int num_bytes) {
+    const bool in_header = info_.input_scan_number == 0;
+    if (!in_header && !is_padding(num_bytes)) return false;
+    if (passed_over_[0] == 0) {
+      std::snprintf(passed_over_, sizeof passed_over_, "%d stray bytes %s passed over", num_bytes,
+                    in_header ? "in the JPEG header" : "after JPEG data");
+    }
+    return true;
+  }
+
+  // Whether the bytes before the marker just found are all equal.
+  bool is_padding(int num_bytes) const {
+    const auto* const end = reinterpret_cast<const std::byte*>(info_.src->next_input_byte);
+    const auto before = static_cast<std::size_t>(end - bytes_.data());
+    const auto count = static_cast<std::size_t>(num_bytes);
+    if (before > bytes_.size() || count > before) return false;
+    // The first of them may still have been data.
+    const auto skipped = bytes_.subspan(before - count, count);
+    return std::all_of(skipped.begin() + 1, skipped.end(),
+                       [&](std::byte value) { return value == skipped.back(); });
   }
 
   // Of what surrounds the picture: application markers, and padding before the end marker.
@@ -136,6 +172,8 @@ class JpegReader {
   std::jmp_buf on_error_;
   std::span<const std::byte> bytes_;
   bool lenient_;
+  bool damaged_ = false;
+  char passed_over_[64] = {};
   unsigned seen_components_ = 0;  // bit c: a scan with the DC coefficients of component c was begun
   char message_[JMSG_LENGTH_MAX] = {};
 };
@@ -143,28 +181,12 @@ class JpegReader {
 static_assert(kMaxScans == 100, "the message of on_progress names it");
 
 void require(bool done, const Source& source, const JpegReader& reader) {
-  CHECK_AS(kBadInput, done, "{}: {}", source.name, reader.message());
+  CHECK_AS(kBadInput, done, "{}: {}{}", source.name, reader.message(),
+           reader.damaged() ? kLenientHint : "");
 }
 
 std::span<const jpeg_component_info> components(const jpeg_decompress_struct& info) {
   return {info.comp_info, static_cast<std::size_t>(info.num_components)};
-}
-
-// Every block of 8 x 8 pixels takes at least one Huffman-coded bit; arithmetic codes know no bound.
-std::uint64_t pixels_per_byte(const jpeg_decompress_struct& info) {
-  return info.arith_code == TRUE ? std::numeric_limits<std::uint64_t>::max() : 8 * DCTSIZE2;
-}
-
-int orientation(const jpeg_decompress_struct& info) {
-  constexpr std::string_view kExif("Exif\0\0", 6);
-  for (const auto* marker = info.marker_list; marker != nullptr; marker = marker->next) {
-    const std::span<const unsigned char> data(marker->data, marker->data_length);
-    if (data.size() < kExif.size() || std::memcmp(data.data(), kExif.data(), kExif.size()) != 0) {
-      continue;
-    }
-    return exif_orientation(data.subspan(kExif.size()));
-  }
-  return 1;
 }
 
 // Full-height luma and at least one half-height chroma component: what libjpeg-turbo's versions
@@ -179,6 +201,42 @@ bool is_440(const jpeg_decompress_struct& info) {
     any_half = any_half || half;
   }
   return any_half;
+}
+
+// Every block of 8 x 8 pixels takes at least one Huffman-coded bit.
+std::uint64_t pixels_per_byte(const jpeg_decompress_struct& info) {
+  return info.arith_code == TRUE ? kArithmeticPixelsPerByte : 8 * DCTSIZE2;
+}
+
+// What libjpeg holds, besides some rows: all coefficients (of two bytes) of a file of several scans.
+// And the planes of a 4:4:0 file, which are at most three bytes a pixel.
+CheckedSize working_bytes(const Source& source, jpeg_decompress_struct& info) {
+  constexpr std::uint64_t kRowBytes = 256;  // a pixel of width
+  const CheckedSize pixels = CheckedSize(info.image_width) * info.image_height;
+  CheckedSize bytes = CheckedSize(info.image_width) * kRowBytes;
+  if (is_440(info) && source.options.convention == DecoderConvention::kMxnet) bytes += pixels * 3;
+  if (!jpeg_has_multiple_scans(&info)) return bytes;
+  for (const jpeg_component_info& component : components(info)) {
+    const auto rounded_up = [](JDIMENSION blocks, int factor) {
+      const auto unit = static_cast<JDIMENSION>(factor);
+      return (blocks + unit - 1) / unit * unit;
+    };
+    bytes += CheckedSize(rounded_up(component.width_in_blocks, component.h_samp_factor)) *
+             rounded_up(component.height_in_blocks, component.v_samp_factor) * sizeof(JBLOCK);
+  }
+  return bytes;
+}
+
+int orientation(const jpeg_decompress_struct& info) {
+  constexpr std::string_view kExif("Exif\0\0", 6);
+  for (const auto* marker = info.marker_list; marker != nullptr; marker = marker->next) {
+    const std::span<const unsigned char> data(marker->data, marker->data_length);
+    if (data.size() < kExif.size() || std::memcmp(data.data(), kExif.data(), kExif.size()) != 0) {
+      continue;
+    }
+    return exif_orientation(data.subspan(kExif.size()));
+  }
+  return 1;
 }
 
 // `stored` are libjpeg's CMYK samples, which files hold inverted.
@@ -258,10 +316,10 @@ DecodedImage decode_jpeg(const Source& source) {
   JpegReader reader(source);
   require(reader.read_header(), source, reader);
   jpeg_decompress_struct& info = reader.info();
-  DecodedImage decoded{
-      .image = allocate(source, info.image_width, info.image_height, pixels_per_byte(info)),
-      .format = "jpeg",
-      .orientation = orientation(info)};
+  DecodedImage decoded{.image = allocate(source, info.image_width, info.image_height,
+                                         pixels_per_byte(info), working_bytes(source, info)),
+                       .format = "jpeg",
+                       .orientation = orientation(info)};
   if (source.options.convention == DecoderConvention::kMxnet && is_440(info)) {
     read_440(source, reader, decoded.image);
   } else {
@@ -270,6 +328,9 @@ DecodedImage decode_jpeg(const Source& source) {
   check_scans(source, decoded, reader);
   if (!reader.finish() || reader.warned()) {
     refuse_unless_lenient(source, decoded, reader.message());
+  }
+  if (reader.passed_over()[0] != 0) {
+    decoded.warnings.push_back(fmt::format("{}: {}", source.name, reader.passed_over()));
   }
   return decoded;
 }

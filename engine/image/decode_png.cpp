@@ -62,6 +62,8 @@ class PngReader {
     static constexpr png_byte kExif[] = {'e', 'X', 'I', 'f', 0};
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_AS_DEFAULT, kExif, 1);
+    // Some writers state a smaller window than they used. Pillow does not mind.
+    png_set_option(png_, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON);
     png_read_info(png_, info_);
     return true;
   }
@@ -138,10 +140,12 @@ void read_clipped(const Source& source, PngReader& reader, DecodedImage& decoded
 DecodedImage decode_png(const Source& source) {
   PngReader reader(source);
   CHECK_AS(kBadInput, reader.read_header(), "{}: {}", source.name, reader.message());
-  DecodedImage decoded{.image = allocate(source, reader.width(), reader.height(), kPixelsPerByte),
-                       .format = "png",
-                       .orientation = reader.orientation()};
   const bool clip = source.options.convention == DecoderConvention::kPillow && reader.is_grey_16();
+  const CheckedSize wide_bytes = CheckedSize(reader.width()) * reader.height() * (clip ? 6 : 0);
+  DecodedImage decoded{
+      .image = allocate(source, reader.width(), reader.height(), kPixelsPerByte, wide_bytes),
+      .format = "png",
+      .orientation = reader.orientation()};
   CHECK_AS(kBadInput, reader.start(clip), "{}: {}", source.name, reader.message());
   if (clip) {
     read_clipped(source, reader, decoded);

@@ -1,5 +1,10 @@
-// Binary PGM and PPM (P5, P6). Not by stb_image, which ignores the header's largest value.
+// PBM, PGM and PPM, plain and binary (P1 to P6). Pillow scales values to their largest (and clips
+// grey of 16 bits, as it does with PNG), OpenCV scales the plain ones only and takes the upper byte
+// of 16 bits.
 
+#include <algorithm>
+#include <cmath>
+#include <optional>
 #include <string_view>
 
 #include "engine/check.h"
@@ -12,25 +17,42 @@ namespace {
 
 constexpr std::uint32_t kLargestNumber = 1'000'000;  // in a header
 
-// The numbers of the header, between white space and comments.
-class HeaderReader {
+// Numbers between white space and comments.
+class TextReader {
  public:
-  explicit HeaderReader(const Source& source) : source_(source) {}
+  explicit TextReader(const Source& source) : source_(source) {}
 
-  std::uint32_t number() {
+  // Nothing at the end of the file.
+  std::optional<std::uint32_t> next() {
     skip_space();
-    CHECK_AS(kBadInput, is_digit(peek()), "{}: no number at byte {} of the pnm header",
-             source_.name, offset_);
+    if (peek() < 0) return std::nullopt;
+    CHECK_AS(kBadInput, is_digit(peek()), "{}: no number at byte {} of the pnm file", source_.name,
+             offset_);
     std::uint32_t value = 0;
     for (; is_digit(peek()); ++offset_) {
       value = value * 10 + static_cast<std::uint32_t>(peek() - '0');
-      CHECK_AS(kBadInput, value <= kLargestNumber, "{}: a number over {} in the pnm header",
+      CHECK_AS(kBadInput, value <= kLargestNumber, "{}: a number over {} in the pnm file",
                source_.name, kLargestNumber);
     }
     return value;
   }
 
-  // Where the pixels begin: after one white space character.
+  std::uint32_t number() {
+    const std::optional<std::uint32_t> value = next();
+    CHECK_AS(kBadInput, value, "{}: the pnm file ends early, in its header", source_.name);
+    return *value;
+  }
+
+  // The digit of a plain bitmap, which may have no space after it.
+  std::optional<bool> bit() {
+    skip_space();
+    if (peek() < 0) return std::nullopt;
+    CHECK_AS(kBadInput, peek() == '0' || peek() == '1', "{}: no 0 or 1 at byte {} of the pnm file",
+             source_.name, offset_);
+    return source_.data()[offset_++] == '1';
+  }
+
+  // Where binary pixels begin: after one white space character.
   std::size_t end() {
     CHECK_AS(kBadInput, is_space(peek()), "{}: no white space after the pnm header", source_.name);
     return offset_ + 1;
@@ -55,40 +77,103 @@ class HeaderReader {
   std::size_t offset_ = 2;
 };
 
+struct Kind {
+  bool bitmap, grey, plain;
+};
+
+Kind kind_of(char digit) {
+  const int kind = digit - '0';
+  return {.bitmap = kind % 3 == 1, .grey = kind % 3 == 2, .plain = kind <= 3};
+}
+
+// A value's level in the picture.
+std::uint8_t level_of(std::uint32_t value, std::uint32_t largest, const Kind& kind,
+                      DecoderConvention convention) {
+  if (convention == DecoderConvention::kMxnet) {
+    if (largest > 255) return static_cast<std::uint8_t>(value >> 8);
+    return static_cast<std::uint8_t>(kind.plain ? value * 255 / largest : value);
+  }
+  const double full = largest > 255 && kind.grey ? 65'535 : 255;
+  // Halves go to the even neighbour.
+  return static_cast<std::uint8_t>(std::min(std::nearbyint(double(value) / largest * full), 255.0));
+}
+
+// The values in their order, until `put` has had all of them or the file ends. Whether all came.
+bool read_plain(const Source& source, TextReader& text, std::uint32_t largest,
+                std::size_t num_values, auto put) {
+  for (std::size_t i = 0; i < num_values; ++i) {
+    std::optional<std::uint32_t> value = text.next();
+    if (!value) return false;
+    CHECK_AS(kBadInput, *value <= largest || source.options.convention == DecoderConvention::kMxnet,
+             "{}: a value of {} in the pnm file, of which the largest should be {}", source.name,
+             *value, largest);
+    put(std::min(*value, largest));
+  }
+  return true;
+}
+
+bool read_binary(std::span<const std::byte> bytes, std::size_t value_bytes, std::size_t num_values,
+                 auto put) {
+  const std::size_t num_there = std::min(num_values, bytes.size() / value_bytes);
+  for (std::size_t i = 0; i < num_there; ++i) {
+    std::uint32_t value = std::to_integer<std::uint32_t>(bytes[i * value_bytes]);
+    if (value_bytes == 2) value = value << 8 | std::to_integer<std::uint32_t>(bytes[i * 2 + 1]);
+    put(value);
+  }
+  return num_there == num_values;
+}
+
+// 1 is black.
+bool read_bitmap(const Source& source, TextReader& text, bool plain, Image& image) {
+  const auto width = static_cast<std::size_t>(image.width);
+  std::uint8_t* dst = image.rgb.data();
+  const auto put = [&](bool black) { dst = std::fill_n(dst, 3, black ? 0 : 255); };
+  const auto rows = plain ? std::span<const std::byte>() : source.bytes.subspan(text.end());
+  const std::size_t row_bytes = (width + 7) / 8;
+  for (std::size_t y = 0; y < static_cast<std::size_t>(image.height); ++y) {
+    if (!plain && rows.size() < (y + 1) * row_bytes) return false;
+    for (std::size_t x = 0; x < width; ++x) {
+      const auto black =
+          plain ? text.bit()
+                : std::optional(
+                      (std::to_integer<unsigned>(rows[y * row_bytes + x / 8]) >> (7 - x % 8) & 1) !=
+                      0);
+      if (!black) return false;
+      put(*black);
+    }
+  }
+  return true;
+}
+
+bool read_levels(const Source& source, TextReader& text, const Kind& kind, std::uint32_t largest,
+                 Image& image) {
+  const std::size_t copies = kind.grey ? 3 : 1;
+  std::uint8_t* dst = image.rgb.data();
+  const auto put = [&](std::uint32_t value) {
+    dst = std::fill_n(dst, copies, level_of(value, largest, kind, source.options.convention));
+  };
+  const std::size_t num_values = image.rgb.size() / copies;
+  if (kind.plain) return read_plain(source, text, largest, num_values, put);
+  return read_binary(source.bytes.subspan(text.end()), largest > 255 ? 2 : 1, num_values, put);
+}
+
 }  // namespace
 
 DecodedImage decode_pnm(const Source& source) {
-  const char kind = static_cast<char>(source.data()[1]);
-  CHECK_AS(kBadInput, kind == '5' || kind == '6',
-           "{}: a P{} file; of the PNM family Nestor reads the binary P5 and P6", source.name,
-           kind);
-  HeaderReader header(source);
-  const std::uint32_t width = header.number(), height = header.number();
-  const std::uint32_t largest = header.number();
+  const char digit = static_cast<char>(source.data()[1]);
+  CHECK_AS(kBadInput, digit >= '1' && digit <= '6',
+           "{}: a P{} file; of the PNM family Nestor reads P1 to P6", source.name, digit);
+  const Kind kind = kind_of(digit);
+  TextReader text(source);
+  const std::uint32_t width = text.number(), height = text.number();
+  const std::uint32_t largest = kind.bitmap ? 1 : text.number();
   CHECK_AS(kBadInput, largest >= 1 && largest <= 65'535,
            "{}: the largest value is {}, which should be 1 to 65535", source.name, largest);
-  DecodedImage decoded{.image = allocate(source, width, height, /*pixels_per_byte=*/1),
-                       .format = "pnm"};
-
-  const std::size_t value_bytes = largest > 255 ? 2 : 1;
-  const std::size_t channels = kind == '6' ? 3 : 1;
-  const std::size_t num_values = decoded.image.rgb.size() / 3 * channels;
-  const auto pixels = source.bytes.subspan(header.end());
-  if (pixels.size() < num_values * value_bytes) {
-    refuse_unless_lenient(
-        source, decoded,
-        fmt::format("the pnm file ends early: {} x {} pixels take {} bytes, not {}", width, height,
-                    num_values * value_bytes, pixels.size()));
-  }
-  const std::size_t num_present = std::min(num_values, pixels.size() / value_bytes);
-  for (std::size_t i = 0; i < num_present; ++i) {
-    std::uint32_t value = std::to_integer<std::uint32_t>(pixels[i * value_bytes]);
-    if (value_bytes == 2) value = value << 8 | std::to_integer<std::uint32_t>(pixels[i * 2 + 1]);
-    const auto level =
-        static_cast<std::uint8_t>((std::min(value, largest) * 255 + largest / 2) / largest);
-    for (std::size_t c = 0; c < 3 / channels; ++c)
-      decoded.image.rgb[i * (3 / channels) + c] = level;
-  }
+  const std::uint64_t pixels_per_byte = kind.bitmap && !kind.plain ? 8 : 1;
+  DecodedImage decoded{.image = allocate(source, width, height, pixels_per_byte), .format = "pnm"};
+  const bool complete = kind.bitmap ? read_bitmap(source, text, kind.plain, decoded.image)
+                                    : read_levels(source, text, kind, largest, decoded.image);
+  if (!complete) refuse_unless_lenient(source, decoded, "the pnm file ends early");
   return decoded;
 }
 

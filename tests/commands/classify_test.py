@@ -3,7 +3,7 @@ import json
 import os
 import shutil
 
-from support import (BAD_INPUT, BAD_MODEL, CAT, PHOTOS, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, floats, model,
+from support import (BAD_INPUT, BAD_MODEL, CAT, PHOTOS, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, floats, model,
                      read_safetensors, run, write_png, write_safetensors)
 
 
@@ -79,6 +79,63 @@ class Inputs(CommandTest):
         self.assertEqual(self.names("@" + self.path("list.txt")), [b, a, b])
         with open(a, "rb") as f:
             self.assertEqual(self.names(b, "-", stdin=f.read()), [b, "-"])
+
+    def test_folders_of_folders_without_what_is_no_image(self):
+        os.makedirs(self.path("photos", "dog", "puppies"))
+        os.makedirs(self.path("photos", "cat"))
+        os.makedirs(self.path("photos", ".cache"))
+        kept = [os.path.join("photos", name) for name in ("cat/b.PNG", "dog/a.png", "dog/puppies/c.png", "top.png")]
+        for name in [*kept, "photos/.cache/x.png", "photos/._top.png"]:
+            write_png(self.path(name), 40, 40, (10, 20, 30))
+        for name in ("cat/live.heic", "cat/old.HEIC", "drawing.svg", "README"):
+            with open(self.path("photos", name), "w") as f:
+                f.write("no picture")
+        os.symlink(self.path("photos"), self.path("photos", "dog", "round"))
+        self.assertEqual(self.names("photos", cwd=self.folder), kept)
+        self.assertEqual(self.names("photos", "--no-recursive", cwd=self.folder), ["photos/top.png"])
+        done = self.expect(0, "nestor-classify", "--weights", model(), self.path("photos"))
+        self.assert_says(done, "4 files left out: 1 without extension, 2 .heic, 1 .svg")
+        self.assertNotIn(b"._top", done.stdout + done.stderr)
+        os.makedirs(self.path("empty"))
+        with open(self.path("empty", "a.heic"), "w") as f:
+            f.write("x")
+        self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), self.path("empty")),
+                         "no image files in this folder", "1 .heic")
+
+    def test_byte_order_marks_are_no_part_of_lists_and_labels(self):
+        write_png(self.path("a.png"), 40, 40, (10, 20, 30))
+        with open(self.path("list.txt"), "wb") as f:
+            f.write(b"\xef\xbb\xbfa.png\r\na.png\r\n")
+        self.assertEqual(self.names("@list.txt", cwd=self.folder), ["a.png", "a.png"])
+        with open(self.path("labels.txt"), "wb") as f:
+            f.write(b"\xef\xbb\xbf" + b"\n".join(b"class %d" % i for i in range(1000)))
+        out = self.output("nestor-classify", "--weights", model(), "--labels", self.path("labels.txt"), "--top-k", 1000,
+                          "--format", "json", self.path("a.png"))
+        labels = {p["class"] for p in json.loads(out)["images"][0]["predictions"]}
+        self.assertIn("class 0", labels)
+
+    def test_orientation_is_applied_on_demand_and_mentioned_otherwise(self):
+        photo = os.path.join(ROOT, "tests", "engine", "image", "pictures", "orientation_6.webp")
+        def run_with(*arguments):
+            return self.expect(0, "nestor-classify", "--weights", model(), "--format", "json", photo, photo, *arguments)
+        def sizes(done):
+            return {(r["width"], r["height"]) for r in json.loads(done.stdout)["images"]}
+        done = run_with()
+        self.assert_says(done, "warning", "orientation_6.webp and 1 more", "--orientation apply")
+        self.assertEqual(sizes(done), {(11, 7)})
+        done = run_with("--orientation", "apply")
+        self.assertNotIn(b"orientation", done.stderr)
+        self.assertEqual(sizes(done), {(7, 11)})
+
+    def test_a_picture_that_memory_does_not_suffice_for_fails_alone(self):
+        write_png(self.path("small.png"), 40, 40, (10, 20, 30))
+        write_png(self.path("large.png"), 800, 800, (10, 20, 30))
+        done = self.expect(SOME_FAILED, "nestor-classify", "--weights", model(), "--format", "json", "--decode-memory", "2M",
+                           self.path("large.png"), self.path("small.png"))
+        large, small = json.loads(done.stdout)["images"]
+        self.assertIn("--decode-memory", large["error"])
+        self.assertTrue(small["predictions"])
+        self.expect(USAGE, "nestor-classify", "--weights", model(), "--decode-memory", "many", self.path("small.png"))
 
     def test_order_is_that_of_the_inputs_whatever_the_batch(self):
         paths = []
@@ -179,7 +236,7 @@ class SavedTensors(CommandTest):
     def test_unknown_tensor_is_a_usage_error_that_lists_names(self):
         done = self.expect(USAGE, "nestor-classify", "--weights", model(), "--save-outputs", self.path("x.safetensors"),
                            "--save-tensors", "layer9", CAT)
-        self.assert_says(done, "layer9", "layer1.attention")
+        self.assert_says(done, "layer9", "layer4")
         self.assertEqual(os.listdir(self.folder), [])
 
 

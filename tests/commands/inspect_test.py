@@ -120,7 +120,6 @@ class Models(CommandTest):
         self.expect(BAD_MODEL, "nestor-inspect", CAT)
         self.expect(BAD_INPUT, "nestor-inspect", self.path("none"))
         self.expect(BAD_INPUT, "nestor-inspect", model(), "--plan", "--height", 16)
-        self.expect(USAGE, "nestor-inspect", model(), "--image", CAT)
 
 
 class Images(CommandTest):
@@ -133,6 +132,19 @@ class Images(CommandTest):
         self.assertEqual(found["sha256"], hashlib.sha256(pixels).hexdigest())
         again = json.loads(self.output("nestor-inspect", "--image", self.path("b.png"), "--format", "json"))
         self.assertEqual(again["sha256"], found["sha256"])
+
+    def test_the_input_of_the_network(self):
+        plain = json.loads(self.output("nestor-inspect", "--image", CAT, "--format", "json", "--output-input", self.path("in.png")))
+        self.assertEqual((plain["input"]["width"], plain["input"]["height"]), (224, 224))
+        again = json.loads(self.output("nestor-inspect", "--image", self.path("in.png"), "--format", "json"))
+        self.assertEqual(again["sha256"], plain["input"]["sha256"])
+        small = json.loads(self.output("nestor-inspect", model(), "--image", CAT, "--crop-size", 64, "--format", "json"))
+        self.assertEqual(small["input"]["width"], 64)
+        self.assertEqual(small["sha256"], plain["sha256"])
+        self.assertIn("network gets", self.output("nestor-inspect", "--image", CAT))
+        write_png(self.path("line.png"), 5000, 1, (1, 2, 3))
+        line = json.loads(self.output("nestor-inspect", "--image", self.path("line.png"), "--format", "json"))
+        self.assertIn("line.png", line["input"]["error"])
 
     def test_refused_images(self):
         with open(self.path("x.png"), "wb") as f:

@@ -35,6 +35,8 @@ from timm.models.resnest import ResNestBottleneck
 from timm.models.resnet import ResNet
 from torch.nn import functional as F
 
+from page import make_page
+
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SIZE = 64          # pixels a side of a picture
 NUM_HELD_OUT = 360
@@ -189,7 +191,7 @@ def write_held_out(path, files, classes, logits):
     write_safetensors(path, tensors)
 
 
-def write_page(folder, files, pictures, classes):
+def write_page(folder, files, classes):
     digits = os.path.join(folder, "digits")
     os.makedirs(digits, exist_ok=True)
     for old in os.listdir(digits):
@@ -197,10 +199,7 @@ def write_page(folder, files, pictures, classes):
     for i, (file, truth) in enumerate(zip(files, classes)):
         with open(os.path.join(digits, f"{i + 1:02}_is_{truth}.jpg"), "wb") as f:
             f.write(file)
-    columns = 8
-    rows = [np.concatenate(pictures[i:i + columns], axis=1) for i in range(0, len(pictures), columns)]
-    with open(os.path.join(folder, "page.jpg"), "wb") as f:
-        f.write(jpeg(np.concatenate(rows)))
+    make_page(folder)
 
 
 def commit():
@@ -260,7 +259,7 @@ def main():
 
     write_held_out(os.path.join(ROOT, "tests", "demo", "held_out.safetensors"), files, classes, logits.numpy())
     demo = os.path.join(ROOT, "apps", "demo")
-    write_page(demo, files[:NUM_ON_PAGE], pictures[:NUM_ON_PAGE], classes[:NUM_ON_PAGE])
+    write_page(demo, files[:NUM_ON_PAGE], classes[:NUM_ON_PAGE])
     convert(options.convert, source, os.path.join(demo, "resnest_mini.safetensors"),
             {"accuracy": f"{num_right} of {NUM_HELD_OUT} held-out digits",
              "training": f"tests/demo/train_digits.py, seed {options.seed}, {options.epochs} epochs, torch {torch.__version__}",

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "tests/support/weight_files.h"
 
 namespace nestor {
@@ -70,6 +70,19 @@ TEST_CASE("what is no regular file is written to directly; a folder is refused",
     CHECK(error.code() == ErrorCode::kUsage);
   }
   CHECK_THROWS_WITH(AtomicFile(folder.path() / "none" / "a"), Catch::Contains("none/a: cannot"));
+}
+
+TEST_CASE("a file's name may be as long as the file system allows", "[files][cpu]") {
+  const test::TemporaryFolder folder;
+  for (const std::size_t length : {242, 243, 250, 255}) {
+    const fs::path path = folder.path() / std::string(length, 'n');
+    write(path, "one");
+    write(path, "two");
+    CHECK(content(path) == "two");
+  }
+  CHECK(num_entries(folder.path()) == 4);
+  CHECK_THROWS_AS(write(folder.path() / std::string(256, 'n'), "one"), Error);
+  CHECK(num_entries(folder.path()) == 4);
 }
 
 }  // namespace nestor

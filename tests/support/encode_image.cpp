@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <png.h>
+#include <webp/encode.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -125,6 +126,47 @@ void append_bgr(Bytes& file, const Image& image, int x, int y) {
   append(file, {pixel[2], pixel[1], pixel[0]});
 }
 
+// Codes of 4 bits and, as the reader's table of strings grows, more; in blocks of one byte.
+class GifCodes {
+ public:
+  explicit GifCodes(Bytes& file) : file_(file) {}
+
+  void clear() {
+    write(8);
+    num_bits_ = 4;
+    num_strings_ = 10;
+    begun_ = false;
+  }
+  void put(int index) {
+    write(index);
+    if (begun_ && num_strings_ < 4096 && ++num_strings_ == 1 << num_bits_ && num_bits_ < 12) {
+      ++num_bits_;
+    }
+    begun_ = true;
+  }
+  void end() {
+    write(9);
+    while (num_waiting_ > 0) flush_byte();
+  }
+
+ private:
+  void write(int code) {
+    waiting_ |= code << num_waiting_;
+    num_waiting_ += num_bits_;
+    while (num_waiting_ >= 8) flush_byte();
+  }
+  void flush_byte() {
+    append(file_, {1, waiting_ & 255});
+    waiting_ >>= 8;
+    num_waiting_ -= 8;
+  }
+
+  Bytes& file_;
+  int num_bits_ = 4, num_strings_ = 10;
+  bool begun_ = false;
+  int waiting_ = 0, num_waiting_ = 0;
+};
+
 }  // namespace
 
 Image test_picture(int width, int height) {
@@ -218,7 +260,7 @@ Bytes encode_ppm(const Image& image) {
   return file;
 }
 
-Bytes encode_gif(const Image& image) {
+Bytes encode_gif(const Image& image, bool deferred_clear) {
   Bytes file;
   append(file, "GIF89a");
   append_word(file, image.width);
@@ -230,20 +272,25 @@ Bytes encode_gif(const Image& image) {
   append_word(file, image.width);
   append_word(file, image.height);
   append(file, {0, 3});
-  // Codes of 4 bits: a clear code (8) before every fifth pixel keeps them from getting wider.
-  std::vector<int> codes;
+  GifCodes codes(file);
+  codes.clear();
   for (int i = 0; i < image.width * image.height; ++i) {
     const std::uint8_t* const pixel = image.rgb.data() + i * 3;
-    if (i % 5 == 0) codes.push_back(8);
-    codes.push_back((pixel[0] >> 7) | (pixel[1] >> 7) << 1 | (pixel[2] >> 7) << 2);
+    if (!deferred_clear && i % 5 == 0) codes.clear();
+    codes.put((pixel[0] >> 7) | (pixel[1] >> 7) << 1 | (pixel[2] >> 7) << 2);
   }
-  codes.push_back(9);
-  if (codes.size() % 2 != 0) codes.push_back(0);
-  for (std::size_t i = 0; i < codes.size(); i += 2) {
-    append(file, {1, codes[i] | codes[i + 1] << 4});  // a block of one byte
-  }
+  codes.end();
   append(file, {0, ';'});
   return file;
+}
+
+Bytes encode_webp(const Image& image) {
+  std::uint8_t* file = nullptr;
+  const std::size_t size =
+      WebPEncodeLosslessRGB(image.rgb.data(), image.width, image.height, image.width * 3, &file);
+  const Bytes bytes(file, file + size);
+  WebPFree(file);
+  return bytes;
 }
 
 }  // namespace nestor::testing

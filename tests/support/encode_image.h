@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/image/image.h"
+#include "nestor/image.h"
 
 namespace nestor::testing {
 
@@ -33,7 +33,12 @@ Bytes encode_bmp(const Image& image);
 Bytes encode_tga(const Image& image, bool run_lengths = false);
 Bytes encode_ppm(const Image& image);
 
-// 8 colours: the topmost bits of the picture's channels. The codes are not compressed.
-Bytes encode_gif(const Image& image);
+// 8 colours: the topmost bits of the picture's channels. The codes are not compressed. The table of
+// strings is cleared before it grows, or with `deferred_clear` never, so that it is full after some
+// 4,000 pixels.
+Bytes encode_gif(const Image& image, bool deferred_clear = false);
+
+// Lossless.
+Bytes encode_webp(const Image& image);
 
 }  // namespace nestor::testing

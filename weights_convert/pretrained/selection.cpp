@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "engine/check.h"
+#include "engine/nearest_names.h"
 
 namespace nestor {
 
@@ -52,15 +53,27 @@ std::string described(const OfficialFile& file) {
                      file.hash_prefix.substr(0, kMinHashDigits));
 }
 
+// All names that users may give weights by.
+std::vector<std::string> names_of(std::span<const OfficialFile> files) {
+  std::vector<std::string> names;
+  for (const OfficialFile& file : files) {
+    names.push_back(file.network);
+    names.push_back(file.name);
+    names.emplace_back(model_of(file));
+  }
+  return names;
+}
+
 }  // namespace
 
 const OfficialFile& select_by_name(std::span<const OfficialFile> files, std::string_view name) {
   const auto found = std::ranges::find_if(files, [name](const OfficialFile& file) {
-    return name == file.name || name == model_of(file) || name == file.network ||
-           has_file_name(file, name) || has_hash(file, name);
+    return is_called(file, name) || name == file.network || has_file_name(file, name) ||
+           has_hash(file, name);
   });
   CHECK_AS(kUsage, found != files.end(),
-           "no official weights {:?}; `nestor-weights list` shows all that there are", name);
+           "no official weights are called '{}'{}; `nestor-weights list` shows all", name,
+           did_you_mean(name, names_of(files)));
   return *found;
 }
 
@@ -70,10 +83,9 @@ const OfficialFile& select_for_network(std::span<const OfficialFile> files,
            "--pretrained needs --network NAME, or the weights' name or hash");
   std::string others;
   for (const OfficialFile& file : files) {
-    if (!network.empty() && file.network != network) continue;
+    if (!network.empty() && file.network != network && !is_called(file, network)) continue;
     if (which == kAnyWeights || which == file.source || which == tag_of(file) ||
-        which == file.name || which == model_of(file) || has_file_name(file, which) ||
-        has_hash(file, which)) {
+        is_called(file, which) || has_file_name(file, which) || has_hash(file, which)) {
       return file;
     }
     others += (others.empty() ? "" : ", ") + described(file);
@@ -82,7 +94,8 @@ const OfficialFile& select_for_network(std::span<const OfficialFile> files,
     fail(ErrorCode::kUsage, "no official weights {:?}; `nestor-weights list` shows all", which);
   }
   CHECK_AS(kUsage, !others.empty(),
-           "no official weights for {:?}; `nestor-weights list` shows what there is", network);
+           "no official weights for '{}'{}; `nestor-weights list` shows all", network,
+           did_you_mean(network, names_of(files)));
   fail(ErrorCode::kUsage, "no official weights {:?} for {}; there are {}", which, network, others);
 }
 

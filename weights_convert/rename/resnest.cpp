@@ -1,4 +1,4 @@
-// ResNeSt (spec/classification.md 1.8): PyTorch's split attention calls its first batch norm bn0.
+// ResNeSt: PyTorch's split attention calls its first batch norm bn0.
 
 #include "weights_convert/rename/families.h"
 

@@ -1,4 +1,4 @@
-// ResNet v1b, v1d, v1s (spec/classification.md 3): PyTorch's names differ in their suffixes only.
+// ResNet v1b, v1d, v1s: PyTorch's names differ in their suffixes only.
 
 #include "weights_convert/rename/families.h"
 
