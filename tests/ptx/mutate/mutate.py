@@ -83,12 +83,13 @@ def verdict(program, tests, sm, mutant):
     return "survived"
 
 
-def coverage(program, tests, sm, family):
-    """Lines of each kernel that the tests execute."""
-    file = MEMORY / f"coverage_{sm}_{family}"
-    code, said = run(program, tests, sm, {"PTX_COVERAGE": str(file), "PTX_RACE": "0"})
-    if code != 0:
-        sys.exit(f"mutate.py: the tests of {family} fail on sm_{sm} without a mutant:\n{said[-2000:]}")
+def coverage(program, tests, sm, file):
+    """Lines of each kernel that the tests execute; remembered in the file."""
+    if not file.exists():
+        code, said = run(program, tests, sm, {"PTX_COVERAGE": f"{file}.new", "PTX_RACE": "0"})
+        if code != 0:
+            sys.exit(f"mutate.py: {tests} fail on sm_{sm} without a mutant:\n{said[-2000:]}")
+        os.replace(f"{file}.new", file)
     lines = collections.defaultdict(set)
     for row in file.read_text().splitlines():
         name, ranges = row.split("\t")[0], row.split("\t")[3]
@@ -138,12 +139,14 @@ def family_results(build, sm, family, per_kind, pool):
     if not texts:
         return []
     tests = FAMILIES[family]
-    lines = coverage(program, tests, sm, family)
-    mutants = [m for t in texts for m in places.mutants_of(t, belongs(family), lambda k, n: n in lines[k])]
     machine = (build / "lib/libnestor_ptx_machine.so").read_bytes()
     base = hashlib.sha256(program.read_bytes() + machine + "".join(tests).encode()).hexdigest()
+    lines = coverage(program, tests, sm, MEMORY / f"{sm}_{family}_{base[:16]}.coverage")
+    mutants = [m for t in texts for m in places.mutants_of(t, belongs(family), lambda k, n: n in lines[k])]
     remembered_file = MEMORY / f"{sm}_{family}_{base[:16]}.json"
     remembered = json.loads(remembered_file.read_text()) if remembered_file.exists() else {}
+    if family == "conformance":
+        per_kind = max(per_kind, 40)  # of each instruction; they are quick
     wanted = list(chosen(mutants, per_kind))
     open_ = [m for m in wanted if m.edit() not in remembered]
     for mutant, result in zip(open_, pool.map(lambda m: verdict(program, tests, sm, m), open_)):
