@@ -92,6 +92,12 @@ Renamed rename(const SourceFile& content, const Network& network,
 
 }  // namespace
 
+std::uint64_t written_bytes(const std::filesystem::path& output) {
+  std::error_code no_size;
+  const std::uintmax_t bytes = std::filesystem::file_size(output, no_size);
+  return no_size ? 0 : bytes;
+}
+
 Conversion convert(const std::filesystem::path& input, const std::filesystem::path& output,
                    const ConversionOptions& options) {
   ModelFacts facts{.network = &require_network(options.network),
@@ -137,7 +143,7 @@ Conversion convert(const std::filesystem::path& input, const std::filesystem::pa
     writer.write(entry.dtype == DType::kFloat16 ? as_float16(entry.name, values, narrow) : values);
   }
   writer.finish();
-  result.output_bytes = std::filesystem::file_size(output);
+  result.output_bytes = written_bytes(output);
   return result;
 }
 

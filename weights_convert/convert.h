@@ -34,6 +34,9 @@ struct Conversion {
   std::size_t num_tensors = 0;
 };
 
+// Bytes of a file that was written; 0 for a device such as /dev/null.
+std::uint64_t written_bytes(const std::filesystem::path& output);
+
 // A model file of Nestor's own keeps its labels, preprocessing and notes where `options` do not
 // give others (metadata.h).
 //
