@@ -3,8 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <deque>
-#include <iterator>
+#include <map>
 #include <optional>
 
 #include "apps/common/choices.h"
@@ -12,7 +11,6 @@
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
 #include "apps/common/environment.h"
-#include "apps/common/image_loader.h"
 #include "apps/common/inputs.h"
 #include "apps/common/messages.h"
 #include "apps/common/preprocess_options.h"
@@ -22,9 +20,9 @@
 #include "apps/common/session_options.h"
 #include "apps/common/standard_streams.h"
 #include "engine/atomic_file.h"
-#include "engine/backend.h"
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
+#include "library/batch_runner.h"
 #include "weights_convert/convert.h"
 #include "weights_convert/pretrained/pull.h"
 #include "weights_convert/pretrained/selection.h"
@@ -37,7 +35,6 @@ constexpr int kSomeInputsFailed = 6;
 constexpr std::size_t kMaxDefaultBatch = 16;
 constexpr int kMostImages = 65'536;  // in a batch
 constexpr int kMostClasses = 1'000'000;
-constexpr std::size_t kDecodersAhead = 4;  // threads that decode while a batch runs
 constexpr std::size_t kMaxStandardInputBytes = std::size_t{1} << 30;
 
 struct Options {
@@ -146,162 +143,96 @@ DecodedImage decode(const std::string& name, const DecodeOptions& options) {
   return decode_image(file.bytes(), name, options);
 }
 
-LoadedImage load_image(const std::string& name, const Options& options,
-                       const Preprocess& preprocess) {
-  DecodedImage decoded = decode(name, decode_options(options.preprocess, preprocess.contract));
-  LoadedImage loaded;
-  loaded.width = decoded.image.width;
-  loaded.height = decoded.image.height;
-  loaded.warnings = std::move(decoded.warnings);
-  if (!options.no_resize) {
-    loaded.image = resize_and_crop(decoded.image, preprocess, name);
-    return loaded;
-  }
-  const auto [shorter, longer] = std::minmax(loaded.width, loaded.height);
-  CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
-           "{}: {} x {} pixels, the network takes {} to {} a side (--no-resize)", name,
-           loaded.width, loaded.height, kSmallestInputSide, kLargestInputSide);
-  loaded.image = std::move(decoded.image);
-  return loaded;
-}
-
-std::string message_of(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& e) {
-    if (e.code() != ErrorCode::kBadInput) throw;  // not this image's fault
-    return e.what();
-  }
-}
-
-// Images go in one by one; full batches are submitted, on a GPU while earlier ones run, and rows
-// come out in the order of the images.
-class Classification {
+// The images of the command line to rows of the report.
+class Classification : public BatchTask {
  public:
-  Classification(const ModelInfo& info, const Options& options, Session& session,
-                 ClassificationReport& report, RunSummary& summary, std::size_t batch_size)
-      : info_(info),
+  Classification(std::vector<std::string> names, const Options& options, const ModelInfo& info,
+                 const Preprocess& preprocess, ClassificationReport& report, RunSummary& summary)
+      : names_(std::move(names)),
         options_(options),
-        session_(session),
+        info_(info),
+        preprocess_(preprocess),
         report_(report),
-        summary_(summary),
-        batch_size_(batch_size) {}
+        summary_(summary) {}
 
-  void add(LoadedImage loaded) {
-    ClassifiedImage row{.image = loaded.name,
-                        .width = loaded.width,
-                        .height = loaded.height,
-                        .predictions = {},
-                        .error = std::nullopt};
-    if (loaded.error) {
-      row.error = message_of(loaded.error);
-    } else if (!batch_.empty() || num_good_ > 0) {
-      row.error = size_error(loaded);
+  PreparedImage prepare(std::size_t idx) const override {
+    const std::string& name = names_[idx];
+    DecodedImage decoded = decode(name, decode_options(options_.preprocess, preprocess_.contract));
+    PreparedImage prepared{.name = name,
+                           .width = decoded.image.width,
+                           .height = decoded.image.height,
+                           .image = {},
+                           .warnings = std::move(decoded.warnings)};
+    if (options_.no_resize) {
+      check_size(prepared);
+      prepared.image = std::move(decoded.image);
+    } else {
+      prepared.image = resize_and_crop(decoded.image, preprocess_, name);
     }
-    for (const std::string& warning : loaded.warnings) {
+    return prepared;
+  }
+
+  void admit(std::size_t, const PreparedImage& prepared) override {
+    for (const std::string& warning : prepared.warnings) {
       summary_.warn(warning);
     }
-    if (!row.error) {
-      height_ = loaded.image.height;
-      width_ = loaded.image.width;
-      batch_.push_back(std::move(loaded.image));
-      ++num_good_;
+    const Image& image = prepared.image;
+    if (num_good_ == 0) {
+      width_ = image.width;
+      height_ = image.height;
     }
-    rows_.push_back(std::move(row));
-    if (batch_.size() == batch_size_) submit();
+    CHECK_AS(kBadInput, image.width == width_ && image.height == height_,
+             "{}: {} x {} pixels, expected {} x {} as in the first image (--no-resize)",
+             prepared.name, image.width, image.height, width_, height_);
+    ++num_good_;
   }
 
-  // Runs what is waiting and reports all.
-  void finish() {
-    submit();
-    report_all();
+  void finish(std::size_t idx, const PreparedImage&, const ImageOutputs& outputs) override {
+    const TensorView logits = outputs.tensor(0);
+    const auto num_classes = static_cast<std::size_t>(info_.num_classes);
+    predictions_[idx] = top_k({logits.as<float>(), num_classes}, info_.labels, options_.top_k);
+    if (options_.save_outputs.empty()) return;
+    saved_.add(outputs);
+    saved_images_.push_back(names_[idx]);
   }
 
+  void deliver(std::size_t idx, const PreparedImage& prepared, const Error* error) override {
+    ClassifiedImage row{.image = names_[idx],
+                        .width = prepared.width,
+                        .height = prepared.height,
+                        .predictions = {},
+                        .error = std::nullopt};
+    if (error != nullptr) {
+      row.error = error->what();
+    } else {
+      row.predictions = std::move(predictions_.extract(idx).mapped());
+    }
+    report_.add(row);
+    summary_.add(row.error);
+  }
+
+  std::size_t num_images() const { return names_.size(); }
   const SavedTensors& saved() const { return saved_; }
   const std::vector<std::string>& saved_images() const { return saved_images_; }
 
  private:
-  // The images of a batch and those that failed among them.
-  struct Batch {
-    std::vector<ClassifiedImage> rows;
-    bool runs;  // it has good images
-  };
-
-  void submit() {
-    const bool runs = !batch_.empty();
-    if (runs) {
-      while (session_.num_pending() == session_.num_slots()) report_oldest();
-      try {
-        session_.submit(input(), options_.save_tensors);
-      } catch (const Error&) {
-        report_all();  // what was good before is not lost
-        throw;
-      }
-    }
-    submitted_.push_back({std::move(rows_), runs});
-    batch_.clear();
-    rows_.clear();
-    if (session_.num_slots() == 1) report_all();  // nothing would run meanwhile
+  static void check_size(const PreparedImage& image) {
+    const auto [shorter, longer] = std::minmax(image.width, image.height);
+    CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
+             "{}: {} x {} pixels, the network takes {} to {} a side (--no-resize)", image.name,
+             image.width, image.height, kSmallestInputSide, kLargestInputSide);
   }
 
-  void report_oldest() {
-    Batch batch = std::move(submitted_.front());
-    submitted_.pop_front();
-    std::span<const Session::Output> outputs;
-    if (batch.runs) {
-      outputs = session_.collect();
-      if (!options_.save_outputs.empty()) saved_.add(outputs);
-    }
-    std::size_t next = 0;
-    for (ClassifiedImage& row : batch.rows) {
-      if (!row.error) {
-        row.predictions = predictions(outputs, next++);
-        if (!options_.save_outputs.empty()) saved_images_.push_back(row.image);
-      }
-      report_.add(row);
-      summary_.add(row.error);
-    }
-  }
-
-  void report_all() {
-    while (!submitted_.empty()) report_oldest();
-  }
-
-  std::optional<std::string> size_error(const LoadedImage& loaded) const {
-    if (loaded.image.width == width_ && loaded.image.height == height_) return std::nullopt;
-    return fmt::format("{}: {} x {} pixels, expected {} x {} as in the first image (--no-resize)",
-                       loaded.name, loaded.image.width, loaded.image.height, width_, height_);
-  }
-
-  TensorView input() {
-    input_.clear();
-    for (const Image& image : batch_) {
-      input_.insert(input_.end(), image.rgb.begin(), image.rgb.end());
-    }
-    return {{DType::kUInt8, {static_cast<std::int64_t>(batch_.size()), height_, width_, 3}},
-            input_.data()};
-  }
-
-  std::vector<Prediction> predictions(std::span<const Session::Output> outputs,
-                                      std::size_t idx) const {
-    const auto num_classes = static_cast<std::size_t>(info_.num_classes);
-    const float* const logits = outputs[0].tensor.as<float>() + idx * num_classes;
-    return top_k({logits, num_classes}, info_.labels, options_.top_k);
-  }
-
-  const ModelInfo& info_;
+  const std::vector<std::string> names_;
   const Options& options_;
-  Session& session_;
+  const ModelInfo& info_;
+  const Preprocess& preprocess_;
   ClassificationReport& report_;
   RunSummary& summary_;
-  std::size_t batch_size_;
 
-  std::vector<Image> batch_;
-  std::vector<ClassifiedImage> rows_;  // since the last batch, failed ones included
-  std::deque<Batch> submitted_;        // the oldest first
-  std::vector<std::uint8_t> input_;    // [image][row][column][3]
-  int width_ = 0, height_ = 0;
+  int width_ = 0, height_ = 0;  // of the first good image
   std::size_t num_good_ = 0;
+  std::map<std::size_t, std::vector<Prediction>> predictions_;  // not delivered yet
   SavedTensors saved_;
   std::vector<std::string> saved_images_;  // one per row of saved_
 };
@@ -332,13 +263,11 @@ void check_outputs(const Options& options, const std::string& weights,
   require_distinct("--output", options.output, inputs);
 }
 
-RunFacts run_facts(const std::string& weights, const Model& model, const SessionOptions& settings,
+RunFacts run_facts(const std::string& weights, const Session& session,
                    const Preprocess& preprocess) {
-  const Backend& backend = model.backend();
-  const Precision precision = settings.precision.value_or(backend.default_precision());
   return {.model = weights,
-          .device = std::string(backend.name()),
-          .precision = std::string(to_string(precision)),
+          .device = std::string(session.device()),
+          .precision = std::string(to_string(session.precision())),
           .preprocess = preprocess};
 }
 
@@ -357,8 +286,8 @@ int classify(const Options& options) {
   std::vector<std::string> names = expand_inputs(options.images);
   const std::string weights = weights_of(options);
   check_outputs(options, weights, names);
-  LoadedModel loaded =
-      load_model(weights, {.device = options.device.device, .network = options.network});
+  LoadedModel loaded = load_model(
+      weights, {.device = options.device.device, .network = network_called(options.network)});
   if (!options.labels.empty()) {
     loaded.info.labels = read_labels(options.labels, loaded.info.num_classes);
   }
@@ -371,26 +300,22 @@ int classify(const Options& options) {
   const std::size_t batch_size =
       options.batch_size > 0 ? options.batch_size : std::min(names.size(), kMaxDefaultBatch);
   TextOutput output(options.output);
-  const RunFacts facts = run_facts(weights, *loaded.model, session_settings, preprocess);
+  const RunFacts facts = run_facts(weights, session, preprocess);
   ClassificationReport report(options.format, loaded.info, facts, output);
   RunSummary summary(summary_options(options), names.size());
-  Classification classification(loaded.info, options, session, report, summary, batch_size);
-  ImageLoader loader(
-      std::move(names), batch_size + kDecodersAhead, kDecodersAhead,
-      [&](const std::string& name) { return load_image(name, options, preprocess); });
-  while (std::optional<LoadedImage> image = loader.next()) {
-    classification.add(std::move(*image));
-  }
-  classification.finish();
+  Classification classification(std::move(names), options, loaded.info, preprocess, report,
+                                summary);
+  run_batches(session, classification.num_images(),
+              {.batch_size = batch_size, .taps = options.save_tensors}, classification);
   print_warnings("nestor-classify", session);
   report.finish();
   const std::size_t num_good = summary.num_good();
   if (!options.save_outputs.empty() && num_good > 0) {
     classification.saved().write(options.save_outputs, classification.saved_images());
   }
-  const std::string& why_no_gpu = loaded.model->why_no_gpu();
+  const std::string why_no_gpu = nestor::why_no_gpu(*loaded.model);
   summary.finish(facts.device, why_no_gpu.empty() ? "" : "no GPU: " + why_no_gpu);
-  if (num_good == loader.size()) return 0;
+  if (num_good == classification.num_images()) return 0;
   return num_good > 0 ? kSomeInputsFailed : exit_code(ErrorCode::kBadInput);
 }
 

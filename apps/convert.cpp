@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -14,7 +16,9 @@
 #include "apps/common/session_options.h"
 #include "apps/common/text_output.h"
 #include "engine/check.h"
+#include "engine/printable_text.h"
 #include "graphs/zoo.h"
+#include "weights_convert/fitting.h"
 #include "weights_convert/inspect.h"
 #include "weights_convert/synthetic/manifest.h"
 #include "weights_convert/synthetic/random_weights.h"
@@ -23,6 +27,8 @@ namespace {
 
 using namespace nestor;
 
+constexpr int kMostClasses = 1'000'000;
+
 struct Arguments {
   bool list = false;
   std::string inspect, format = "text";
@@ -30,12 +36,14 @@ struct Arguments {
   std::uint64_t seed = 0;
   std::string storage = "fp32";
   std::vector<std::string> notes;  // KEY=TEXT
+  std::string num_classes, interpolation;
+  std::vector<float> mean, std;
   ConversionOptions conversion;
 };
 
 std::int64_t num_parameters(const Network& network) {
   std::int64_t count = 0;
-  for (const Parameter& parameter : parameters(network, {network.num_classes})) {
+  for (const Parameter& parameter : parameters(network, {num_classes(network)})) {
     const bool statistic =
         parameter.name.ends_with("running_mean") || parameter.name.ends_with("running_var");
     if (!statistic) count += parameter.shape.num_elements();
@@ -50,7 +58,7 @@ void list_networks(bool as_json) {
                "GMAC");
   }
   for (const Network& network : networks()) {
-    const auto& [size, crop, interpolation, timm_crop] = network.evaluation;
+    const auto& [size, crop, interpolation, timm_crop] = classification(network).evaluation;
     const double gmac = static_cast<double>(multiply_adds(network, size, size)) / 1e9;
     if (as_json) {
       rows.push_back({{"network", network.name},
@@ -68,7 +76,10 @@ void list_networks(bool as_json) {
 }
 
 void inspect(const Arguments& arguments) {
-  const OpenedSource source = open_source(arguments.inspect);
+  ReadOptions reading = arguments.conversion.reading;
+  const KnownNames known(nullptr);
+  reading.explains = [&known](std::span<const std::string> names) { return known.explain(names); };
+  const OpenedSource source = open_source(arguments.inspect, reading);
   TextOutput output("");
   if (arguments.format == "json") {
     output.write(inspection_json(source.content));
@@ -84,6 +95,9 @@ void convert_and_report(const Arguments& arguments, Work work) {
   const auto begin = std::chrono::steady_clock::now();
   const Conversion done = work();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  for (const std::string& remark : done.remarks) {
+    print_message("nestor-convert", "note: " + remark);
+  }
   const double megabytes = static_cast<double>(done.output_bytes) / 1e6;
   print_message(
       arguments.output,
@@ -91,9 +105,35 @@ void convert_and_report(const Arguments& arguments, Work work) {
                   megabytes, done.source, seconds.count(), megabytes / seconds.count()));
 }
 
+// What a fine-tuned model was trained with.
+void add_preprocess(CLI::App& app, Arguments& arguments) {
+  PreprocessChanges& changes = arguments.conversion.changes;
+  const char* const group = "Preprocessing to store (default: as the weights' source evaluates)";
+  app.add_option("--img-size,--crop-size", changes.crop_size,
+                 "Pixels a side of the network's input")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--crop-pct,--crop-ratio", changes.crop_ratio,
+                 "Input size over short side after resizing")
+      ->type_name("RATIO")
+      ->group(group);
+  app.add_option("--interpolation", arguments.interpolation, "nearest, bilinear or bicubic")
+      ->type_name("KERNEL")
+      ->group(group);
+  for (auto [name, values, help] :
+       {std::tuple("--mean", &arguments.mean, "Subtracted from RGB / 255"),
+        std::tuple("--std", &arguments.std, "Divides after that")}) {
+    app.add_option(name, *values, help)
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->type_name("R,G,B")
+        ->group(group);
+  }
+}
+
 void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("-m,--network,--model", arguments.conversion.network,
-                 "Network of the weights; --list shows all")
+                 "Network of the weights; --list shows all (default: found by hash or tensors)")
       ->type_name("NAME")
       ->group("Conversion");
   CLI::Option* const input =
@@ -104,12 +144,15 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("-o,--output", arguments.output, "Model file to write (safetensors)")
       ->type_name("FILE")
       ->group("Conversion");
-  app.add_option("--num-classes", arguments.conversion.network_options.num_classes,
-                 "Number of classes of the last layer (default: the network's, usually 1000)")
-      ->check(CLI::Range(1, 1'000'000))
+  app.add_option(
+         "--num-classes", arguments.num_classes,
+         "Number of classes of the last layer, or auto for as many as the file has (default: "
+         "one for each label, else the network's, usually 1000)")
       ->type_name("N")
       ->group("Conversion");
-  app.add_option("--labels", arguments.labels, "Text file with one class name per line")
+  app.add_option("--labels", arguments.labels,
+                 "Class names: a text file with one per line, or JSON such as "
+                 "imagenet_class_index.json")
       ->type_name("FILE")
       ->group("Conversion");
   app.add_option("--source", arguments.conversion.source,
@@ -145,6 +188,19 @@ void add_options(CLI::App& app, Arguments& arguments) {
       ->needs(input)
       ->type_name("KEY=TEXT")
       ->group("Conversion");
+  app.add_option("--ignore", arguments.conversion.ignore,
+                 "Leave out tensors whose names match (* and ?); may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("GLOB")
+      ->group("Conversion");
+  app.add_option("--state-dict", arguments.conversion.reading.state_dict_key,
+                 "Key of the weights in a checkpoint (default: the one with the network's names)")
+      ->type_name("KEY")
+      ->group("Conversion");
+  app.add_flag("--skip-objects", arguments.conversion.reading.skip_objects,
+               "Leave out objects of unknown classes in checkpoints; nothing is run either way")
+      ->group("Conversion");
+  add_preprocess(app, arguments);
   app.add_option("--synthetic", arguments.manifest,
                  "Write the synthetic weights that this manifest (JSON) describes")
       ->type_name("FILE")
@@ -184,17 +240,39 @@ std::pair<std::string, std::string> parse_note(const std::string& note) {
   return {note.substr(0, equals), note.substr(equals + 1)};
 }
 
-// Fills in defaults that depend on the network, and checks what CLI11 cannot.
-void complete(const CLI::App& app, Arguments& arguments) {
+std::optional<std::array<float, 3>> parse_channels(const std::vector<float>& given,
+                                                   std::string_view option) {
+  if (given.empty()) return {};
+  CHECK_AS(kUsage, given.size() == 3, "{} has {} values, expected 3", option, given.size());
+  return std::array{given[0], given[1], given[2]};
+}
+
+std::optional<int> parse_num_classes(const std::string& text) {
+  if (text.empty()) return {};
+  if (text == "auto") return kClassesOfFile;
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  CHECK_AS(kUsage,
+           error == std::errc() && end == text.data() + text.size() && count >= 1 &&
+               count <= kMostClasses,
+           "--num-classes is {:?}, expected 1 to {} or auto", text, kMostClasses);
+  return count;
+}
+
+// Fills in defaults and checks what CLI11 cannot.
+void complete(Arguments& arguments) {
   for (const std::string* input :
        {&arguments.input, &arguments.labels, &arguments.manifest, &arguments.stats}) {
     if (!input->empty()) require_distinct("--output", arguments.output, {input, 1});
   }
   ConversionOptions& conversion = arguments.conversion;
   if (!arguments.labels.empty()) conversion.labels = arguments.labels;
-  if (app.count("--num-classes") == 0) {
-    conversion.network_options.num_classes = require_network(conversion.network).num_classes;
+  conversion.num_classes = parse_num_classes(arguments.num_classes);
+  if (!arguments.interpolation.empty()) {
+    conversion.changes.interpolation = parse_interpolation(arguments.interpolation);
   }
+  conversion.changes.mean = parse_channels(arguments.mean, "--mean");
+  conversion.changes.std = parse_channels(arguments.std, "--std");
   conversion.storage = arguments.storage == "fp16" ? DType::kFloat16 : DType::kFloat32;
   for (const std::string& note : arguments.notes) {
     CHECK_AS(kUsage, conversion.notes.insert(parse_note(note)).second, "--note {:?}: given twice",
@@ -215,8 +293,9 @@ int run(const CLI::App& app, Arguments& arguments) {
     inspect(arguments);
     return 0;
   }
-  require(app, {"--network", "--output"}, "conversion");
-  complete(app, arguments);
+  require(app, {"--output"}, "conversion");
+  if (!input) require(app, {"--network"}, "made-up weights");
+  complete(arguments);
   convert_and_report(arguments, [&] {
     if (seed) return convert_random(arguments.seed, arguments.output, arguments.conversion);
     if (input) return convert(arguments.input, arguments.output, arguments.conversion);

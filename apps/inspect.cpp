@@ -19,7 +19,10 @@
 #include "engine/digest.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/printable_text.h"
+#include "engine/session_internals.h"
 #include "engine/weights/weight_file.h"
+#include "library/model_info.h"
+#include "weights_convert/official_files.h"
 
 namespace {
 
@@ -211,7 +214,7 @@ std::vector<double> step_times(Session& session, const TensorDesc& images) {
   session.run(view);
   std::vector<std::vector<double>> samples;
   for (int i = 0; i < kProfileRuns; ++i) {
-    const std::vector<double> times = session.profile(view).step_ms;
+    const std::vector<double> times = SessionInternals::profile(session, view).step_ms;
     samples.resize(times.size());
     for (std::size_t step = 0; step < times.size(); ++step) samples[step].push_back(times[step]);
   }
@@ -297,7 +300,7 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
   device.tuning = kNoTuning;
   Session session(loaded.model, session_options(device, *loaded.model));
   if (std::filesystem::exists(file)) read_tuning(file);  // refused before minutes pass
-  const TuningReport report = session.tune(shape, options.tune_options);
+  const TuningReport report = SessionInternals::tune(session, shape, options.tune_options);
   update_tuning(file, report.key, report.choices());
   text += tuning_text(report, file);
   document["tuning"] = tuning_json(report, file);
@@ -306,7 +309,8 @@ std::string tune(const Options& options, const LoadedModel& loaded, const Shape&
 
 void inspect_model(const Options& options, TextOutput& output) {
   const LoadedModel loaded =
-      load_model(options.weights, {.device = options.device.device, .network = options.network});
+      load_model(options.weights,
+                 {.device = options.device.device, .network = network_called(options.network)});
   const ModelInfo& info = loaded.info;
   const WeightFile& weights = loaded.model->weights().file();
   const std::int64_t height = options.height > 0 ? options.height : info.preprocess.crop_size;
@@ -330,7 +334,7 @@ void inspect_model(const Options& options, TextOutput& output) {
     Session session(loaded.model, session_options(device, *loaded.model));
     // As nestor-classify runs it.
     const TensorDesc images{DType::kUInt8, {options.batch, height, width, 3}};
-    const Plan& plan = session.plan(images);
+    const Plan& plan = SessionInternals::plan(session, images);
     print_warnings("nestor-inspect", session);
     text += "\n" + to_string(plan);
     document["plan"] = Json::parse(to_json(plan));

@@ -17,7 +17,9 @@
 #include "engine/weights/weight_file.h"
 #include "graphs/zoo.h"
 #include "weights_convert/pretrained/payload.h"
+#include "weights_convert/pretrained/plain_file.h"
 #include "weights_convert/pretrained/pull.h"
+#include "weights_convert/pretrained/record.h"
 #include "weights_convert/pretrained/selection.h"
 
 namespace {
@@ -46,7 +48,8 @@ void print_path(const fs::path& path) {
 bool is_runnable(const OfficialFile& file) { return find_network(file.network) != nullptr; }
 
 bool is_cached(const OfficialFile& file, const WeightCache& cache) {
-  return cache.has_model(file) || !cache.originals(file).empty();
+  return cache.has_model(file) || !cache.originals(file).empty() ||
+         is_plain_file(cache.from_hub(file));
 }
 
 // The size of the file itself if it is on this machine, else of the network's float32 parameters;
@@ -57,7 +60,7 @@ std::uintmax_t size_bytes(const OfficialFile& file, const WeightCache& cache) {
   const Network* const network = find_network(file.network);
   if (network == nullptr) return 0;
   std::uintmax_t count = 0;
-  for (const Parameter& parameter : parameters(*network, {})) {
+  for (const Parameter& parameter : parameters(*network, {.num_classes = file.num_classes})) {
     count += static_cast<std::uintmax_t>(parameter.shape.num_elements());
   }
   return count * sizeof(float);
@@ -75,6 +78,7 @@ Json row_json(const OfficialFile& file, const WeightCache& cache) {
           {"file", file.file},
           {file.hash_kind == HashKind::kSha1 ? "sha1" : "sha256", file.hash_prefix},
           {"input_size", file.input_size},
+          {"preprocess", file.preprocess ? Json::parse(timm_json(*file.preprocess)) : Json()},
           {"accuracy", accuracy},
           {"size_bytes", bytes == 0 ? Json() : Json(bytes)},
           {"cached", is_cached(file, cache)},
@@ -101,7 +105,8 @@ int list(const Options& options) {
   std::string text = fmt::format("{:46} {:24} {:>5}  {:36} {:>7}  {}\n", "name", "network", "input",
                                  "published accuracy, %", "size", "here");
   for (const OfficialFile& file : files) {
-    if (!options.network.empty() && file.network != options.network) continue;
+    const std::string& wanted = options.network;
+    if (!wanted.empty() && file.network != wanted && !is_called(file, wanted)) continue;
     rows.push_back(row_json(file, cache));
     text += row_text(file, cache);
   }
@@ -155,14 +160,10 @@ bool verified(const fs::path& path, bool good) {
   return good;
 }
 
-bool model_is_good(const OfficialFile& file, const WeightCache& cache) {
-  const fs::path digest_file = cache.model_digest(file);
-  std::error_code error;
-  if (!fs::is_regular_file(digest_file, error)) return false;
-  const MappedFile stored = MappedFile::open(digest_file);
-  const std::string_view text(reinterpret_cast<const char*>(stored.bytes().data()),
-                              stored.bytes().size());
-  return text == sha256_hex(MappedFile::open(cache.model(file)).bytes()) + "\n";
+// Reads the whole file, whatever its date.
+bool has_recorded_digest(const fs::path& path) {
+  const std::optional<Record> record = read_record(record_path(path));
+  return record && record->sha256 == record_of(path).sha256;
 }
 
 int verify(const Options& options) {
@@ -183,7 +184,9 @@ int verify(const Options& options) {
       seen.push_back(original);
       good &= verified(original, has_digest(MappedFile::open(original).bytes(), *file));
     }
-    if (cache.has_model(*file)) good &= verified(cache.model(*file), model_is_good(*file, cache));
+    for (const fs::path& path : {cache.from_hub(*file), cache.model(*file)}) {
+      if (is_plain_file(path)) good &= verified(path, has_recorded_digest(path));
+    }
   }
   CHECK_AS(kBadModel, good,
            "damaged files: `nestor-weights remove NAME` and then `pull NAME` replace them");
@@ -196,8 +199,9 @@ int remove(const Options& options) {
   for (const OfficialFile* const file : selected(files, options.names)) {
     const FileLock held = cache.lock(*file, [&] { note(file->name + " is in use, waiting"); });
     int removed = 0;
-    for (const fs::path& path : {cache.original(*file), cache.model(*file),
-                                 cache.model_digest(*file), cache.partial(*file)}) {
+    for (const fs::path& path :
+         {cache.original(*file), cache.model(*file), record_path(cache.model(*file)),
+          cache.from_hub(*file), record_path(cache.from_hub(*file)), cache.partial(*file)}) {
       removed += fs::remove(path) ? 1 : 0;
     }
     if (removed == 0) note(file->name + " was not in the cache");

@@ -2,6 +2,7 @@
 
 #include "engine/backends/cuda/check.h"
 #include "engine/check.h"
+#include "engine/session_internals.h"
 
 namespace nestor {
 
@@ -28,10 +29,11 @@ DeviceRuns::DeviceRuns(const std::string& device, Session& session, const Tensor
   void* const copy = allocate(input.bytes());
   DEVICE_CHECK(runtime_->copy_to_device(copy, input.data, input.bytes(), stream_.get()));
   input_ = {input.desc, copy};
-  const Plan& plan = session_.plan(input.desc);
+  const Plan& plan = SessionInternals::plan(session_, input.desc);
   for (const PlanOutput& output : plan.outputs) {
     const Buffer& buffer = plan.buffers[static_cast<std::size_t>(output.buffer)];
-    const auto bytes = static_cast<std::size_t>(buffer.shape.num_elements()) * sizeof(float);
+    const auto bytes =
+        static_cast<std::size_t>(buffer.shape.num_elements()) * size_bytes(buffer.format.dtype);
     outputs_.push_back({allocate(bytes), bytes});
   }
   enqueue();

@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "engine/backends/cuda/cuda_backend.h"
-#include "engine/session.h"
+#include "engine/model.h"
+#include "nestor/session.h"
 
 namespace nestor {
 

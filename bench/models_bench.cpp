@@ -28,7 +28,7 @@
 #include "bench/device_runs.h"
 #include "bench/made_up_weights.h"
 #include "engine/check.h"
-#include "engine/session.h"
+#include "engine/session_internals.h"
 #include "graphs/zoo.h"
 
 namespace nestor {
@@ -132,10 +132,10 @@ nlohmann::json difference(const std::vector<float>& a, const std::vector<float>&
 }
 
 void print_profile(Runner& runner, const Shape& shape, double seconds) {
-  const Plan& plan = runner.session().plan(shape);
+  const Plan& plan = SessionInternals::plan(runner.session(), shape);
   std::vector<double> best(plan.steps.size(), 1e9);
   for (const Clock::time_point start = Clock::now(); ms_since(start) < 1000 * seconds;) {
-    const Session::Profile profile = runner.session().profile(runner.input());
+    const Profile profile = SessionInternals::profile(runner.session(), runner.input());
     for (std::size_t i = 0; i < best.size(); ++i) best[i] = std::min(best[i], profile.step_ms[i]);
   }
   std::map<std::string, double> by_variant;
@@ -193,7 +193,7 @@ void serve(Runner& runner, std::int64_t batch, const std::string& device) {
 }
 
 void bench(const Options& options, const Network& network, std::int64_t batch) {
-  const int size = network.evaluation.input_size;
+  const int size = classification(network).evaluation.input_size;
   const Shape shape{batch, 3, options.height > 0 ? options.height : size,
                     options.width > 0 ? options.width : size};
   const std::vector<std::byte> made =

@@ -81,7 +81,7 @@ class Case {
     pointers.outputs.push_back(
         choice_.inplace_input >= 0
             ? pointers.inputs[static_cast<std::size_t>(choice_.inplace_input)]
-            : buffer(problem.dst, choice_.output));
+            : buffer(problem.dst, choice_.outputs[0]));
     memory_.push_back(backend_->allocate(choice_.workspace_bytes));
     pointers.workspace = memory_.back().get();
     choice_.kernel->bind(pointers);

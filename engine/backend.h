@@ -15,6 +15,7 @@
 #include "engine/graph/graph.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/tuning.h"
+#include "nestor/device.h"
 
 namespace nestor {
 
@@ -49,6 +50,7 @@ struct Download {
   void* dst;
   const void* src;
   std::size_t bytes;
+  std::size_t offset;  // in memory that holds all outputs of a run; a multiple of kArenaAlignment
 };
 
 // A thread's means to run steps: thread count on the CPU, streams on a GPU. A run is an upload, the
@@ -89,8 +91,8 @@ class ExecutionContext {
   // Begins a run in a slot whose last one was collected; `src` may change afterwards.
   virtual void submit(std::size_t slot, const BoundSteps& run, const void* src);
 
-  // Ends the slot's run. Says where its outputs lie, one behind the other, until the slot is used
-  // again; null: where download() puts them.
+  // Ends the slot's run. Returns the memory of its outputs, each at its Download::offset, which
+  // stays until the slot is used again; null: they are where download() puts them.
   virtual const void* collect(std::size_t slot);
 
   // Gives a run to a stream of the caller's and waits for nothing: the input from `src`, and each
@@ -142,12 +144,13 @@ struct StepChoice {
   // that node's output. Null: none.
   const Node* also = nullptr;
   std::vector<BufferFormat> inputs;  // in which each input is wanted
-  BufferFormat output;
-  int inplace_input = -1;  // the output is written over this input; -1: into a buffer of its own
+  std::vector<BufferFormat> outputs;
+  int inplace_input = -1;  // outputs[0] is written over this input; -1: into a buffer of its own
   std::size_t workspace_bytes = 0;
   std::size_t unread_bytes = 0;  // of its inputs' buffers, that the step has no use for
   std::unique_ptr<StepKernel> kernel;
   std::optional<GpuLaunch> gpu = std::nullopt;
+  std::string why_not = {};  // without a kernel: the reason, if the device knows one
 };
 
 // What a device does at best, by its data sheet: floors of plans are measured against it.
@@ -217,6 +220,10 @@ class Backend {
 // kUnsupported, saying why it is not there. "auto" is the first GPU, else the CPU; `why_not`, where
 // given, then says why it is not a GPU.
 std::unique_ptr<Backend> open_backend(std::string_view device, std::string* why_not = nullptr);
+
+// Of the GPUs that a kind of device library finds ("cuda"). Throws kUnsupported, saying why, if there
+// is no such library or no driver.
+std::vector<DeviceInfo> list_gpus(std::string_view kind);
 
 // "2.6.3": of the oneDNN that the CPU device runs on.
 std::string onednn_version();

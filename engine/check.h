@@ -11,7 +11,7 @@
 
 #include <utility>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 
 namespace nestor {
 

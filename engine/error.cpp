@@ -1,4 +1,4 @@
-#include "engine/error.h"
+#include "nestor/error.h"
 
 namespace nestor {
 

@@ -1,11 +1,11 @@
 #pragma once
 // A network with its weights, ready to be run by any number of sessions.
-// A public header: standard library only.
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/graph/graph.h"
 #include "engine/weights/weight_store.h"
@@ -34,12 +34,17 @@ class Model {
   Graph graph(const Shape& input) const { return graph_(input); }
   const WeightStore& weights() const { return weights_; }
   Backend& backend() const { return *backend_; }
+  const Shape& nominal_input() const { return nominal_input_; }
+
+  // Names under which a session may be asked for tensors.
+  std::vector<std::string> tap_names() const;
 
   // Why "auto" did not find a GPU; empty where it did or was not asked.
   const std::string& why_no_gpu() const { return why_no_gpu_; }
 
  private:
   GraphFunction graph_;
+  Shape nominal_input_;
   WeightStore weights_;
   std::string why_no_gpu_;
   std::unique_ptr<Backend> backend_;

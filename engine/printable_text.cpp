@@ -10,6 +10,8 @@ namespace nestor {
 
 namespace {
 
+constexpr std::size_t kMostBytesInMessages = 200;
+
 // Of a well-formed character.
 char32_t code_point(std::string_view character) {
   const auto lead = static_cast<unsigned char>(character[0]);
@@ -54,5 +56,14 @@ std::string escaped(std::string_view text, std::string_view kept) {
 std::string printable(std::string_view text) { return escaped(text, {}); }
 
 std::string printable_lines(std::string_view text) { return escaped(text, "\n\t"); }
+
+std::string shortened(std::string_view text) {
+  if (text.size() <= kMostBytesInMessages) return printable(text);
+  std::size_t end = kMostBytesInMessages;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return printable(text.substr(0, end)) + "...";
+}
+
+std::string quoted_name(std::string_view name) { return '"' + shortened(name) + '"'; }
 
 }  // namespace nestor

@@ -16,4 +16,8 @@ std::string printable(std::string_view text);
 // The same for a whole message, whose line breaks and tabs are its own and stay.
 std::string printable_lines(std::string_view text);
 
+// For messages: the beginning of a text of any length, and a name from a file in quotes.
+std::string shortened(std::string_view text);
+std::string quoted_name(std::string_view name);
+
 }  // namespace nestor

@@ -1,18 +1,21 @@
-#include "engine/session.h"
-
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <list>
 #include <numeric>
-#include <thread>
 
 #include "engine/backend.h"
 #include "engine/check.h"
+#include "engine/cpus_available.h"
 #include "engine/finite.h"
 #include "engine/graph/passes/pass.h"
+#include "engine/image/level_table.h"
+#include "engine/log.h"
+#include "engine/model.h"
+#include "engine/plan/memory_planner.h"
 #include "engine/plan/planner.h"
+#include "engine/session_internals.h"
 
 namespace nestor {
 
@@ -66,13 +69,27 @@ struct PendingBatch {
   std::size_t slot;
 };
 
-// Outputs in host memory lie one behind the other.
-void point_outputs(LoadedPlan& loaded, const void* base) {
-  const auto* next = static_cast<const std::byte*>(base);
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
+// Points each output at the one that counts its rows.
+void point_counts(LoadedPlan& loaded) {
   for (std::size_t i = 0; i < loaded.outputs.size(); ++i) {
-    loaded.outputs[i].tensor.data = next;
-    next += loaded.downloads[i].bytes;
+    const int count = loaded.planned.plan.outputs[i].count;
+    if (count < 0) continue;
+    loaded.outputs[i].count =
+        loaded.outputs[static_cast<std::size_t>(count)].tensor.as<std::int32_t>();
   }
+}
+
+// `base`: of the outputs in host memory.
+void point_outputs(LoadedPlan& loaded, const void* base) {
+  const auto* const memory = static_cast<const std::byte*>(base);
+  for (std::size_t i = 0; i < loaded.outputs.size(); ++i) {
+    loaded.outputs[i].tensor.data = memory + loaded.downloads[i].offset;
+  }
+  point_counts(loaded);
 }
 
 }  // namespace
@@ -93,7 +110,8 @@ struct Session::State {
   ~State() {
     try {
       if (context != nullptr) context->wait();
-    } catch (const Error&) {  // the device is gone, and with it what was on its way
+    } catch (const Error& error) {  // the device is gone, and with it what was on its way
+      log(LogLevel::kWarning, "a session ends with its device lost: {}", error.what());
     }
   }
 
@@ -119,6 +137,7 @@ struct Session::State {
     tuning.clear();
     warnings.push_back(
         fmt::format("the tuning file {} is ignored: {}", options.tuning, error.what()));
+    log(LogLevel::kWarning, "{}", warnings.back());
   }
 
   bool serves(const LoadedPlan& loaded, const PlanInput& input,
@@ -177,6 +196,10 @@ struct Session::State {
       loaded.pointers.push_back({std::vector<void*>(step.inputs.size()),
                                  std::vector<void*>(step.outputs.size()), nullptr});
     }
+    const Plan& plan = loaded.planned.plan;
+    log(LogLevel::kInfo, "{}: plan for {} in {}: {} steps, {:.1f} MB for activations",
+        plan.key.device, input.shape().to_string(), to_string(plan.key.precision),
+        plan.steps.size(), static_cast<double>(plan.arena_bytes) / 1e6);
     return loaded;
   }
 
@@ -186,16 +209,17 @@ struct Session::State {
     std::size_t host_bytes = 0;
     for (const PlanOutput& output : plan.outputs) {
       const Buffer& buffer = plan.buffers[static_cast<std::size_t>(output.buffer)];
-      loaded.outputs.push_back({output.name, {{DType::kFloat32, buffer.shape}, nullptr}});
-      host_bytes += buffer.bytes;
+      loaded.outputs.push_back({output.name, {{buffer.format.dtype, buffer.shape}, nullptr}});
+      loaded.downloads.push_back({nullptr, nullptr, buffer.bytes, host_bytes});
+      host_bytes += aligned(buffer.bytes);
     }
     loaded.host = model->backend().allocate_host(host_bytes);
-    if (loaded.host == nullptr) return;
-    auto* next = static_cast<std::byte*>(loaded.host.get());
-    for (const PlanOutput& output : plan.outputs) {
-      const std::size_t bytes = plan.buffers[static_cast<std::size_t>(output.buffer)].bytes;
-      loaded.downloads.push_back({next, nullptr, bytes});
-      next += bytes;
+    if (loaded.host == nullptr) {
+      loaded.downloads.clear();
+      return;
+    }
+    for (Download& download : loaded.downloads) {
+      download.dst = static_cast<std::byte*>(loaded.host.get()) + download.offset;
     }
     loaded.device_outputs.resize(plan.outputs.size());
   }
@@ -232,6 +256,7 @@ struct Session::State {
         loaded.outputs[i].tensor.data = src;
       }
     }
+    if (loaded.host == nullptr) point_counts(loaded);
     loaded.arena = base;
   }
 
@@ -278,7 +303,7 @@ Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
            "{} threads, expected 1 to {}, or 0 for as many as there are cores", options.threads,
            kMaxThreads);
   if (options.threads == 0) {
-    options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    options.threads = std::min(cpus_available(cpus_allowed()), kMaxThreads);
   }
   CHECK_AS(kUsage, LevelTable(options.normalisation).is_finite(),
            "images are normalised by means {} and standard deviations {}: not to finite numbers",
@@ -294,6 +319,27 @@ Session::Session(std::shared_ptr<const Model> model, SessionOptions options)
 
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
+
+std::string_view Session::device() const { return state_->model->backend().name(); }
+Precision Session::precision() const { return *state_->options.precision; }
+int Session::threads() const { return state_->options.threads; }
+
+std::vector<TensorInfo> Session::inputs() const {
+  return {{"input", {DType::kFloat32, {-1, 3, -1, -1}}},
+          {"images", {DType::kUInt8, {-1, -1, -1, 3}}}};
+}
+
+std::vector<TensorInfo> Session::outputs(const TensorDesc& input,
+                                         std::span<const std::string> taps) const {
+  const Graph graph = with_taps(state_->model->graph(plan_input(input).shape()), taps);
+  std::vector<TensorInfo> infos;
+  for (const GraphOutput& output : graph.outputs) {
+    infos.push_back({output.name, graph.desc(output.value)});
+  }
+  return infos;
+}
+
+std::vector<std::string> Session::tap_names() const { return state_->model->tap_names(); }
 
 std::span<const Session::Output> Session::run(const TensorView& input,
                                               std::span<const std::string> taps) {
@@ -354,47 +400,59 @@ void Session::enqueue(const TensorView& input, std::span<const DeviceBuffer> out
   state.context->enqueue(State::bound(loaded), input.data, loaded.device_outputs, stream);
 }
 
-const Plan& Session::plan(const TensorDesc& input, std::span<const std::string> taps) {
-  state_->require_none_pending();
-  return state_->find_or_make(plan_input(input), taps).planned.plan;
+const Plan& SessionInternals::plan(Session& session, const TensorDesc& input, Taps taps) {
+  session.state_->require_none_pending();
+  const ExecutionContext::Scope scope(*session.state_->context);  // weights are packed, too
+  return session.state_->find_or_make(plan_input(input), taps).planned.plan;
 }
 
-const Plan& Session::plan(const Shape& input, std::span<const std::string> taps) {
-  return plan(TensorDesc{DType::kFloat32, input}, taps);
+const Plan& SessionInternals::plan(Session& session, const Shape& input, Taps taps) {
+  return plan(session, TensorDesc{DType::kFloat32, input}, taps);
+}
+
+std::string Session::plan_text(const TensorDesc& input, std::span<const std::string> taps) {
+  return to_string(SessionInternals::plan(*this, input, taps));
+}
+
+std::string Session::plan_json(const TensorDesc& input, std::span<const std::string> taps) {
+  return to_json(SessionInternals::plan(*this, input, taps));
 }
 
 std::span<const std::string> Session::warnings() const { return state_->warnings; }
 
-TuningReport Session::tune(const Shape& input, const TuneOptions& options) {
+TuningReport SessionInternals::tune(Session& session, const Shape& input,
+                                    const TuneOptions& options) {
+  Session::State& state = *session.state_;
   // As images: of their first layer, too, the fastest is found.
   const PlanInput images{plan_input({DType::kFloat32, input}).extents, true};
-  state_->require_none_pending();
-  Backend& backend = state_->model->backend();
-  const std::optional<TuningKey> key = backend.tuning_key(*state_->options.precision);
+  state.require_none_pending();
+  Backend& backend = state.model->backend();
+  const std::optional<TuningKey> key = backend.tuning_key(*state.options.precision);
   CHECK_AS(kUnsupported, key, "{} has nothing to tune", backend.name());
   CHECK_AS(kUnsupported, backend.can_run(), "{} is a device for plans only: nothing runs on it",
            backend.name());
   CHECK_AS(kUsage, options.candidates >= 1 && options.runs >= 1,
            "tuning by {} runs of {} candidates, expected at least 1", options.runs,
            options.candidates);
-  const Graph graph = apply_passes(state_->model->graph(input));
+  const Graph graph = apply_passes(state.model->graph(input));
   TuningReport report{.key = *key, .problems = {}};
   // The planner's graph may be another than the one that it is given.
   const auto tune_step = [&](const StepRequest& request) {
-    const Constants constants(request.graph, state_->model->weights());
+    const Constants constants(request.graph, state.model->weights());
     backend.tune(request, constants, options, report);
   };
-  PlanKey plan_key = state_->key_of(images, {});
+  PlanKey plan_key = state.key_of(images, {});
   plan_key.deterministic = false;
   make_plan(graph, backend, plan_key, {.observe = tune_step});
   return report;
 }
 
-Session::Profile Session::profile(const TensorView& input) {
-  ExecutionContext& context = *state_->context;
-  state_->require_none_pending();
+Profile SessionInternals::profile(Session& session, const TensorView& input) {
+  Session::State& state = *session.state_;
+  ExecutionContext& context = *state.context;
+  state.require_none_pending();
   const ExecutionContext::Scope scope(context);
-  LoadedPlan& loaded = state_->upload(input, {});
+  LoadedPlan& loaded = state.upload(input, {});
   Profile profile{.step_ms = context.time_steps(loaded.planned.kernels)};
   profile.total_ms = std::accumulate(profile.step_ms.begin(), profile.step_ms.end(), 0.0);
   return profile;

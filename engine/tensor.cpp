@@ -1,4 +1,4 @@
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

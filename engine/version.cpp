@@ -1,4 +1,4 @@
-#include "engine/version.h"
+#include "nestor/version.h"
 
 #include "engine/backend.h"
 

@@ -17,6 +17,29 @@ Stage stage(int idx, Dilation dilation) {
   return {idx == 0 ? 1 : 2, 1, 1};
 }
 
+Stages stages(GraphBuilder& builder, ValueId src, const StagesConfig& config,
+              const MakeBlock& make_block) {
+  Stages result{};
+  ValueId x = src;
+  for (int idx = 0; idx < 4; ++idx) {
+    const Stage shape = stage(idx, config.dilation);
+    const std::string name = fmt::format("layer{}", idx + 1);
+    const GraphBuilder::Scope stage_scope(builder, name);
+    for (int i = 0; i < config.layers[static_cast<std::size_t>(idx)]; ++i) {
+      const GraphBuilder::Scope block_scope(builder, std::to_string(i));
+      const bool first = i == 0;
+      x = make_block(x, {.planes = config.planes << idx,
+                         .stride = first ? shape.stride : 1,
+                         .dilation = first ? shape.first_dilation : shape.dilation,
+                         .begins_coarser = first && (shape.stride > 1 ||
+                                                     shape.first_dilation != shape.dilation)});
+    }
+    builder.tap(name, x);
+    result.stage[idx] = x;
+  }
+  return result;
+}
+
 ValueId conv_norm(GraphBuilder& builder, ValueId src, std::string_view conv, std::string_view norm,
                   const ConvolutionSpec& spec, bool activate) {
   const ValueId normed = batch_norm(builder, convolution(builder, src, conv, spec), norm);

@@ -1,6 +1,9 @@
 #pragma once
 // Parts that several networks share.
 
+#include <array>
+#include <functional>
+
 #include "engine/graph/builder.h"
 #include "engine/ops/convolution/convolution.h"
 
@@ -20,6 +23,33 @@ enum class Dilation { kNone, kStride16, kStride8 };
 
 // Stages 1 to 4, idx 0 to 3.
 Stage stage(int idx, Dilation dilation);
+
+// A residual block's place in a network.
+struct BlockPlace {
+  std::int64_t planes;  // output channels / 4
+  int stride;           //
+  int dilation;         //
+  bool begins_coarser;  // the first of a stage that has fewer pixels, or dilation instead
+};
+
+// Adds the block at that place.
+using MakeBlock = std::function<ValueId(ValueId src, const BlockPlace& place)>;
+
+struct StagesConfig {
+  std::array<int, 4> layers;  // blocks of each stage
+  std::int64_t planes = 64;   // of the first stage, doubled from stage to stage
+  Dilation dilation = Dilation::kNone;
+};
+
+// Values after each stage, C2 to C5 in the terms of detectors.
+struct Stages {
+  ValueId stage[4];
+};
+
+// The four stages of a residual network, in scopes "layer1" to "layer4" with blocks "0", "1", ...
+// Taps "layer1" to "layer4".
+Stages stages(GraphBuilder& builder, ValueId src, const StagesConfig& config,
+              const MakeBlock& make_block);
 
 // convolution -> batch norm [-> ReLU]; `conv` and `norm` name their parameters.
 ValueId conv_norm(GraphBuilder& builder, ValueId src, std::string_view conv, std::string_view norm,

@@ -64,13 +64,6 @@ constexpr Named kConfigs[] = {
     {"resnest_mini", {.layers = {1, 1, 1, 1}, .stem_width = 8, .planes = 16}},
 };
 
-struct Block {
-  std::int64_t planes;  // output channels / 4
-  int stride;
-  int dilation;
-  bool avd;
-};
-
 ValueId split_attention(GraphBuilder& builder, ValueId src, const ResNestConfig& config, int stride,
                         int dilation) {
   const GraphBuilder::Scope scope(builder, "conv2");
@@ -105,16 +98,16 @@ ValueId avd_pool(GraphBuilder& builder, ValueId src, int stride) {
 }
 
 ValueId bottleneck(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
-                   const Block& block) {
-  const std::int64_t width = block.planes * config.bottleneck_width / 64 * config.cardinality;
+                   const BlockPlace& place) {
+  const std::int64_t width = place.planes * config.bottleneck_width / 64 * config.cardinality;
   ValueId x = conv_norm(builder, src, "conv1", "bn1", {.channels = width}, true);
-  if (block.avd && config.avd_first) x = avd_pool(builder, x, block.stride);
-  x = split_attention(builder, x, config, block.avd ? 1 : block.stride, block.dilation);
-  if (block.avd && !config.avd_first) x = avd_pool(builder, x, block.stride);
-  x = conv_norm(builder, x, "conv3", "bn3", {.channels = kExpansion * block.planes}, false);
-  const bool projected = block.stride != 1 || builder.shape(src)[1] != kExpansion * block.planes;
+  if (place.begins_coarser && config.avd_first) x = avd_pool(builder, x, place.stride);
+  x = split_attention(builder, x, config, place.begins_coarser ? 1 : place.stride, place.dilation);
+  if (place.begins_coarser && !config.avd_first) x = avd_pool(builder, x, place.stride);
+  x = conv_norm(builder, x, "conv3", "bn3", {.channels = kExpansion * place.planes}, false);
+  const bool projected = place.stride != 1 || builder.shape(src)[1] != kExpansion * place.planes;
   const ValueId shortcut =
-      projected ? pooled_shortcut(builder, src, kExpansion * block.planes, block.stride) : src;
+      projected ? pooled_shortcut(builder, src, kExpansion * place.planes, place.stride) : src;
   return relu(builder, add(builder, x, shortcut, "sum"), "relu");
 }
 
@@ -125,36 +118,25 @@ const ResNestConfig* find_resnest(std::string_view name) {
   return found == std::end(kConfigs) ? nullptr : &found->config;
 }
 
-ResNestStages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
-                               Dilation dilation) {
-  ResNestStages stages{};
-  ValueId x = deep_stem(builder, src, config.stem_width);
-  for (int idx = 0; idx < 4; ++idx) {
-    const Stage shape = stage(idx, dilation);
-    const std::string name = fmt::format("layer{}", idx + 1);
-    const GraphBuilder::Scope stage_scope(builder, name);
-    for (int i = 0; i < config.layers[idx]; ++i) {
-      const GraphBuilder::Scope block_scope(builder, std::to_string(i));
-      const bool first = i == 0;
-      const bool avd = first && (shape.stride > 1 || shape.first_dilation != shape.dilation);
-      x = bottleneck(builder, x, config,
-                     {.planes = std::int64_t{config.planes} << idx,
-                      .stride = first ? shape.stride : 1,
-                      .dilation = first ? shape.first_dilation : shape.dilation,
-                      .avd = avd});
-    }
-    builder.tap(name, x);
-    builder.tap_alias(name + ".attention", name + ".0.conv2.attention");
-    stages.stage[idx] = x;
+Stages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
+                        Dilation dilation) {
+  const ValueId stem = deep_stem(builder, src, config.stem_width);
+  const Stages result = stages(
+      builder, stem, {.layers = config.layers, .planes = config.planes, .dilation = dilation},
+      [&](ValueId x, const BlockPlace& place) { return bottleneck(builder, x, config, place); });
+  for (const int idx : {1, 2, 3, 4}) {
+    builder.tap_alias(fmt::format("layer{}.attention", idx),
+                      fmt::format("layer{}.0.conv2.attention", idx));
   }
-  return stages;
+  return result;
 }
 
-void build_resnest(GraphBuilder& builder, const Network& network, const NetworkOptions& options) {
+void build_resnest(GraphBuilder& builder, ValueId input, const Network& network,
+                   const NetworkOptions& options) {
   const ResNestConfig* config = find_resnest(network.name);
   CHECK(config != nullptr, "{} is not a ResNeSt", network.name);
-  const ResNestStages stages = resnest_backbone(builder, 0, *config, Dilation::kNone);
-  classification_head(builder, stages.stage[3], options.num_classes);
+  const Stages backbone = resnest_backbone(builder, input, *config, Dilation::kNone);
+  classification_head(builder, backbone.stage[3], options.num_classes);
 }
 
 }  // namespace nestor

@@ -7,7 +7,7 @@
 namespace nestor {
 
 struct ResNestConfig {
-  int layers[4] = {3, 4, 6, 3};
+  std::array<int, 4> layers = {3, 4, 6, 3};
   int stem_width = 32;
   int radix = 2;
   int cardinality = 1;
@@ -20,14 +20,12 @@ struct ResNestConfig {
 // Null where the name is not a ResNeSt. Names: resnest50, resnest50_fast_2s1x64d, ...
 const ResNestConfig* find_resnest(std::string_view name);
 
-// Values after each stage, C2 to C5 in the terms of detectors; taps "layer1" to "layer4", and
-// "layerK.attention", the attention weights of each stage's first block.
-struct ResNestStages {
-  ValueId stage[4];
-};
-ResNestStages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
-                               Dilation dilation);
+// Taps "layer1" to "layer4", and "layerK.attention", the attention weights of each stage's first
+// block.
+Stages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
+                        Dilation dilation);
 
-void build_resnest(GraphBuilder& builder, const Network& network, const NetworkOptions& options);
+void build_resnest(GraphBuilder& builder, ValueId input, const Network& network,
+                   const NetworkOptions& options);
 
 }  // namespace nestor

@@ -66,31 +66,22 @@ const ResNetConfig* find_resnet(std::string_view name) {
   return found == std::end(kConfigs) ? nullptr : &found->config;
 }
 
-ResNetStages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
-                             Dilation dilation) {
-  ResNetStages stages{};
-  ValueId x = config.deep_stem_width > 0 ? deep_stem(builder, src, config.deep_stem_width)
-                                         : plain_stem(builder, src);
-  for (int idx = 0; idx < 4; ++idx) {
-    const Stage shape = stage(idx, dilation);
-    const std::string name = fmt::format("layer{}", idx + 1);
-    const GraphBuilder::Scope stage_scope(builder, name);
-    for (int i = 0; i < config.layers[idx]; ++i) {
-      const GraphBuilder::Scope block_scope(builder, std::to_string(i));
-      x = bottleneck(builder, x, config, std::int64_t{64} << idx, i == 0 ? shape.stride : 1,
-                     i == 0 ? shape.first_dilation : shape.dilation);
-    }
-    builder.tap(name, x);
-    stages.stage[idx] = x;
-  }
-  return stages;
+Stages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
+                       Dilation dilation) {
+  const ValueId stem = config.deep_stem_width > 0 ? deep_stem(builder, src, config.deep_stem_width)
+                                                  : plain_stem(builder, src);
+  return stages(builder, stem, {.layers = config.layers, .dilation = dilation},
+                [&](ValueId x, const BlockPlace& place) {
+                  return bottleneck(builder, x, config, place.planes, place.stride, place.dilation);
+                });
 }
 
-void build_resnet(GraphBuilder& builder, const Network& network, const NetworkOptions& options) {
+void build_resnet(GraphBuilder& builder, ValueId input, const Network& network,
+                  const NetworkOptions& options) {
   const ResNetConfig* config = find_resnet(network.name);
   CHECK(config != nullptr, "{} is not a ResNet", network.name);
-  const ResNetStages stages = resnet_backbone(builder, 0, *config, Dilation::kNone);
-  classification_head(builder, stages.stage[3], options.num_classes);
+  const Stages backbone = resnet_backbone(builder, input, *config, Dilation::kNone);
+  classification_head(builder, backbone.stage[3], options.num_classes);
 }
 
 }  // namespace nestor

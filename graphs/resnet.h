@@ -7,7 +7,7 @@
 namespace nestor {
 
 struct ResNetConfig {
-  int layers[4] = {3, 4, 23, 3};
+  std::array<int, 4> layers = {3, 4, 23, 3};
   int deep_stem_width = 0;  // 0: one 7x7 convolution
   bool avg_down = false;    // shortcut: average pool and 1x1 convolution instead of a strided 1x1
 };
@@ -15,13 +15,11 @@ struct ResNetConfig {
 // Null where the name is not a ResNet. Names: resnet101_v1b, resnet101_v1d, resnet101_v1s.
 const ResNetConfig* find_resnet(std::string_view name);
 
-// Values after each stage; taps "layer1" to "layer4".
-struct ResNetStages {
-  ValueId stage[4];
-};
-ResNetStages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
-                             Dilation dilation);
+// Taps "layer1" to "layer4".
+Stages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
+                       Dilation dilation);
 
-void build_resnet(GraphBuilder& builder, const Network& network, const NetworkOptions& options);
+void build_resnet(GraphBuilder& builder, ValueId input, const Network& network,
+                  const NetworkOptions& options);
 
 }  // namespace nestor

@@ -14,13 +14,22 @@ namespace {
 
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;  // of a batch; sizes stay in 64 bits
 
-constexpr EvaluationSetting k64{.input_size = 64, .crop_ratio = 1, .timm_crop_ratio = 1};
-constexpr EvaluationSetting k224{};
-constexpr EvaluationSetting k256{.input_size = 256};
-constexpr EvaluationSetting k320{
-    .input_size = 320, .timm_interpolation = "bicubic", .timm_crop_ratio = 0.909};
-constexpr EvaluationSetting k416{
-    .input_size = 416, .timm_interpolation = "bicubic", .timm_crop_ratio = 0.928};
+constexpr Classification k224{};
+constexpr Classification k224TimmBicubic{.evaluation = {.timm_interpolation = "bicubic"}};
+constexpr Classification k256{.evaluation = {.input_size = 256}};
+constexpr Classification k320{.evaluation = {
+                                  .input_size = 320,
+                                  .timm_interpolation = "bicubic",
+                                  .timm_crop_ratio = 0.909,
+                              }};
+constexpr Classification k416{.evaluation = {
+                                  .input_size = 416,
+                                  .timm_interpolation = "bicubic",
+                                  .timm_crop_ratio = 0.928,
+                              }};
+// Handwritten digits.
+constexpr Classification kDigits{
+    .evaluation = {.input_size = 64, .crop_ratio = 1, .timm_crop_ratio = 1}, .num_classes = 10};
 
 constexpr Network kNetworks[] = {
     {"resnest14", "resnest", k224, build_resnest},
@@ -34,13 +43,13 @@ constexpr Network kNetworks[] = {
     {"resnest50_fast_4s1x64d", "resnest", k224, build_resnest},
     {"resnest50_fast_1s2x40d", "resnest", k224, build_resnest},
     {"resnest50_fast_2s2x40d", "resnest", k224, build_resnest},
-    {"resnest50_fast_4s2x40d", "resnest", k224, build_resnest},
-    {"resnest50_fast_1s4x24d", "resnest", k224, build_resnest},
-    {"resnet101_v1b", "resnet", k224, build_resnet},
-    {"resnet101_v1d", "resnet", k224, build_resnet},
-    {"resnet101_v1s", "resnet", k224, build_resnet},
-    // The demo model of apps/demo: handwritten digits.
-    {"resnest_mini", "resnest", k64, build_resnest, /*num_classes=*/10},
+    {"resnest50_fast_4s2x40d", "resnest", k224TimmBicubic, build_resnest},
+    {"resnest50_fast_1s4x24d", "resnest", k224TimmBicubic, build_resnest},
+    {"resnet101_v1b", "resnet", k224TimmBicubic, build_resnet},
+    {"resnet101_v1d", "resnet", k224TimmBicubic, build_resnet},
+    {"resnet101_v1s", "resnet", k224TimmBicubic, build_resnet},
+    // The demo model of apps/demo.
+    {"resnest_mini", "resnest", kDigits, build_resnest},
 };
 
 }  // namespace
@@ -60,8 +69,34 @@ std::string unknown_network(std::string_view name) {
                      meant.empty() ? "; `nestor-convert --list` names all" : meant);
 }
 
-Preprocess evaluation_preprocess(const Network& network, std::string_view source) {
-  const EvaluationSetting& setting = network.evaluation;
+Task task(const Network& network) { return static_cast<Task>(network.contract.index()); }
+
+int num_classes(const Network& network) {
+  return std::visit([](const auto& contract) { return contract.num_classes; }, network.contract);
+}
+
+const Classification& classification(const Network& network) {
+  const auto* const contract = std::get_if<Classification>(&network.contract);
+  CHECK_AS(kUnsupported, contract != nullptr, "{} is a network for {}, expected classification",
+           network.name, to_string(task(network)));
+  return *contract;
+}
+
+namespace {
+
+struct NominalSize {
+  Shape operator()(const Classification& contract) const {
+    return {1, 3, contract.evaluation.input_size, contract.evaluation.input_size};
+  }
+  Shape operator()(const Detection& contract) const {
+    return {1, 3, contract.short_side, contract.longest_side};
+  }
+  Shape operator()(const Segmentation& contract) const {
+    return {1, 3, contract.crop_size, contract.crop_size};
+  }
+};
+
+Preprocess of_source(std::string_view source, const EvaluationSetting& setting) {
   Preprocess preprocess{.crop_size = setting.input_size, .crop_ratio = setting.crop_ratio};
   if (source == "timm") {
     preprocess.contract = PreprocessContract::kTimm;
@@ -72,6 +107,31 @@ Preprocess evaluation_preprocess(const Network& network, std::string_view source
     preprocess.interpolation = Interpolation::kBicubic;
   }
   return preprocess;
+}
+
+// Detectors and segmenters are published by GluonCV alone.
+struct PreprocessOf {
+  std::string_view source;
+
+  Preprocess operator()(const Classification& contract) const {
+    return of_source(source, contract.evaluation);
+  }
+  Preprocess operator()(const Detection& contract) const {
+    return {.rule = ResizeRule::kShortSideWithin,
+            .short_side = contract.short_side,
+            .longest_side = contract.longest_side};
+  }
+  Preprocess operator()(const Segmentation& contract) const {
+    return {.crop_size = contract.crop_size, .rule = ResizeRule::kNone};
+  }
+};
+
+}  // namespace
+
+Shape nominal_input(const Network& network) { return std::visit(NominalSize{}, network.contract); }
+
+Preprocess evaluation_preprocess(const Network& network, std::string_view source) {
+  return std::visit(PreprocessOf{source}, network.contract);
 }
 
 Graph build_graph(const Network& network, const NetworkOptions& options, const Shape& input) {
@@ -88,14 +148,13 @@ Graph build_graph(const Network& network, const NetworkOptions& options, const S
            "{}: a batch of {} images of {} x {} pixels has more than {} pixels", network.name,
            input[0], input[3], input[2], kMostPixels);
   GraphBuilder builder;
-  builder.input("input", {DType::kFloat32, input});
-  network.build(builder, network, options);
+  const ValueId images = builder.input("input", {DType::kFloat32, input});
+  network.build(builder, images, network, options);
   return builder.finish();
 }
 
 std::vector<Parameter> parameters(const Network& network, const NetworkOptions& options) {
-  const int size = network.evaluation.input_size;
-  const Graph graph = build_graph(network, options, {1, 3, size, size});
+  const Graph graph = build_graph(network, options, nominal_input(network));
   std::vector<Parameter> result;
   for (const Value& value : graph.values) {
     if (value.kind == Value::Kind::kWeight) result.push_back({value.name, value.desc.shape});

@@ -5,23 +5,48 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "engine/graph/graph.h"
-#include "engine/image/preprocess.h"
-#include "engine/tensor.h"
+#include "nestor/preprocess.h"
+#include "nestor/task.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 
 class GraphBuilder;
 
-// The setting in which a network's published accuracy was measured.
+// The setting in which a classifier's published accuracy was measured.
 struct EvaluationSetting {
   int input_size = 224;       // pixels a side, after cropping
   double crop_ratio = 0.875;  // input_size / short side after resizing (gluoncv, timm)
   std::string_view timm_interpolation = "bilinear";  // Pillow kernel of timm's setting
   double timm_crop_ratio = 0.875;
 };
+
+// A classifier's output is "logits", float32 [n, num_classes].
+struct Classification {
+  EvaluationSetting evaluation = {};
+  int num_classes = 1000;                 // of the published weights
+  std::string_view features = "avgpool";  // the pooled features that the last layer reads
+};
+
+// A detector's images keep their aspect ratio.
+struct Detection {
+  int short_side = 800;
+  int longest_side = 1333;
+  int num_classes = 80;
+};
+
+// A segmenter's output is as large as its input; whole images run in their own size.
+struct Segmentation {
+  int crop_size = 480;  // of its training and its published figures
+  int num_classes = 150;
+};
+
+// One for each task, in the order of the tasks.
+using Contract = std::variant<Classification, Detection, Segmentation>;
 
 struct NetworkOptions {
   int num_classes = 1000;
@@ -30,12 +55,21 @@ struct NetworkOptions {
 struct Network {
   std::string_view name;    // "resnest50", as GluonCV spells it
   std::string_view family;  // "resnest", "resnet": picks the rename tables of the converter
-  EvaluationSetting evaluation;
-  // Adds the network to the builder, from its input (value 0, normalised float32 [n, 3, h, w]) to
-  // its outputs ("logits" for classifiers).
-  void (*build)(GraphBuilder& builder, const Network& network, const NetworkOptions& options);
-  int num_classes = 1000;  // of its published weights
+  Contract contract;
+  // Adds the network to the builder, from its input (normalised float32 [n, 3, h, w]) to its
+  // outputs.
+  void (*build)(GraphBuilder& builder, ValueId input, const Network& network,
+                const NetworkOptions& options);
 };
+
+Task task(const Network& network);
+int num_classes(const Network& network);  // of its published weights
+
+// The contract of a classifier; throws kUnsupported for a network of another task.
+const Classification& classification(const Network& network);
+
+// One normalised image of the size that the network was measured with.
+Shape nominal_input(const Network& network);
 
 // What networks take, in pixels a side.
 inline constexpr int kSmallestInputSide = 32;
@@ -50,8 +84,8 @@ const Network* find_network(std::string_view name);
 // The message for a name that no network has, with the one that was probably meant.
 std::string unknown_network(std::string_view name);
 
-// How the network's published figures were measured with weights of that source ("gluoncv", "timm",
-// "resnest"; anything else: as GluonCV does).
+// How weights of that source ("gluoncv", "timm", "resnest"; anything else: as GluonCV does) want
+// images for the network.
 Preprocess evaluation_preprocess(const Network& network, std::string_view source);
 
 // The network's graph for inputs [batch, 3, height, width]. Throws kBadInput for inputs that the

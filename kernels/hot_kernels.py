@@ -19,20 +19,26 @@ from concurrent.futures import ThreadPoolExecutor
 import resources
 from resources import ROOT
 
-# Single ops, for plans that do not fuse them, and what runs once.
-NOT_HOT = {"add", "attention_sum", "batch_norm", "layout", "r_softmax", "radix_sum", "relu"}
-NOT_HOT |= {"runtime", "top_k"}
 MODELLED = {"70": "sm_70", "80": "sm_80", "90a": "sm_90a"}  # architectures that the model knows
 SOURCES = ("none", "plain", "pool", "attention", "attention+avd")  # SourceKind
 # A kernel for another architecture is a body that traps.
 SMALLEST_KERNEL = 40  # instructions
 
 
+def hot_files():
+    """Kernel files are hot unless a line of theirs begins with `// Not hot:` and says why."""
+    files = [path for path in sorted(ROOT.glob("kernels/**/*.cu")) if path.parent.name != "runtime"]
+    return [path for path in files if "\n// Not hot: " not in path.read_text()]
+
+
 def tile_names():
     """The rows of the table of tiles, whose numbers are template arguments of the kernels."""
-    return re.findall(
-        r'{"(convolution_\w+)"', (ROOT / "kernels/convolution/convolution_tuning.h").read_text()
-    )
+    folder = ROOT / "kernels/convolution"
+    table = re.search(r"kConvolutionTileTable =\s+joined\(([^)]*)\)", (folder / "tiles.h").read_text())[1]
+    return [
+        name for family in re.findall(r"k(\w+)Tiles", table)
+        for name in re.findall(r'{"(convolution_\w+)"', (folder / family.lower() / "tiles.h").read_text())
+    ]  # fmt: skip
 
 
 def name_of(row, tiles):
@@ -139,11 +145,8 @@ def main():
             f"hot_kernels.py: no sass_model in {arguments.shared}: main loops are not modelled",
             file=sys.stderr,
         )
-    files = [
-        path for path in sorted(ROOT.glob("kernels/*/*.cu")) if path.parent.name not in NOT_HOT
-    ]
     rows = [
-        row for row in resources.describe_all(files, arguments.arch.split(","))
+        row for row in resources.describe_all(hot_files(), arguments.arch.split(","))
         if row["instructions"] >= SMALLEST_KERNEL
     ]  # fmt: skip
     predict = (

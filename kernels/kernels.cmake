@@ -25,7 +25,7 @@ if(NESTOR_SIMT OR (NESTOR_CUDA AND NESTOR_TESTS))
       list(APPEND oracle_sources engine/ops/${op}/${op}.cpp)
     endif()
   endforeach()
-  add_library(nestor_oracles STATIC ${oracle_sources} engine/ops/registry.cpp
+  add_library(nestor_oracles STATIC ${oracle_sources}
     engine/ops/convolution/problem.cpp engine/plan/plan.cpp
     engine/graph/graph.cpp engine/graph/builder.cpp engine/tensor.cpp engine/error.cpp)
   target_link_libraries(nestor_oracles PUBLIC nestor_flags fmt::fmt)
@@ -42,6 +42,14 @@ if(NESTOR_CUDA)
     set(CMAKE_CUDA_ARCHITECTURES 70-real 75-real 80-real 80-virtual 86-real 89-real 90a-real)
   endif()
   enable_language(CUDA)
+  # The runtime of all that is linked below: NVIDIA's, or the PTX machine in its place.
+  set(cuda_runtime Static)
+  set(cuda_runtime_library)
+  if(NESTOR_PTX)
+    include(tests/ptx/ptx.cmake)
+    set(cuda_runtime None)
+    set(cuda_runtime_library nestor_ptx_machine)
+  endif()
   add_library(nestor_cuda_flags INTERFACE)
   target_include_directories(nestor_cuda_flags INTERFACE ${CMAKE_SOURCE_DIR})
   target_compile_definitions(nestor_cuda_flags INTERFACE NESTOR_SIMT=0)
@@ -56,10 +64,10 @@ if(NESTOR_CUDA)
   target_link_libraries(nestor_cuda_kernels PRIVATE nestor_cuda_flags)
   add_library(nestor_cuda SHARED $<TARGET_OBJECTS:nestor_cuda_kernels> kernels/runtime/library.cpp)
   set_target_properties(nestor_cuda PROPERTIES
-    LINKER_LANGUAGE CUDA CUDA_RUNTIME_LIBRARY Static
+    LINKER_LANGUAGE CUDA CUDA_RUNTIME_LIBRARY ${cuda_runtime}
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_link_options(nestor_cuda PRIVATE LINKER:--exclude-libs,ALL)
-  target_link_libraries(nestor_cuda PRIVATE nestor_cuda_flags)
+  target_link_libraries(nestor_cuda PRIVATE nestor_cuda_flags ${cuda_runtime_library})
   install(TARGETS nestor_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
   # On the GPU at hand: the conformance tests of tests/simt, and the kernels against the oracles.
@@ -67,17 +75,19 @@ if(NESTOR_CUDA)
     add_executable(nestor_device_tests ${test_kernel_sources} kernels/runtime/cuda_runtime.cu
       ${conformance_sources} tests/simt/support/cuda_device.cpp tests/support/main.cpp)
     set_target_properties(nestor_device_tests PROPERTIES
-      CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static)
-    target_link_libraries(nestor_device_tests PRIVATE nestor_cuda_flags Catch2::Catch2)
+      CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY ${cuda_runtime})
+    target_link_libraries(nestor_device_tests PRIVATE
+      nestor_cuda_flags Catch2::Catch2 ${cuda_runtime_library})
 
     set(gpu_test_sources ${kernel_test_sources})
     list(FILTER gpu_test_sources EXCLUDE REGEX "^tests/kernels/(emulated_devices|counters_test)")
     add_executable(nestor_device_kernel_tests
       ${gpu_test_sources} $<TARGET_OBJECTS:nestor_cuda_kernels>)
     set_target_properties(nestor_device_kernel_tests PROPERTIES
-      LINKER_LANGUAGE CUDA CUDA_RUNTIME_LIBRARY Static)
+      LINKER_LANGUAGE CUDA CUDA_RUNTIME_LIBRARY ${cuda_runtime})
     target_include_directories(nestor_device_kernel_tests PRIVATE tests/simt)
-    target_link_libraries(nestor_device_kernel_tests PRIVATE nestor_oracles Catch2::Catch2)
+    target_link_libraries(nestor_device_kernel_tests PRIVATE
+      nestor_oracles Catch2::Catch2 ${cuda_runtime_library})
   endif()
 endif()
 
@@ -158,7 +168,7 @@ if(NESTOR_SIMT)
   add_executable(nestor_executor_tests ${executor_test_sources} ${executor_support_sources}
     tests/golden/tolerances.cpp kernels/runtime/library.cpp tests/simt/support/device_library.cpp)
   target_link_libraries(nestor_executor_tests PRIVATE
-    nestor_simt_kernels nestor_simt nestor nestor_flags fmt::fmt nlohmann_json::nlohmann_json
+    nestor_simt_kernels nestor_simt nestor_engine fmt::fmt nlohmann_json::nlohmann_json
     Catch2::Catch2)
   if(NESTOR_SANITIZE)
     target_compile_options(nestor_executor_tests PRIVATE -Wno-maybe-uninitialized)

@@ -1,10 +1,13 @@
+#include "nestor/classifier.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "engine/check.h"
 #include "engine/weights/weight_file.h"
-#include "nestor/nestor.h"
+#include "library/batch_runner.h"
+#include "library/prepare_image.h"
 
 namespace nestor {
 
@@ -48,27 +51,103 @@ SessionOptions with_normalisation(SessionOptions options, const ModelInfo& info)
   return options;
 }
 
+const LoadedModel& require_classifier(const LoadedModel& model) {
+  CHECK_AS(kUnsupported, model.info.task == Task::kClassification,
+           "{} is a network for {}, expected classification", model.info.network,
+           to_string(model.info.task));
+  return model;
+}
+
+// Sources of images as tasks of the batch runner; `Result` has an error.
+template <class Result>
+class SourceTask : public BatchTask {
+ public:
+  SourceTask(std::span<const ImageSource> images, const Preprocess& preprocess)
+      : results(images.size()), images_(images), preprocess_(preprocess) {}
+
+  PreparedImage prepare(std::size_t idx) const override {
+    return prepare_image(images_[idx], idx, preprocess_);
+  }
+  void deliver(std::size_t idx, const PreparedImage&, const Error* error) override {
+    if (error != nullptr) results[idx].error = *error;
+  }
+
+  std::vector<Result> results;
+
+ private:
+  std::span<const ImageSource> images_;
+  const Preprocess& preprocess_;
+};
+
+class ClassifyTask : public SourceTask<Classified> {
+ public:
+  ClassifyTask(std::span<const ImageSource> images, const ModelInfo& info, int k)
+      : SourceTask(images, info.preprocess), info_(info), k_(k) {}
+
+  void finish(std::size_t idx, const PreparedImage&, const ImageOutputs& outputs) override {
+    const TensorView logits = outputs.tensor(0);
+    const auto num_classes = static_cast<std::size_t>(info_.num_classes);
+    results[idx].predictions = top_k({logits.as<float>(), num_classes}, info_.labels, k_);
+  }
+
+ private:
+  const ModelInfo& info_;
+  int k_;
+};
+
+class EmbedTask : public SourceTask<Embedded> {
+ public:
+  using SourceTask::SourceTask;
+
+  void finish(std::size_t idx, const PreparedImage&, const ImageOutputs& outputs) override {
+    const TensorView features = outputs.tensor(outputs.size() - 1);
+    const float* const begin = features.as<float>();
+    results[idx].features.assign(begin, begin + features.desc.shape.num_elements());
+  }
+};
+
+std::vector<ImageSource> sources_of(std::span<const Image> images) {
+  std::vector<ImageSource> sources;
+  for (const Image& image : images) sources.emplace_back(&image);
+  return sources;
+}
+
+Batching one_batch(std::span<const Image> images) { return {.batch_size = images.size()}; }
+
+BatchOptions options_of(const Batching& batching) {
+  return {.batch_size = batching.batch_size, .num_decoders = batching.num_decoders};
+}
+
 }  // namespace
 
 Classifier::Classifier(LoadedModel model, SessionOptions options)
     : model_(std::move(model)),
-      session_(model_.model, with_normalisation(std::move(options), model_.info)) {}
+      session_(require_classifier(model_).model,
+               with_normalisation(std::move(options), model_.info)),
+      num_features_(nestor::num_features(model_)) {}
+
+std::vector<Classified> Classifier::classify_each(std::span<const ImageSource> images, int k,
+                                                  const Batching& batching) {
+  ClassifyTask task(images, info(), k);
+  run_batches(session_, images.size(), options_of(batching), task);
+  return std::move(task.results);
+}
+
+std::vector<Embedded> Classifier::embed_each(std::span<const ImageSource> images,
+                                             const Batching& batching) {
+  EmbedTask task(images, info().preprocess);
+  BatchOptions options = options_of(batching);
+  options.taps = {info().features};
+  run_batches(session_, images.size(), options, task);
+  return std::move(task.results);
+}
 
 std::vector<std::vector<Prediction>> Classifier::classify(std::span<const Image> images, int k) {
   if (images.empty()) return {};
-  const Preprocess& preprocess = info().preprocess;
-  const std::int64_t size = preprocess.crop_size;
-  input_.clear();
-  for (const Image& image : images) {
-    const Image prepared = resize_and_crop(image, preprocess);
-    input_.insert(input_.end(), prepared.rgb.begin(), prepared.rgb.end());
-  }
-  const TensorDesc desc{DType::kUInt8, {static_cast<std::int64_t>(images.size()), size, size, 3}};
-  const TensorView logits = session_.run({desc, input_.data()})[0].tensor;
-  const auto num_classes = static_cast<std::size_t>(info().num_classes);
   std::vector<std::vector<Prediction>> results;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    results.push_back(top_k({logits.as<float>() + i * num_classes, num_classes}, info().labels, k));
+  for (Classified& image : classify_each(sources_of(images), k, one_batch(images))) {
+    if (image.error) throw *image.error;
+    results.push_back(std::move(image.predictions));
   }
   return results;
 }
@@ -76,5 +155,17 @@ std::vector<std::vector<Prediction>> Classifier::classify(std::span<const Image>
 std::vector<Prediction> Classifier::classify(const Image& image, int k) {
   return classify({&image, 1}, k)[0];
 }
+
+std::vector<std::vector<float>> Classifier::embed(std::span<const Image> images) {
+  if (images.empty()) return {};
+  std::vector<std::vector<float>> results;
+  for (Embedded& image : embed_each(sources_of(images), one_batch(images))) {
+    if (image.error) throw *image.error;
+    results.push_back(std::move(image.features));
+  }
+  return results;
+}
+
+std::vector<float> Classifier::embed(const Image& image) { return embed({&image, 1})[0]; }
 
 }  // namespace nestor

@@ -1,12 +1,18 @@
 // Weight files to models, with what their metadata say.
 
+#include "engine/model.h"
+
 #include <charconv>
 
+#include "engine/backend.h"
 #include "engine/check.h"
+#include "engine/log.h"
+#include "engine/printable_text.h"
 #include "engine/weights/metadata.h"
 #include "graphs/zoo.h"
 #include "library/labels/labels.h"
-#include "nestor/nestor.h"
+#include "library/model_info.h"
+#include "nestor/model.h"
 
 namespace nestor {
 
@@ -19,7 +25,7 @@ int parse_num_classes(const WeightFile& weights) {
   int count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   CHECK_AS(kBadModel, error == std::errc() && end == text.data() + text.size(),
-           "{}: {} is {:?}, expected a number", weights.name(), kMetaNumClasses, text);
+           "{}: {} is {}, expected a number", weights.name(), kMetaNumClasses, quoted_name(text));
   CHECK_AS(kBadModel, count >= 1 && count <= kMaxClasses, "{}: {} classes, expected 1 to {}",
            weights.name(), count, kMaxClasses);
   return count;
@@ -42,8 +48,8 @@ const Network& network_of(const WeightFile& weights) {
            "{}: not a Nestor model (no {} in its metadata); convert it with nestor-convert",
            weights.name(), kMetaNetwork);
   const Network* const network = find_network(name);
-  CHECK_AS(kBadModel, network != nullptr, "{}: unknown network {:?} in {}", weights.name(), name,
-           kMetaNetwork);
+  CHECK_AS(kBadModel, network != nullptr, "{}: unknown network {} in {}", weights.name(),
+           quoted_name(name), kMetaNetwork);
   return *network;
 }
 
@@ -52,11 +58,16 @@ const Network& network_of(const WeightFile& weights) {
 ModelInfo read_model_info(const WeightFile& weights) {
   const Network& network = network_of(weights);
   ModelInfo info{.network = std::string(network.name),
+                 .task = task(network),
                  .num_classes = parse_num_classes(weights),
                  .source = std::string(metadata_value(weights.metadata(), kMetaSource)),
                  .synthetic = says_synthetic(weights.metadata()),
                  .labels = {},
-                 .preprocess = {}};
+                 .preprocess = {},
+                 .features = {}};
+  if (const auto* const contract = std::get_if<Classification>(&network.contract)) {
+    info.features = contract->features;
+  }
   info.labels = parse_labels(weights, info.num_classes);
   const std::string preprocess(metadata_value(weights.metadata(), kMetaPreprocess));
   info.preprocess = preprocess.empty() ? evaluation_preprocess(network, info.source)
@@ -65,8 +76,39 @@ ModelInfo read_model_info(const WeightFile& weights) {
 }
 
 Preprocess preprocess_for(const ModelInfo& info, PreprocessContract contract) {
-  return evaluation_preprocess(*find_network(info.network), to_string(contract));
+  if (contract == info.preprocess.contract) return info.preprocess;
+  // The other framework's way to decode, resize and crop; what the weights were trained with stays.
+  Preprocess preprocess = evaluation_preprocess(*find_network(info.network), to_string(contract));
+  preprocess.crop_size = info.preprocess.crop_size;
+  preprocess.normalisation = info.preprocess.normalisation;
+  return preprocess;
 }
+
+std::string device_name(const Model& model) { return std::string(model.backend().name()); }
+
+std::string why_no_gpu(const Model& model) { return model.why_no_gpu(); }
+
+std::vector<std::string> tap_names(const Model& model) { return model.tap_names(); }
+
+std::int64_t num_features(const LoadedModel& loaded) {
+  if (loaded.info.features.empty()) return 0;
+  const Graph graph = loaded.model->graph(loaded.model->nominal_input());
+  return graph.desc(graph.taps.at(loaded.info.features)).shape[1];
+}
+
+namespace {
+
+void log_opening(const std::filesystem::path& path, const LoadedModel& loaded) {
+  log(LogLevel::kInfo, "{}: {} on {}", path.string(), loaded.info.network,
+      loaded.model->backend().name());
+  const std::string& why = loaded.model->why_no_gpu();
+  if (!why.empty()) log(LogLevel::kInfo, "on the CPU: {}", why);
+  if (loaded.info.synthetic) {
+    log(LogLevel::kWarning, "{} has synthetic weights: the answers are meaningless", path.string());
+  }
+}
+
+}  // namespace
 
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options) {
   CHECK_AS(kUsage, options.network.empty() || find_network(options.network) != nullptr, "{}",
@@ -78,12 +120,12 @@ LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& opt
            options.network);
   const Network& network = *find_network(loaded.info.network);
   const NetworkOptions network_options{.num_classes = loaded.info.num_classes};
-  const int size = network.evaluation.input_size;
   loaded.model = std::make_shared<const Model>(
       [&network, network_options](const Shape& input) {
         return build_graph(network, network_options, input);
       },
-      Shape{1, 3, size, size}, std::move(weights), options.device);
+      nominal_input(network), std::move(weights), options.device);
+  log_opening(path, loaded);
   return loaded;
 }
 

@@ -3,8 +3,9 @@
 #
 #   tests/run.sh                all parts; at most 45 minutes on 2 cores from a clean checkout
 #   tests/run.sh --golden DIR   only the golden comparisons, on a folder of reference data
-#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang, mutants);
-#                               what is done is remembered (build/long, build/mutate) and not done again
+#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang, mutants,
+#                               all networks and settings on the PTX machine); what is done is
+#                               remembered (build/long, build/mutate, build/ptx_mutate) and not done again
 #
 # Prints each part with its time, and at last "N passed, N failed, N skipped". All output of a part
 # is in build/logs/.
@@ -46,7 +47,6 @@ unavailable=$(tests/support/unavailable_tags.sh)
 [[ $unavailable == *"[cuda]"* ]] && gpu=false || gpu=true
 $gpu && unavailable="[cuda]$unavailable"
 catch() { "$1" "${@:2}" --order lex; }
-$gpu || skip_tagged "$bin/nestor_tests" "[cuda]"
 skip_tagged "$bin/nestor_tests" "${unavailable/"[cuda]"/}"
 part "unit tests" catch "$bin/nestor_tests" "$(without "$unavailable" '~[.race]')"
 part "unit tests, AVX2" env ONEDNN_MAX_CPU_ISA=AVX2 "$bin/nestor_tests" "[batch]~[bf16]~[slow],[ops]~[bf16]"
@@ -76,10 +76,34 @@ part "kernel packages" apps/install_packages.sh simt &&
         part "kernels, GPU" catch build/cuda/bin/nestor_device_kernel_tests "~[counters]"
         part "build engine, GPU" build_only cuda nestor_tests &&
           part "engine, GPU" catch build/cuda/bin/nestor_tests "[cuda]"
-      else
-        skip_all build/cuda/bin/nestor_device_tests
-        skip_all build/cuda/bin/nestor_device_kernel_tests "~[counters]"
       fi
+    }
+    # The same tests on what nvcc compiled, executed instruction by instruction in software.
+    sms="70 80"
+    if $long; then sms="70 75 80"; fi
+    programs="nestor_ptx_tests nestor_cuda nestor_device_tests nestor_device_kernel_tests"
+    part "build ptx" build_only ptx "$programs" -DNESTOR_TESTS=ON \
+      "-DCMAKE_CUDA_ARCHITECTURES=$(printf '%s-virtual;' $sms | sed 's/;$//')" && join_ptx && {
+      part "PTX machine" build/ptx/bin/nestor_ptx_tests
+      for sm in $sms; do
+        on_ptx "conformance, PTX, sm_$sm" env PTX_SM=$sm build/ptx/bin/nestor_device_tests
+        on_ptx "kernels, PTX, sm_$sm" ptx_kernels $sm
+        on_ptx "engine, PTX, sm_$sm" ptx_engine $sm
+        on_ptx "golden, PTX, sm_$sm" ptx_golden $sm fp16 "$golden" resnest14_224x224 --images 1
+        if [[ $sm == 80 && -f $golden/classification/outputs/resnest50_161x227.json ]]; then
+          on_ptx "golden, PTX, sm_$sm, ResNeSt-50" \
+            ptx_golden $sm fp16 "$golden" resnest50_161x227 --images 1
+        fi
+        $long || continue
+        for setting in PTX_SEED=2 PTX_SEED=3 PTX_ASYNC=early PTX_ASYNC=late PTX_MMA=chop PTX_GLOBAL_RACE=1; do
+          on_ptx "kernels, PTX, sm_$sm, $setting" ptx_kernels $sm $setting
+        done
+        for output in "$golden"/classification/outputs/resnest*.json; do
+          case=$(basename "$output" .json)
+          on_ptx "golden, PTX, sm_$sm, $case" ptx_golden $sm fp16 "$golden" "$case" --images 1
+        done
+      done
+      if $long; then part "mutants on PTX, long" tests/ptx/mutate/mutate.py; fi
     }
     part "kernel resources" kernels/resources.py $option --fail-on-spills
     part "kernel sources" python3 -m unittest discover -s tests/kernels -p '*_test.py'
@@ -125,6 +149,8 @@ part "fuzzing packages" apps/install_packages.sh fuzz &&
 if $long; then
   part "killed downloads, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
     python3 -m unittest discover -s tests/commands -p weights_test.py -k killed
+  part "failing allocations, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
+    python3 -m unittest discover -s tests/commands -p hosts_test.py
   part "build clang" build clang -DNESTOR_TESTS=ON &&
     part "unit tests, clang" catch build/clang/bin/nestor_tests "$(without "$unavailable" '~[.race]')"
   for target in $fuzz_targets; do

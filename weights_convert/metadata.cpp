@@ -1,11 +1,12 @@
 #include "weights_convert/metadata.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "engine/check.h"
-#include "engine/image/preprocess.h"
+#include "nestor/preprocess.h"
 
 namespace nestor {
 
@@ -63,6 +64,15 @@ void carry_over(const Metadata& own, ModelFacts& facts) {
 std::optional<std::string> known_source(const Metadata& own) {
   const auto* const known = std::ranges::find(kSources, metadata_value(own, kMetaSource));
   return known == std::end(kSources) ? std::nullopt : std::optional<std::string>(*known);
+}
+
+std::optional<int> known_classes(const Metadata& own, const Network& network) {
+  if (metadata_value(own, kMetaNetwork) != network.name) return {};
+  const std::string_view text = metadata_value(own, kMetaNumClasses);
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const bool good = error == std::errc() && end == text.data() + text.size() && count >= 1;
+  return good ? std::optional(count) : std::nullopt;
 }
 
 }  // namespace nestor

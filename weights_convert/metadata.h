@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/image/preprocess.h"
 #include "engine/weights/metadata.h"
 #include "graphs/zoo.h"
+#include "nestor/preprocess.h"
 
 namespace nestor {
 
@@ -28,6 +28,9 @@ Metadata model_metadata(const ModelFacts& facts);
 // Where `own` are the metadata of a model file of the same network with as many classes: adds its
 // labels, preprocessing and notes to the facts that have none. Leaves out what is not valid.
 void carry_over(const Metadata& own, ModelFacts& facts);
+
+// The number of classes of a model file of that network; nothing if it is none.
+std::optional<int> known_classes(const Metadata& own, const Network& network);
 
 // The source that a file's own metadata name, where it is one that exists.
 std::optional<std::string> known_source(const Metadata& own);

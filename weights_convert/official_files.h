@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/image/preprocess.h"
+
 namespace nestor {
 
 enum class HashKind { kSha1, kSha256 };
@@ -18,6 +20,7 @@ struct OfficialAddress {
   std::string host_url;     // ends with a slash
   std::string environment;  // empty: none
   std::string path;
+  bool reported_dead = false;  // the host: others are asked before it
 };
 
 struct OfficialFile {
@@ -29,6 +32,8 @@ struct OfficialFile {
   HashKind hash_kind = HashKind::kSha256;
   std::string hash_prefix;  // 8 hexadecimal digits or more, of the file itself
   int input_size = 0;
+  int num_classes = 1000;
+  std::optional<Preprocess> preprocess = {};  // of its classifier; nothing for other tasks
   std::vector<std::pair<std::string, double>> accuracy;  // {"top-1", 81.04}, ...; empty: unknown
   std::vector<OfficialAddress> addresses;                // in the order in which they are tried
   std::string note;
@@ -37,11 +42,25 @@ struct OfficialFile {
 // In the order of preference where several are of one network.
 std::span<const OfficialFile> official_files();
 
-// A list in the form of official_files.json. Throws kBadInput, naming file and reason.
+// A list in the form of official_files.json. Rows with the same file share their addresses.
+// Throws kBadInput, naming file and reason.
 std::vector<OfficialFile> read_official_files(const std::filesystem::path& path);
 
-// The first published file with that digest, of either kind; null where there is none.
-const OfficialFile* find_official_file(std::string_view digest);
+// Whether people call the file so: by its name ("timm/resnest50d.in1k"), with "hf_hub:" before it
+// as timm has it, without its source or its tag ("timm/resnest50d", "resnest50d.in1k",
+// "resnest50d").
+bool is_called(const OfficialFile& file, std::string_view name);
+
+// The zoo's name of the network that `name` is, or that the first published file of that name
+// belongs to; `name` itself where there is none.
+std::string network_called(std::string_view name);
+
+// The published file with that digest, of either kind: the one of that source if the same file was
+// published by several, else the first; null if there is none.
+const OfficialFile* find_official_file(std::string_view digest, std::string_view source = {});
+
+// {"interpolation", "crop_pct", "input_size": [3, h, w], "mean", "std"}, as timm spells it.
+std::string timm_json(const Preprocess& preprocess);
 
 // The digest that the name of a published file ends with: "bcfefe1d" of
 // "resnest50-bcfefe1d.params"; nothing for names that do not end so.

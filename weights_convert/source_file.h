@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 
@@ -38,6 +38,11 @@ struct SourceFile {
   std::string format;                                        // the reader's name for it
   std::vector<SourceTensor> tensors;                         // in the order of the file
   std::map<std::string, std::string, std::less<>> metadata;  // of a safetensors file
+
+  // Of a checkpoint: the names of the classes, if it has them, and what it holds under names of the
+  // state dict that is no tensor ("numpy ndarray").
+  std::vector<std::string> labels;
+  std::map<std::string, std::string, std::less<>> objects;
 
   // The weight file itself: the input, or what a compressed archive holds. Official hashes are of
   // these bytes, and payload_name is what a name that ends in a hash would be.

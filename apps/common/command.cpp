@@ -9,8 +9,8 @@
 #include "apps/common/messages.h"
 #include "apps/common/standard_streams.h"
 #include "apps/common/usage_error.h"
-#include "engine/error.h"
-#include "engine/version.h"
+#include "nestor/error.h"
+#include "nestor/version.h"
 
 namespace nestor {
 

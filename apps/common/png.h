@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "engine/image/image.h"
+#include "nestor/image.h"
 
 namespace nestor {
 

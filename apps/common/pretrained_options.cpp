@@ -40,7 +40,7 @@ void add_download_options(CLI::App& app, PretrainedOptions& options) {
       ->type_name("URL")
       ->group(kGroup);
   app.add_option("--timeout", options.timeout_seconds,
-                 "Abort a transfer that stalls for this many seconds")
+                 "Abort a transfer that brings less than 4 KiB a second for this many seconds")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str()
       ->type_name("SECONDS")
@@ -49,6 +49,13 @@ void add_download_options(CLI::App& app, PretrainedOptions& options) {
       ->check(CLI::Range(0, 100))
       ->capture_default_str()
       ->type_name("N")
+      ->group(kGroup);
+  app.add_option(
+         "--time-limit", options.time_limit_seconds,
+         "Give up a file that has not arrived after this long, tries and addresses together")
+      ->check(CLI::Range(1, 7 * 24 * 3600))
+      ->capture_default_str()
+      ->type_name("SECONDS")
       ->group(kGroup);
 }
 

@@ -10,7 +10,7 @@ namespace nestor {
 // --registry.
 void add_list_option(CLI::App& app, PretrainedOptions& options);
 
-// --offline, --base-url, --timeout, --retries; downloads show a progress bar.
+// --offline, --base-url, --timeout, --retries, --time-limit; downloads show a progress bar.
 void add_download_options(CLI::App& app, PretrainedOptions& options);
 
 }  // namespace nestor

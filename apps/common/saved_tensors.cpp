@@ -7,21 +7,23 @@
 
 namespace nestor {
 
-void SavedTensors::add(std::span<const Session::Output> outputs) {
-  for (const Session::Output& output : outputs) {
-    const Shape& shape = output.tensor.desc.shape;
-    Tensor& all = tensors_[output.name];
+void SavedTensors::add(const ImageOutputs& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const TensorView tensor = outputs.tensor(i);
+    const Shape& shape = tensor.desc.shape;
+    const auto* const bytes = tensor.as<std::byte>();
+    Tensor& all = tensors_[outputs.name(i)];
     if (all.shape.rank() == 0) {
+      all.dtype = tensor.desc.dtype;
       all.shape = shape;
       all.shape[0] = 0;
     }
     Shape expected = shape;
     expected[0] = all.shape[0];
-    CHECK(expected == all.shape, "{}: a batch of {} after {}", output.name, shape.to_string(),
+    CHECK(expected == all.shape, "{}: a batch of {} after {}", outputs.name(i), shape.to_string(),
           all.shape.to_string());
     all.shape[0] += shape[0];
-    all.data.insert(all.data.end(), output.tensor.as<float>(),
-                    output.tensor.as<float>() + shape.num_elements());
+    all.data.insert(all.data.end(), bytes, bytes + tensor.bytes());
   }
 }
 
@@ -32,11 +34,11 @@ void SavedTensors::write(const std::filesystem::path& path,
   const std::string names = Json(images).dump(-1, ' ', false, Json::error_handler_t::replace);
   std::vector<WeightFileWriter::Entry> entries;
   for (const auto& [name, tensor] : tensors_) {
-    entries.push_back({.name = name, .dtype = DType::kFloat32, .shape = tensor.shape});
+    entries.push_back({.name = name, .dtype = tensor.dtype, .shape = tensor.shape});
   }
   WeightFileWriter writer(path, std::move(entries), {{"images", names}});
   for (const WeightFileWriter::Entry& entry : writer.entries()) {
-    writer.write(std::as_bytes(std::span(tensors_.at(entry.name).data)));
+    writer.write(tensors_.at(entry.name).data);
   }
   writer.finish();
 }

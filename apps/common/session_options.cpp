@@ -6,6 +6,8 @@
 
 #include "apps/common/messages.h"
 #include "engine/backend.h"
+#include "engine/model.h"
+#include "engine/plan/tuning.h"
 
 namespace nestor {
 

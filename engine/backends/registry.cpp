@@ -1,7 +1,10 @@
 // The list of devices.
 
+#include <algorithm>
+
 #include "engine/backend.h"
 #include "engine/backends/cpu/cpu_backend.h"
+#include "engine/backends/cpu/describe_cpu.h"
 #include "engine/backends/cuda/cuda_backend.h"
 #include "engine/check.h"
 
@@ -19,12 +22,31 @@ std::unique_ptr<Backend> open_best(std::string* why_not) {
   }
 }
 
+std::string why_not_usable(std::span<const DeviceInfo> gpus) {
+  if (gpus.empty()) return "no GPU was found";
+  const auto usable = [](const DeviceInfo& gpu) { return gpu.why_unusable.empty(); };
+  return std::ranges::any_of(gpus, usable) ? "" : gpus.front().why_unusable;
+}
+
 // "cuda:0" is of the kind "cuda".
 bool is_kind(std::string_view device, std::string_view kind) {
   return device == kind || device.starts_with(std::string(kind) + ":");
 }
 
 }  // namespace
+
+DeviceList list_devices() {
+  DeviceList list;
+  try {
+    list.devices = list_gpus("cuda");
+    list.why_no_gpu = why_not_usable(list.devices);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    list.why_no_gpu = error.what();
+  }
+  list.devices.push_back(cpu::describe_cpu());
+  return list;
+}
 
 std::unique_ptr<Backend> open_backend(std::string_view device, std::string* why_not) {
   if (device == "auto") return open_best(why_not);

@@ -17,7 +17,7 @@ GraphBuilder::Scope::~Scope() { builder_.scope_.resize(length_); }
 std::string GraphBuilder::path(std::string_view name) const { return scope_ + std::string(name); }
 
 ValueId GraphBuilder::new_value(Value::Kind kind, TensorDesc desc, std::string name) {
-  graph_.values.push_back({kind, std::move(desc), std::move(name)});
+  graph_.values.push_back({.kind = kind, .desc = std::move(desc), .name = std::move(name)});
   return static_cast<ValueId>(graph_.values.size() - 1);
 }
 
@@ -32,17 +32,24 @@ ValueId GraphBuilder::weight(std::string_view name, Shape shape) {
   return new_value(Value::Kind::kWeight, {DType::kFloat32, std::move(shape)}, path(name));
 }
 
+std::vector<ValueId> GraphBuilder::add_all(const Op& op, std::any params,
+                                           std::vector<ValueId> inputs, std::string_view name) {
+  Node node{&op, std::move(params), std::move(inputs), {}, path(name)};
+  add_outputs(graph_, node, Value::Kind::kComputed);
+  for (const ValueId id : node.outputs) {
+    const std::string& called = graph_.value(id).name;
+    CHECK(graph_.taps.emplace(called, id).second, "two values are called {}", called);
+  }
+  graph_.nodes.push_back(std::move(node));
+  return graph_.nodes.back().outputs;
+}
+
 ValueId GraphBuilder::add(const Op& op, std::any params, std::vector<ValueId> inputs,
                           std::string_view name) {
-  Node node{&op, std::move(params), std::move(inputs), {}, path(name)};
-  const std::vector<TensorDesc> outputs = op.infer(node, input_descs(graph_, node));
-  CHECK(outputs.size() == 1, "{}: {} has {} outputs, the builder adds one", node.name, op.name,
+  const std::vector<ValueId> outputs = add_all(op, std::move(params), std::move(inputs), name);
+  CHECK(outputs.size() == 1, "{}: {} has {} outputs, expected 1", path(name), op.name,
         outputs.size());
-  const ValueId id = new_value(Value::Kind::kComputed, outputs[0], node.name);
-  CHECK(graph_.taps.emplace(node.name, id).second, "two nodes are called {}", node.name);
-  node.outputs.push_back(id);
-  graph_.nodes.push_back(std::move(node));
-  return id;
+  return outputs[0];
 }
 
 void GraphBuilder::output(std::string_view name, ValueId value) {

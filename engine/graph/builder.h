@@ -32,7 +32,11 @@ class GraphBuilder {
   // A float32 tensor of the weight file, under the current scope.
   ValueId weight(std::string_view name, Shape shape);
 
-  // A node under the current scope with one output of the same name.
+  // A node under the current scope. Its outputs are called as the operator says (OutputDesc::name).
+  std::vector<ValueId> add_all(const Op& op, std::any params, std::vector<ValueId> inputs,
+                               std::string_view name);
+
+  // The same for operators with one output.
   ValueId add(const Op& op, std::any params, std::vector<ValueId> inputs, std::string_view name);
 
   void output(std::string_view name, ValueId value);

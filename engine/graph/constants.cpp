@@ -1,5 +1,7 @@
 #include "engine/graph/constants.h"
 
+#include <algorithm>
+
 #include "engine/check.h"
 #include "engine/finite.h"
 
@@ -33,9 +35,18 @@ Constants::Tensor Constants::compute(ValueId id) const {
   std::vector<TensorView> views;
   for (const ValueId input : node.inputs) inputs.push_back(value(input));
   for (const Tensor& input : inputs) views.push_back(input.view());
-  result.owned_.resize(static_cast<std::size_t>(wanted.desc.shape.num_elements()));
-  float* const data = result.owned_.data();
-  node.op->reference(node, views, {&data, 1}, {&wanted.desc, 1});
+  std::vector<std::vector<float>> data;
+  std::vector<MutableTensorView> outputs;
+  for (const ValueId output : node.outputs) {
+    const TensorDesc& desc = graph_.desc(output);
+    CHECK(desc.dtype == DType::kFloat32, "the constant {} is {}, expected float32",
+          graph_.value(output).name, to_string(desc));
+    data.emplace_back(static_cast<std::size_t>(desc.shape.num_elements()));
+    outputs.push_back({desc, data.back().data()});
+  }
+  node.op->reference(node, views, outputs);
+  const auto idx = std::ranges::find(node.outputs, id) - node.outputs.begin();
+  result.owned_ = std::move(data[static_cast<std::size_t>(idx)]);
   return result;
 }
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 
@@ -31,6 +31,10 @@ struct Value {
   Kind kind = Kind::kComputed;
   TensorDesc desc;
   std::string name;  // unique within the graph: the scope that made it, "layer1.0.conv1"
+  // How many rows of each image are in use, the first ones: a value int32 [images]; -1: all are.
+  // Rows are what an image has of the value: of [images, rows, ...] the second dimension, of
+  // [images * items, ...] the items (Graph::items).
+  ValueId count = -1;
 };
 
 // Whether a value is the same in every run.
@@ -44,6 +48,40 @@ struct Node {
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   std::string name;
+};
+
+// A TensorView that may be written.
+struct MutableTensorView {
+  TensorDesc desc;
+  void* data = nullptr;
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+};
+
+// How many rows of an output are in use (Value::count).
+struct RowsInUse {
+  enum class By : std::uint8_t {
+    kAll,       // all of them
+    kOutput,    // as many as the node's output `idx` says
+    kInput,     // as many as the node's input `idx` says
+    kLikeInput  // as many as of the node's input `idx`
+  };
+  By by = By::kAll;
+  std::size_t idx = 0;
+};
+
+// What an operator says of one of its outputs.
+struct OutputDesc {
+  OutputDesc(TensorDesc tensor, std::string_view suffix = {}, RowsInUse in_use = {})
+      : desc(std::move(tensor)), name(suffix), rows(in_use) {}
+  OutputDesc(DType dtype, Shape shape) : desc{dtype, std::move(shape)} {}
+
+  TensorDesc desc;
+  std::string_view name;  // output "count" of the node "nms" is the value "nms.count"; empty: "nms"
+  RowsInUse rows;
 };
 
 // The parameters of a node, of the type that its op's header defines.
@@ -67,18 +105,24 @@ struct Graph {
   const Value& value(ValueId id) const { return values[static_cast<std::size_t>(id)]; }
   const TensorDesc& desc(ValueId id) const { return value(id).desc; }
   bool is_output(ValueId id) const;
+
+  // Images in a batch: the first dimension of the network's input.
+  std::int64_t images() const;
+  // How many entries of a value's first dimension belong to one image: 1, or its RoIs.
+  std::int64_t items(ValueId id) const;
 };
 
-// What an operator is: one row of ops/registry.cpp. Its header in engine/ops/<op>/ has the formula.
+// What an operator is: one line of ops/registry.cpp. Its header in engine/ops/<op>/ has the formula.
 struct Op {
   std::string_view name;
 
-  // Shapes of the outputs; throws kInternal, naming the node, where the inputs do not fit.
-  std::vector<TensorDesc> (*infer)(const Node& node, std::span<const TensorDesc> inputs);
+  // Types and shapes of the outputs, of which there is at least one, and how many of their rows are
+  // in use. Throws kInternal, naming the node, if the inputs do not fit.
+  std::vector<OutputDesc> (*infer)(const Node& node, std::span<const TensorDesc> inputs);
 
-  // The oracle: plain loops over float32 tensors in plain layout, accumulating in double.
+  // The oracle: plain loops over tensors in plain layout, accumulating in double.
   void (*reference)(const Node& node, std::span<const TensorView> inputs,
-                    std::span<float* const> outputs, std::span<const TensorDesc> output_descs);
+                    std::span<const MutableTensorView> outputs);
 
   // Multiply-adds of matrix work (convolutions, fully connected layers); 0 for everything else.
   std::int64_t (*multiply_adds)(const Node& node, std::span<const TensorDesc> inputs,
@@ -94,11 +138,20 @@ std::vector<int> use_counts(const Graph& graph);
 // The node that computes each value, by index into graph.nodes; -1 for inputs and weights.
 std::vector<int> producers(const Graph& graph);
 
+// The nodes that read each value, by index into graph.nodes, each once and in their order.
+std::vector<std::vector<int>> readers(const Graph& graph);
+
+// Whether the node's outputs are the same in every run.
+bool is_constant(const Graph& graph, const Node& node);
+
+// Adds the node's outputs, as its operator infers them, to the graph's values.
+void add_outputs(Graph& graph, Node& node, Value::Kind kind);
+
 std::vector<TensorDesc> input_descs(const Graph& graph, const Node& node);
 std::vector<TensorDesc> output_descs(const Graph& graph, const Node& node);
 std::int64_t multiply_adds(const Graph& graph, const Node& node);
 
-// One line a node: name, operator, parameters, inputs, output shape.
+// One line a node: name, operator, parameters, outputs, inputs.
 std::string to_string(const Graph& graph);
 
 // Adds the values called `names` to the outputs, under those names. Throws kUsage, listing what

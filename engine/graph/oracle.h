@@ -1,5 +1,5 @@
 #pragma once
-// For ops whose oracle is made of other ops' oracles.
+// For ops whose oracle is made of other ops' oracles, of one float32 output each.
 
 #include <any>
 #include <vector>
@@ -22,10 +22,10 @@ inline OracleTensor run_oracle(const Node& whole, const Op& op, std::any op_para
   const Node part{&op, std::move(op_params), {}, {}, whole.name};
   std::vector<TensorDesc> descs;
   for (const TensorView& input : inputs) descs.push_back(input.desc);
-  OracleTensor output{op.infer(part, descs)[0], {}};
+  OracleTensor output{op.infer(part, descs)[0].desc, {}};
   output.data.resize(static_cast<std::size_t>(output.desc.shape.num_elements()));
-  float* const data = output.data.data();
-  op.reference(part, inputs, {&data, 1}, {&output.desc, 1});
+  const MutableTensorView to{output.desc, output.data.data()};
+  op.reference(part, inputs, {&to, 1});
   return output;
 }
 

@@ -1,6 +1,6 @@
 // Recognises a file's format by its first bytes and checks sizes before anything is allocated.
 
-#include "engine/image/decode.h"
+#include "nestor/decode.h"
 
 #include <new>
 

@@ -1,10 +1,10 @@
-#include "engine/image/preprocess.h"
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "engine/check.h"
+#include "engine/image/level_table.h"
+#include "engine/image/resize_plan.h"
 
 namespace nestor {
 
@@ -19,6 +19,11 @@ void check_sane(const Preprocess& preprocess) {
            "crop size {}: should be 1 to {}", preprocess.crop_size, kMaxCropSize);
   CHECK_AS(kUsage, preprocess.crop_ratio >= kMinCropRatio && preprocess.crop_ratio <= 1,
            "crop ratio {}: should be {} to 1", preprocess.crop_ratio, kMinCropRatio);
+  CHECK_AS(kUsage,
+           preprocess.short_side >= 1 && preprocess.short_side <= preprocess.longest_side &&
+               preprocess.longest_side <= kMaxCropSize,
+           "a short side of {} within a longest of {}: should be 1 to {}", preprocess.short_side,
+           preprocess.longest_side, kMaxCropSize);
 }
 
 int half_to_even(double value) { return static_cast<int>(std::nearbyint(value)); }
@@ -67,6 +72,21 @@ ResizePlan plan_resnest(int width, int height, int size, const std::string& name
   return {window, ResizeTarget::whole(size, size)};
 }
 
+// GluonCV's resize_short_within.
+ResizePlan plan_short_side(int width, int height, const Preprocess& preprocess,
+                           const std::string& name) {
+  const auto [shorter, longer] = std::minmax(width, height);
+  double scale = static_cast<double>(preprocess.short_side) / shorter;
+  if (std::nearbyint(scale * longer) > preprocess.longest_side) {
+    scale = static_cast<double>(preprocess.longest_side) / longer;
+  }
+  const int new_width = half_to_even(width * scale), new_height = half_to_even(height * scale);
+  CHECK_AS(kBadInput, new_width >= 1 && new_height >= 1,
+           "{}: too elongated: {} x {} pixels would be resized to {} x {}", name, width, height,
+           new_width, new_height);
+  return {{0, 0, width, height}, ResizeTarget::whole(new_width, new_height)};
+}
+
 PillowFilter pillow_filter(Interpolation interpolation) {
   switch (interpolation) {
     case Interpolation::kNearest: return PillowFilter::kNearest;
@@ -112,6 +132,22 @@ Interpolation parse_interpolation(std::string_view text) {
   fail(ErrorCode::kUsage, "{}: no interpolation; there are nearest, bilinear and bicubic", text);
 }
 
+std::string_view to_string(ResizeRule rule) {
+  switch (rule) {
+    case ResizeRule::kCrop: return "crop";
+    case ResizeRule::kShortSideWithin: return "short_side_within";
+    case ResizeRule::kNone: break;
+  }
+  return "none";
+}
+
+ResizeRule parse_resize_rule(std::string_view text) {
+  for (const auto rule : {ResizeRule::kCrop, ResizeRule::kShortSideWithin, ResizeRule::kNone}) {
+    if (text == to_string(rule)) return rule;
+  }
+  fail(ErrorCode::kUsage, "{}: no resize rule; there are crop, short_side_within and none", text);
+}
+
 DecoderConvention decoder_convention(PreprocessContract contract) {
   return contract == PreprocessContract::kGluoncv ? DecoderConvention::kMxnet
                                                   : DecoderConvention::kPillow;
@@ -121,6 +157,12 @@ ResizePlan plan_resize(int width, int height, const Preprocess& preprocess,
                        const std::string& name) {
   check_sane(preprocess);
   CHECK_AS(kBadInput, width >= 1 && height >= 1, "an image of {} x {} pixels", width, height);
+  if (preprocess.rule == ResizeRule::kNone) {
+    return {{0, 0, width, height}, ResizeTarget::whole(width, height)};
+  }
+  if (preprocess.rule == ResizeRule::kShortSideWithin) {
+    return plan_short_side(width, height, preprocess, name);
+  }
   const int size = preprocess.crop_size;
   if (preprocess.contract == PreprocessContract::kResnest) {
     return plan_resnest(width, height, size, name);
@@ -141,13 +183,13 @@ ResizePlan plan_resize(int width, int height, const Preprocess& preprocess,
 
 Image resize_and_crop(const Image& image, const Preprocess& preprocess, const std::string& name) {
   const ResizePlan plan = plan_resize(image.width, image.height, preprocess, name);
+  if (preprocess.rule == ResizeRule::kNone) return image;
   if (preprocess.contract == PreprocessContract::kGluoncv) {
     return resize_opencv(image, plan.target, preprocess.interpolation);
   }
   const PillowFilter filter = pillow_filter(preprocess.interpolation);
-  if (preprocess.contract == PreprocessContract::kTimm) {
-    return resize_pillow(image, plan.target, filter);
-  }
+  const Window whole{0, 0, image.width, image.height};
+  if (plan.window == whole) return resize_pillow(image, plan.target, filter);
   return resize_pillow(crop(image, plan.window), plan.target, filter);
 }
 

@@ -1,14 +1,12 @@
 #pragma once
 // Resizing, bit for bit as OpenCV 3.4 and Pillow 13 do it, and MXNet's align-corners bilinear.
-// A public header: standard library only.
 
 #include <cstdint>
 
-#include "engine/image/image.h"
+#include "nestor/image.h"
+#include "nestor/preprocess.h"
 
 namespace nestor {
-
-enum class Interpolation : std::uint8_t { kNearest, kBilinear, kBicubic };
 
 enum class PillowFilter : std::uint8_t { kNearest, kBox, kBilinear, kBicubic, kLanczos };
 

@@ -1,46 +1,47 @@
 #include "engine/ops/registry.h"
 
-#include "engine/ops/add/add.h"
-#include "engine/ops/attention_sum/attention_sum.h"
-#include "engine/ops/batch_norm/batch_norm.h"
-#include "engine/ops/convolution/convolution.h"
-#include "engine/ops/dense/dense.h"
-#include "engine/ops/fold_batch_norm/fold_batch_norm.h"
-#include "engine/ops/fused_convolution/fused_convolution.h"
-#include "engine/ops/global_average_pool/global_average_pool.h"
-#include "engine/ops/pooling/pooling.h"
-#include "engine/ops/r_softmax/r_softmax.h"
-#include "engine/ops/radix_sum/radix_sum.h"
-#include "engine/ops/relu/relu.h"
-#include "engine/ops/split_attention/split_attention.h"
+#include <algorithm>
 
 namespace nestor {
 
-std::span<const Op* const> ops() {
-  static const Op* const list[] = {
-      &convolution_op(),
-      &batch_norm_op(),
-      &relu_op(),
-      &add_op(),
-      &pooling_op(),
-      &global_average_pool_op(),
-      &dense_op(),
-      &radix_sum_op(),
-      &r_softmax_op(),
-      &attention_sum_op(),
-      &split_attention_op(),
-      &fused_convolution_op(),
-      &fold_batch_norm_weight_op(),
-      &fold_batch_norm_bias_op(),
-  };
-  return list;
+// The only list: a line declares and admits an operator. What it names is defined in
+// engine/ops/<op>/: the operator in <op>.cpp, its variants in cpu.cpp and cuda.cpp.
+// clang-format off
+#define ADMITTED_OPS(OP)                                                           \
+  OP(convolution_op,            convolution_cpu,         convolution_cuda)         \
+  OP(batch_norm_op,             batch_norm_cpu,          batch_norm_cuda)          \
+  OP(relu_op,                   relu_cpu,                relu_cuda)                \
+  OP(add_op,                    add_cpu,                 add_cuda)                 \
+  OP(pooling_op,                pooling_cpu,             pooling_cuda)             \
+  OP(global_average_pool_op,    global_average_pool_cpu, global_average_pool_cuda) \
+  OP(dense_op,                  dense_cpu,               dense_cuda)               \
+  OP(radix_sum_op,              radix_sum_cpu,           radix_sum_cuda)           \
+  OP(r_softmax_op,              r_softmax_cpu,           r_softmax_cuda)           \
+  OP(attention_sum_op,          attention_sum_cpu,       attention_sum_cuda)       \
+  OP(split_attention_op,        split_attention_cpu,     split_attention_cuda)     \
+  OP(fused_convolution_op,      no_cpu,                  fused_convolution_cuda)   \
+  OP(fold_batch_norm_weight_op, no_cpu,                  no_cuda)                  \
+  OP(fold_batch_norm_bias_op,   no_cpu,                  no_cuda)
+// clang-format on
+
+#define DECLARE(op, cpu, cuda)       \
+  const Op& op();                    \
+  std::span<const CpuVariant> cpu(); \
+  CudaVariants cuda();
+#define ROW(op, cpu, cuda) {op, cpu, cuda},
+
+ADMITTED_OPS(DECLARE)
+
+std::span<const AdmittedOp> admitted_ops() {
+  static constexpr AdmittedOp kList[] = {ADMITTED_OPS(ROW)};
+  return kList;
 }
 
-std::int64_t no_multiply_adds(const Node&, std::span<const TensorDesc>,
-                              std::span<const TensorDesc>) {
-  return 0;
+const AdmittedOp* find_admitted(const Op& op) {
+  const std::span<const AdmittedOp> list = admitted_ops();
+  const auto row =
+      std::ranges::find_if(list, [&](const AdmittedOp& admitted) { return &admitted.op() == &op; });
+  return row == list.end() ? nullptr : &*row;
 }
-
-std::string no_description(const Node&) { return {}; }
 
 }  // namespace nestor

@@ -1,5 +1,6 @@
 #include "engine/plan/fuse_for_device.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -23,7 +24,9 @@ class Estimate {
       for (const ValueId id : node.inputs) available.push_back(format_of(id));
       const StepChoice choice = choose(node, available);
       if (choice.kernel == nullptr || !choice.gpu) return std::nullopt;
-      formats_[node.outputs[0]] = choice.output;
+      for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+        formats_[node.outputs[i]] = choice.outputs[i];
+      }
       sum += choice.gpu->modelled_us;
     }
     return sum;
@@ -46,7 +49,9 @@ class Estimate {
     if (producer < 0 || is_constant(graph_.value(id))) return {};
     const Node& node = graph_.nodes[static_cast<std::size_t>(producer)];
     const StepChoice choice = choose(node, std::vector<BufferFormat>(node.inputs.size()));
-    return choice.kernel == nullptr ? BufferFormat{} : choice.output;
+    if (choice.kernel == nullptr) return {};
+    const auto idx = std::ranges::find(node.outputs, id) - node.outputs.begin();
+    return choice.outputs[static_cast<std::size_t>(idx)];
   }
 
   const Graph& graph_;

@@ -16,11 +16,11 @@ constexpr int kSmallElementBytes = 2;  // of attention and dense layers at least
 class Sum {
  public:
   Sum(const Graph& graph, const DevicePeaks& peaks)
-      : graph_(graph), peaks_(peaks), producers_(producers(graph)) {}
+      : graph_(graph), peaks_(peaks), producers_(producers(graph)), readers_(readers(graph)) {}
 
   FusedFloor run() {
     for (const Node& node : graph_.nodes) {
-      if (!is_constant(graph_.value(node.outputs[0]))) add(node);
+      if (!is_constant(graph_, node)) add(node);
     }
     return floor_;
   }
@@ -32,7 +32,8 @@ class Sum {
       add_attention(node);
       return;
     }
-    std::int64_t elements = count(node.outputs[0]);
+    std::int64_t elements = 0;
+    for (const ValueId id : node.outputs) elements += count(id);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const bool is_source = i == 0 && node.op == &convolution_op();
       elements += is_source ? source_elements(node.inputs[0]) : count(node.inputs[i]);
@@ -77,8 +78,9 @@ class Sum {
         params<PoolingParams>(node).kind != PoolingParams::Kind::kAverage) {
       return false;
     }
-    return std::ranges::all_of(graph_.nodes, [&](const Node& reader) {
-      if (std::ranges::count(reader.inputs, node.outputs[0]) == 0) return true;
+    const std::vector<int>& readers = readers_[static_cast<std::size_t>(node.outputs[0])];
+    return std::ranges::all_of(readers, [&](int idx) {
+      const Node& reader = graph_.nodes[static_cast<std::size_t>(idx)];
       if (reader.op != &convolution_op()) return false;
       const Shape& weight = graph_.desc(reader.inputs[1]).shape;
       return weight[2] == 1 && weight[3] == 1;
@@ -95,6 +97,7 @@ class Sum {
   const Graph& graph_;
   const DevicePeaks& peaks_;
   std::vector<int> producers_;
+  std::vector<std::vector<int>> readers_;
   FusedFloor floor_;
 };
 

@@ -47,17 +47,25 @@ std::int64_t total(const Plan& plan, std::int64_t Step::*member) {
 
 namespace {
 
+// "#3 [1, 64, 56, 56] float32 nchw16c", one behind the other.
+std::string outputs_of(const Plan& plan, const Step& step) {
+  std::vector<std::string> texts;
+  for (const int idx : step.outputs) {
+    const Buffer& dst = plan.buffers[static_cast<std::size_t>(idx)];
+    texts.push_back(fmt::format("#{} {} {}", idx, dst.shape.to_string(), to_string(dst.format)));
+  }
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
 std::string cpu_table(const Plan& plan) {
   std::string text = fmt::format("{:>4} {:34} {:20} {:28} {:26} {:>9} {:>8}  {}\n", "step", "name",
                                  "operator", "parameters", "variant", "MMAC", "MB", "output");
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
-    const Buffer& dst = plan.buffers[static_cast<std::size_t>(step.outputs[0])];
-    fmt::format_to(
-        std::back_inserter(text), "{:4} {:34} {:20} {:28} {:26} {:9.2f} {:8.2f}  #{} {} {}\n", i,
-        step.name, step.op, step.parameters, step.variant,
-        static_cast<double>(step.multiply_adds) / kMega, static_cast<double>(step.bytes) / kMega,
-        step.outputs[0], dst.shape.to_string(), to_string(dst.format));
+    fmt::format_to(std::back_inserter(text), "{:4} {:34} {:20} {:28} {:26} {:9.2f} {:8.2f}  {}\n",
+                   i, step.name, step.op, step.parameters, step.variant,
+                   static_cast<double>(step.multiply_adds) / kMega,
+                   static_cast<double>(step.bytes) / kMega, outputs_of(plan, step));
   }
   return text;
 }
@@ -71,17 +79,16 @@ std::string gpu_table(const Plan& plan) {
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
     const GpuLaunch launch = step.gpu.value_or(GpuLaunch{});
-    const Buffer& dst = plan.buffers[static_cast<std::size_t>(step.outputs[0])];
     const std::string& what = step.parameters.empty() ? step.op : step.parameters;
     fmt::format_to(
         std::back_inserter(text),
         "{:4} {:26} {:26} {:20} {:18} {:>15} {:5} {:7} {:6.2f} {:9.2f} {:8.2f} {:8.2f} "
-        "{:8.2f}  #{} {} {}\n",
+        "{:8.2f}  {}\n",
         i, step.name, what, step.variant, launch.tuned ? launch.tile + " tuned" : launch.tile,
         fmt::format("{}", fmt::join(launch.grid, "x")), launch.block, launch.shared_bytes,
         launch.waves, 2 * static_cast<double>(step.multiply_adds) / kMega,
         static_cast<double>(step.bytes) / kMega, launch.floor_us, launch.modelled_us,
-        step.outputs[0], dst.shape.to_string(), to_string(dst.format));
+        outputs_of(plan, step));
   }
   return text;
 }
@@ -196,7 +203,7 @@ std::string to_json(const Plan& plan) {
   }
   json outputs = json::array();
   for (const PlanOutput& output : plan.outputs) {
-    outputs.push_back({{"name", output.name}, {"buffer", output.buffer}});
+    outputs.push_back({{"name", output.name}, {"buffer", output.buffer}, {"count", output.count}});
   }
   json document = {{"batch", plan.key.batch},
                    {"height", plan.key.height},

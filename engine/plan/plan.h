@@ -1,7 +1,6 @@
 #pragma once
 // A plan: all that was decided about running a graph, as plain data. Made by the planner, printed
 // for people, written as JSON for programs; running it decides nothing any more.
-// A public header: standard library only.
 
 #include <array>
 #include <compare>
@@ -12,22 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/image/normalisation.h"
-#include "engine/tensor.h"
+#include "engine/layout.h"
+#include "nestor/normalisation.h"
+#include "nestor/precision.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
-
-// Which arithmetic a plan uses. Pooled sums, attention, softmax and accumulators are always
-// float32.
-enum class Precision : std::uint8_t {
-  kFp32,  // strict: no TF32
-  kTf32,  // CUDA, sm_80 and newer
-  kFp16,  // float16 storage, float32 accumulation
-  kBf16,  // bfloat16 storage, float32 accumulation
-};
-
-std::string_view to_string(Precision precision);   // "fp32", ...
-Precision parse_precision(std::string_view text);  // throws kUsage
 
 // What a plan is made for; the key of a session's plan cache.
 struct PlanKey {
@@ -117,6 +106,7 @@ struct GpuTotals {
 struct PlanOutput {
   std::string name;
   int buffer = -1;
+  int count = -1;  // of the outputs, that says how many rows of each image are in use; -1: all are
 };
 
 struct Plan {
@@ -124,6 +114,7 @@ struct Plan {
   std::vector<Buffer> buffers;
   std::vector<Step> steps;
   int input = -1;  // buffer of the network's input
+  // Those of the graph, then the counts of rows that they did not have among them.
   std::vector<PlanOutput> outputs;
   std::size_t arena_bytes = 0;
   std::size_t lower_bound_bytes = 0;  // the most that is live at once: no arena can be smaller

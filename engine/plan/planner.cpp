@@ -17,7 +17,8 @@ namespace nestor {
 
 namespace {
 
-constexpr BufferFormat kHostFormat{DType::kFloat32, Layout::kPlain};
+// As the host reads and writes a value.
+BufferFormat host_format(const TensorDesc& desc) { return {desc.dtype, Layout::kPlain}; }
 
 class Planner {
  public:
@@ -41,15 +42,16 @@ class Planner {
     result_.plan.input = new_buffer(
         input, images
                    ? BufferFormat{.dtype = DType::kUInt8, .layout = Layout::kNhwc, .levels = images}
-                   : kHostFormat);
+                   : host_format(graph_.desc(input)));
     for (const Node& node : graph_.nodes) {
-      const bool constant = is_constant(graph_.value(node.outputs[0]));
-      if (!constant && !done_.contains(&node)) add_node(node);
+      if (!is_constant(graph_, node) && !done_.contains(&node)) add_node(node);
     }
     CHECK_AS(kUnsupported, unsupported_.empty(), "the {} backend has no {} variant of: {}",
              backend_.name(), to_string(result_.plan.key.precision), fmt::join(unsupported_, ", "));
-    for (const GraphOutput& output : graph_.outputs) {
-      result_.plan.outputs.push_back({output.name, in_format(output.value, kHostFormat)});
+    for (const GraphOutput& output : graph_.outputs) add_output(output.name, output.value);
+    for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+      const ValueId count = graph_.value(graph_.outputs[i].value).count;
+      if (count >= 0) result_.plan.outputs[i].count = output_of_count(count);
     }
     place_buffers();
     add_up_gpu();
@@ -74,6 +76,21 @@ class Planner {
                                     .first_step = num_steps(),
                                     .last_step = num_steps()});
     homes(id).push_back(idx);
+    return idx;
+  }
+
+  void add_output(const std::string& name, ValueId id) {
+    result_.plan.outputs.push_back({name, in_format(id, host_format(graph_.desc(id)))});
+  }
+
+  // The output of the plan that is the value; added where there is none.
+  int output_of_count(ValueId id) {
+    const std::vector<int>& at = homes(id);
+    const auto found = std::ranges::find_if(result_.plan.outputs, [&](const PlanOutput& output) {
+      return std::ranges::count(at, output.buffer) > 0;
+    });
+    const auto idx = static_cast<int>(found - result_.plan.outputs.begin());
+    if (found == result_.plan.outputs.end()) add_output(graph_.value(id).name, id);
     return idx;
   }
 
@@ -112,7 +129,9 @@ class Planner {
     StepChoice choice = backend_.choose_conversion(value.desc.shape, buffer(from).format, format,
                                                    result_.plan.key.threads);
     // Images on a CPU are normalised before all else.
-    if (choice.kernel == nullptr) return converted_copy(id, in_format(id, kHostFormat), format);
+    if (choice.kernel == nullptr) {
+      return converted_copy(id, in_format(id, host_format(value.desc)), format);
+    }
     const int copy = new_buffer(id, format);
     const auto moved = static_cast<std::int64_t>(buffer(from).bytes + buffer(copy).bytes);
     Step step{.name = value.name,
@@ -130,11 +149,10 @@ class Planner {
   bool dies_here(ValueId id) const { return remaining_[static_cast<std::size_t>(id)] == 1; }
 
   void add_node(const Node& node) {
-    CHECK(node.outputs.size() == 1, "{}: {} outputs, the planner expects 1", node.name,
-          node.outputs.size());
     std::vector<BufferFormat> available;
     for (const ValueId id : node.inputs) {
-      available.push_back(homes(id).empty() ? kHostFormat : buffer(homes(id).front()).format);
+      available.push_back(homes(id).empty() ? host_format(graph_.desc(id))
+                                            : buffer(homes(id).front()).format);
     }
     const StepRequest request{.graph = graph_,
                               .node = node,
@@ -147,9 +165,10 @@ class Planner {
     if (options_.observe) options_.observe(request);
     StepChoice choice = backend_.choose(request);
     if (choice.kernel == nullptr) {
-      unsupported_.push_back(
-          fmt::format("{} ({} {})", node.name, node.op->name, node.op->describe(node)));
-      new_buffer(node.outputs[0], kHostFormat);
+      unsupported_.push_back(fmt::format("{} ({} {}){}", node.name, node.op->name,
+                                         node.op->describe(node),
+                                         choice.why_not.empty() ? "" : ": " + choice.why_not));
+      for (const ValueId id : node.outputs) new_buffer(id, host_format(graph_.desc(id)));
       return;
     }
     Step step{.name = node.name,
@@ -159,7 +178,8 @@ class Planner {
               .inputs = {},
               .outputs = {},
               .multiply_adds = multiply_adds(graph_, node)};
-    const ValueId output = choice.also == nullptr ? node.outputs[0] : absorb(*choice.also, step);
+    const std::vector<ValueId> outputs =
+        choice.also == nullptr ? node.outputs : absorb(*choice.also, step);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId id = node.inputs[i];
       if (is_constant(graph_.value(id))) {
@@ -171,21 +191,24 @@ class Planner {
         step.bytes += static_cast<std::int64_t>(buffer(step.inputs.back()).bytes);
       }
     }
-    const int dst = choice.inplace_input < 0 ? new_buffer(output, choice.output)
-                                             : overwrite(node, choice, step);
-    step.outputs = {dst};
-    step.bytes += static_cast<std::int64_t>(buffer(dst).bytes);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const bool in_place = i == 0 && choice.inplace_input >= 0;
+      const int dst =
+          in_place ? overwrite(node, choice, step) : new_buffer(outputs[i], choice.outputs[i]);
+      step.outputs.push_back(dst);
+      step.bytes += static_cast<std::int64_t>(buffer(dst).bytes);
+    }
     step.bytes -= static_cast<std::int64_t>(choice.unread_bytes);
     push_step(std::move(step), std::move(choice), node.inputs);
     for (const ValueId id : node.inputs) --remaining_[static_cast<std::size_t>(id)];
   }
 
-  // Makes `node` part of the step. Gives its output, which the step writes.
-  ValueId absorb(const Node& node, Step& step) {
+  // Makes `node` part of the step. Returns its outputs, which the step writes.
+  std::vector<ValueId> absorb(const Node& node, Step& step) {
     step.parameters += fmt::format(", {} {}", node.name, node.op->describe(node));
     step.multiply_adds += multiply_adds(graph_, node);
     done_.insert(&node);
-    return node.outputs[0];
+    return node.outputs;
   }
 
   // The buffer of an input that the step writes its output over: the input's own where nobody

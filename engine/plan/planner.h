@@ -27,9 +27,9 @@ struct PlanOptions {
   std::function<void(const StepRequest&)> observe = nullptr;
 };
 
-// Throws kUnsupported, naming all of them, where nodes have no variant. Outputs of the plan are
-// float32 in plain layout. The graph must have one computed output a node. Throws TuningError where
-// the tuning asks for what cannot be done.
+// Throws kUnsupported, naming all of them, if nodes have no variant. Outputs of the plan have the
+// values' own types and plain layout. Throws TuningError if the tuning asks for what cannot be
+// done.
 PlannedSteps make_plan(const Graph& graph, Backend& backend, const PlanKey& key,
                        const PlanOptions& options = {});
 

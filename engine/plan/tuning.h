@@ -10,7 +10,6 @@
 //
 // A section serves exactly the GPU, toolkit, kernels and precision that it names. Files are not
 // trusted: sizes are bounded, and what a file asks for is checked when a plan wants it.
-// A public header: standard library only.
 
 #include <filesystem>
 #include <map>
@@ -18,8 +17,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/error.h"
 #include "engine/plan/plan.h"
+#include "nestor/error.h"
 
 namespace nestor {
 

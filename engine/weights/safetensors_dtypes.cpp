@@ -8,13 +8,7 @@ namespace nestor {
 
 namespace {
 
-struct ElementType {
-  std::string_view name;
-  unsigned bits;
-  std::optional<DType> dtype;
-};
-
-const ElementType kElementTypes[] = {
+constexpr SafetensorsType kElementTypes[] = {
     {"F32", 32, DType::kFloat32},
     {"F16", 16, DType::kFloat16},
     {"BF16", 16, DType::kBFloat16},
@@ -39,25 +33,20 @@ const ElementType kElementTypes[] = {
     {"F4", 4, {}},
 };
 
-const ElementType* find_element_type(std::string_view name) {
-  const auto found = std::ranges::find(kElementTypes, name, &ElementType::name);
+}  // namespace
+
+const SafetensorsType* find_safetensors_type(std::string_view name) {
+  const auto* const found = std::ranges::find(kElementTypes, name, &SafetensorsType::name);
   return found == std::end(kElementTypes) ? nullptr : found;
 }
 
-}  // namespace
-
 std::string_view safetensors_name(DType dtype) {
-  return std::ranges::find(kElementTypes, dtype, &ElementType::dtype)->name;
+  return std::ranges::find(kElementTypes, dtype, &SafetensorsType::dtype)->name;
 }
 
 std::optional<DType> dtype_of(std::string_view safetensors_name) {
-  const ElementType* type = find_element_type(safetensors_name);
+  const SafetensorsType* const type = find_safetensors_type(safetensors_name);
   return type ? type->dtype : std::nullopt;
-}
-
-std::optional<unsigned> safetensors_bits(std::string_view dtype) {
-  const ElementType* type = find_element_type(dtype);
-  return type ? std::optional(type->bits) : std::nullopt;
 }
 
 }  // namespace nestor

@@ -1,7 +1,7 @@
 #pragma once
-// The JSON header of a safetensors file: what it says, not yet whether that fits the file.
+// The JSON header of a safetensors file.
 
-#include <cstdint>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <span>
@@ -9,25 +9,21 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "engine/weights/weight_file.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 
-struct SafetensorsEntry {
-  std::string name;
-  std::string dtype;
-  std::vector<std::int64_t> shape;  // none negative
-  std::uint64_t data_begin = 0,
-                data_end = 0;  // as the file says, relative to the end of the header
-};
-
 struct SafetensorsHeader {
-  std::vector<SafetensorsEntry> entries;  // in the order of the header
+  std::vector<WeightFile::Entry> entries;  // in the order of the header
   std::map<std::string, std::string, std::less<>> metadata;
 };
 
-// Throws kBadModel, naming the file and what is wrong. Names are decoded, unique and not empty.
-SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file);
+// Reads the header of `data`: each tensor's type and shape need exactly the bytes of its offsets,
+// which lie within data. Whether names are unique and the tensors cover the data is not yet known.
+// Throws kBadModel, naming the file and what is wrong; memory stays below three times the header.
+SafetensorsHeader parse_safetensors_header(std::string_view json, std::span<const std::byte> data,
+                                           const std::string& file);
 
 // Everything before the data: length, JSON, padding to a multiple of 8 bytes. The data of the
 // entries follow one another without gaps.
@@ -40,7 +36,14 @@ std::string format_safetensors_header(
     std::span<const SafetensorsTensor> tensors,
     const std::map<std::string, std::string, std::less<>>& metadata);
 
-// Bits of an element; nothing for an element type that the format does not have.
-std::optional<unsigned> safetensors_bits(std::string_view dtype);
+// An element type as the format spells it.
+struct SafetensorsType {
+  std::string_view name;
+  unsigned bits;               // of an element
+  std::optional<DType> dtype;  // nothing for types that Nestor does not know
+};
+
+// Null for a type that the format does not have.
+const SafetensorsType* find_safetensors_type(std::string_view name);
 
 }  // namespace nestor

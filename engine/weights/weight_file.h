@@ -7,6 +7,7 @@
 // Files are hostile: every size is checked against the bytes present before it is used.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -17,7 +18,7 @@
 #include <vector>
 
 #include "engine/atomic_file.h"
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 
@@ -51,7 +52,7 @@ class WeightFile {
  public:
   struct Entry {
     std::string name;
-    std::string dtype;  // as the file spells it: "F32", "BF16", "F8_E4M3"
+    std::string_view dtype;  // as the format spells it: "F32", "BF16", "F8_E4M3"
     Shape shape;
     std::span<const std::byte> data;
   };
@@ -65,13 +66,16 @@ class WeightFile {
   const std::string& name() const { return name_; }               // of the file, for messages
   const std::vector<Entry>& entries() const { return entries_; }  // in the order of their data
   const Entry* find(std::string_view name) const;                 // null where there is none
+
+  // For those who need the names for themselves; only metadata and views of the data are left.
+  std::vector<Entry> take_entries() &&;
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
 
  private:
   std::string name_;
   std::shared_ptr<const void> mapping_;
   std::vector<Entry> entries_;
-  std::map<std::string, std::size_t, std::less<>> by_name_;
+  std::vector<std::uint32_t> by_name_;  // indices of the entries in the order of their names
   std::map<std::string, std::string, std::less<>> metadata_;
 };
 

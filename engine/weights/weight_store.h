@@ -2,8 +2,6 @@
 // Names to tensors: what a model's weights are while it runs.
 
 #include <cstddef>
-#include <map>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,9 +23,10 @@ class WeightStore {
 
  private:
   WeightFile file_;
-  // Of the tensors that the file does not have as aligned float32: float16 and bfloat16 widened,
-  // which is exact, and those at odd addresses.
-  std::map<std::string, std::vector<float>, std::less<>> copies_;
+  // Of the entries that the file does not have as aligned float32 (float16 and bfloat16 widened,
+  // which is exact, and those at odd addresses): all copies in one block, and where each begins.
+  std::vector<float> copies_;
+  std::vector<std::size_t> copy_begins_;  // one an entry, kNoCopy for the others
 };
 
 }  // namespace nestor

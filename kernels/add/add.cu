@@ -1,6 +1,7 @@
 // dst[i] = a[i] + b[i], for plans that keep sums apart from convolutions.
 //
 // A thread adds a chunk of 8 elements. float32 sum, one rounding. Memory-bound.
+// Not hot: a single op, for plans that do not fuse it.
 #include "kernels/add/add.h"
 #include "kernels/device/pointwise.cuh"
 

@@ -2,6 +2,7 @@
 // attention apart (somebody taps a value within it).
 //
 // A thread makes 8 channels of a pixel. float32 in the order of r, one rounding. Memory-bound.
+// Not hot: a single op, for plans that do not fuse it.
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/device/pointwise.cuh"
 

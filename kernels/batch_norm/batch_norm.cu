@@ -2,6 +2,7 @@
 // convolutions.
 //
 // A thread takes 8 channels of a pixel. float32, one rounding. Memory-bound.
+// Not hot: a single op, for plans that do not fuse it.
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/device/pointwise.cuh"
 

@@ -1,13 +1,13 @@
-// Convolution: a problem becomes the arguments of a kernel, and goes to the engine of its tile.
+// Convolution: a problem becomes the arguments of a kernel, and goes to the family of its tile.
 #include "kernels/convolution/convolution.h"
-#include "kernels/convolution/convolution_args.h"
+#include "kernels/convolution/gemm/families.h"
 
 namespace nestor {
 namespace {
 
 ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTile& tile) {
   const ConvolutionShape& shape = args.shape;
-  const ConvolutionGemm gemm = convolution_gemm(shape, tile.engine);
+  const ConvolutionGemm gemm = convolution_gemm(shape, tile.family);
   ImplicitGemmArgs to{};
   to.src = args.src;
   to.weight = args.weight;
@@ -67,18 +67,9 @@ DeviceStatus convolution(const ConvolutionArgs& args, Stream stream) {
   const ConvolutionGrid blocks = convolution_grid(shape, choice);
   const GridSize grid = grid_size(blocks);
   const ImplicitGemmArgs gemm = implicit_gemm(args, tile);
-  const bool halo = tile.form() == ConvolutionForm::kHalo;
-  switch (tile.engine) {
-    case ConvolutionEngine::kVolta:
-      return (halo ? convolution_halo_sm70 : convolution_sm70)(gemm, choice.tile, grid, stream);
-    case ConvolutionEngine::kTuring:
-      return (halo ? convolution_halo_sm75 : convolution_sm75)(gemm, choice.tile, grid, stream);
-    case ConvolutionEngine::kAmpere:
-      return (halo ? convolution_halo_sm80 : convolution_sm80)(gemm, choice.tile, grid, stream);
-    case ConvolutionEngine::kFma:
-      return convolution_fma(gemm, args.dtype, choice.tile, grid, stream);
-  }
-  return refused("convolution: unknown engine");
+  const FamilyLaunchers& family = launchers_of(tile.family);
+  const GemmLauncher launcher = tile.form() == ConvolutionForm::kHalo ? family.halo : family.plain;
+  return launcher(gemm, args.dtype, choice.tile, grid, stream);
 }
 
 }  // namespace nestor

@@ -11,13 +11,13 @@
 // 16 bytes. Sums are fp32.
 //
 // Which tile and how many parts K is split into is the caller's choice: convolution_supports()
-// says what is possible. Neither changes the order of K within a part, so tiles of one engine,
+// says what is possible. Neither changes the order of K within a part, so tiles of one family,
 // plain or halo, give the same bits where neither blocks nor warps split K.
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/convolution/convolution_tuning.h"
+#include "kernels/convolution/tiles.h"
 #include "kernels/device/storage.h"
 #include "kernels/runtime/runtime.h"
 
@@ -43,7 +43,7 @@ struct ConvolutionArgs {
   ConvolutionShape shape;
   ConvolutionChoice choice;
   const void* src = nullptr;       // [n][h][w][c]
-  const void* weight = nullptr;    // by pack_weight() of packed_weight.h, for the tile's engine
+  const void* weight = nullptr;    // by pack_weight() of packed_weight.h, for the tile's family
   const float* bias = nullptr;     // [k] padded with zeros to a multiple of 8; null: none
   const void* residual = nullptr;  // [n][p][q][k]; null: none. May be dst.
   void* dst = nullptr;             // [n][p][q][k]
@@ -71,7 +71,7 @@ constexpr int kMaxConvolutionTaps = 25;
 constexpr int padded_channels(int channels) { return (channels + 7) / 8 * 8; }
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-// How the channels of a convolution are laid out as a GEMM. Engines with tensor cores take padding
+// How the channels of a convolution are laid out as a GEMM. Families with tensor cores take padding
 // for channels.
 struct ConvolutionGemm {
   int src_pitch, dst_pitch;  // channels of a pixel
@@ -82,31 +82,19 @@ struct ConvolutionGemm {
   int packed_rows;           // of a group's packed weight
 };
 
-constexpr ConvolutionGemm convolution_gemm(const ConvolutionShape& shape,
-                                           ConvolutionEngine engine) {
-  const bool fma = engine == ConvolutionEngine::kFma;
-  const int c = fma ? shape.c : padded_channels(shape.c);
-  const int k = fma ? shape.k : padded_channels(shape.k);
+constexpr ConvolutionGemm convolution_gemm(const ConvolutionShape& shape, MmaFamily family) {
+  const MmaFamilyRow& row = family_row(family);
+  const int c = row.tensor_cores ? padded_channels(shape.c) : shape.c;
+  const int k = row.tensor_cores ? padded_channels(shape.k) : shape.k;
   ConvolutionGemm gemm{};
   gemm.src_pitch = padded_channels(shape.c);
   gemm.dst_pitch = padded_channels(shape.k);
   gemm.group_channels = c / shape.groups;
   gemm.group_columns = k / shape.groups;
   gemm.max_columns = gemm.group_columns + gemm.dst_pitch - k;
-  gemm.num_slices = ceil_div(gemm.group_channels, fma ? 16 : 32) * shape.r * shape.s;
-  gemm.packed_rows =
-      fma ? ceil_div(gemm.max_columns, 64) * 64 : ceil_div(gemm.max_columns, 128) * 128;
+  gemm.num_slices = ceil_div(gemm.group_channels, row.slice) * shape.r * shape.s;
+  gemm.packed_rows = ceil_div(gemm.max_columns, row.row_multiple) * row.row_multiple;
   return gemm;
-}
-
-constexpr bool engine_runs_on(ConvolutionEngine engine, int sm) {
-  switch (engine) {
-    case ConvolutionEngine::kVolta: return sm == 70;
-    case ConvolutionEngine::kTuring: return sm == 75;
-    case ConvolutionEngine::kAmpere: return sm >= 80;
-    case ConvolutionEngine::kFma: return sm >= 70;
-  }
-  return false;
 }
 
 // Pixels of src that the pixels of dst in a halo tile and their neighbours span.
@@ -126,14 +114,14 @@ constexpr bool convolution_supports(const ConvolutionShape& shape, DeviceDType d
                                     ConvolutionChoice choice) {
   if (choice.tile < 0 || choice.tile >= kNumConvolutionTiles) return false;
   const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
-  const bool fma = tile.engine == ConvolutionEngine::kFma;
+  const bool fma = !family_row(tile.family).tensor_cores;
   if (shape.n < 1 || shape.c < 1 || shape.k < 1 || shape.r < 1 || shape.s < 1 || shape.stride < 1 ||
       shape.pad < 0 || shape.dilation < 1 || shape.groups < 1 || shape.c % shape.groups != 0 ||
       shape.k % shape.groups != 0 || shape.h + 2 * shape.pad < shape.dilation * (shape.r - 1) + 1 ||
       shape.w + 2 * shape.pad < shape.dilation * (shape.s - 1) + 1) {
     return false;
   }
-  const ConvolutionGemm gemm = convolution_gemm(shape, tile.engine);
+  const ConvolutionGemm gemm = convolution_gemm(shape, tile.family);
   // Offsets are 32-bit numbers of elements, one image beyond the end included.
   const std::int64_t src_elements = std::int64_t{shape.n + 1} * (shape.h + 2 * shape.pad) *
                                     (shape.w + 2 * shape.pad) * gemm.src_pitch;
@@ -158,7 +146,7 @@ struct ConvolutionGrid {
 constexpr ConvolutionGrid convolution_grid(const ConvolutionShape& shape,
                                            ConvolutionChoice choice) {
   const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
-  const ConvolutionGemm gemm = convolution_gemm(shape, tile.engine);
+  const ConvolutionGemm gemm = convolution_gemm(shape, tile.family);
   return {ceil_div(gemm.max_columns, tile.n) * shape.groups,
           static_cast<int>((shape.num_rows() + tile.m - 1) / tile.m), choice.splits};
 }

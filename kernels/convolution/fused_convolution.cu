@@ -1,14 +1,14 @@
-// Fused convolution: a problem becomes the arguments of a kernel, and goes to the engine of its
+// Fused convolution: a problem becomes the arguments of a kernel, and goes to the family of its
 // tile.
 #include "kernels/convolution/fused_convolution.h"
-#include "kernels/convolution/fused_convolution_args.h"
+#include "kernels/convolution/gemm/families.h"
 
 namespace nestor {
 namespace {
 
 ImplicitGemmArgs source_args(const FusedConvolutionShape& shape, const ConvolutionSource& source,
-                             const void* src, const void* weight, ConvolutionEngine engine) {
-  const ConvolutionGemm gemm = convolution_gemm(shape.gemm(source), engine);
+                             const void* src, const void* weight, MmaFamily family) {
+  const ConvolutionGemm gemm = convolution_gemm(shape.gemm(source), family);
   const int radix = source.gated ? kFusedRadix : 1;
   ImplicitGemmArgs to{};
   to.src = src;
@@ -41,12 +41,12 @@ ImplicitGemmArgs source_args(const FusedConvolutionShape& shape, const Convoluti
 
 FusedGemmArgs fused_gemm(const FusedConvolutionArgs& args, const ConvolutionTile& tile) {
   const FusedConvolutionShape& shape = args.shape;
-  const ConvolutionGemm gemm = convolution_gemm(shape.gemm(shape.source), tile.engine);
+  const ConvolutionGemm gemm = convolution_gemm(shape.gemm(shape.source), tile.family);
   FusedGemmArgs to{};
-  to.first = source_args(shape, shape.source, args.src, args.weight, tile.engine);
+  to.first = source_args(shape, shape.source, args.src, args.weight, tile.family);
   if (shape.shortcut.c > 0) {
     to.second =
-        source_args(shape, shape.shortcut, args.shortcut, args.shortcut_weight, tile.engine);
+        source_args(shape, shape.shortcut, args.shortcut, args.shortcut_weight, tile.family);
   }
   to.gates = args.gates;
   to.gate_part_pitch = gate_part_pitch(shape.source.c);
@@ -89,13 +89,7 @@ DeviceStatus fused_convolution(const FusedConvolutionArgs& args, Stream stream) 
   const GridSize grid = grid_size(blocks);
   const FusedGemmArgs gemm = fused_gemm(args, tile);
   const FusedConvolutionTile row = *fused_tile(shape, choice.tile);
-  switch (tile.engine) {
-    case ConvolutionEngine::kVolta: return fused_convolution_sm70(gemm, row, grid, stream);
-    case ConvolutionEngine::kTuring: return fused_convolution_sm75(gemm, row, grid, stream);
-    case ConvolutionEngine::kAmpere: return fused_convolution_sm80(gemm, row, grid, stream);
-    case ConvolutionEngine::kFma: return fused_convolution_fma(gemm, row, grid, stream);
-  }
-  return refused("fused_convolution: unknown engine");
+  return launchers_of(tile.family).fused(gemm, row, grid, stream);
 }
 
 }  // namespace nestor

@@ -14,7 +14,6 @@
 // rounded to dtype before they are multiplied, in steps that sources.cuh lists.
 
 #include "kernels/convolution/convolution.h"
-#include "kernels/convolution/fused_convolution_tuning.h"
 
 namespace nestor {
 
@@ -97,11 +96,11 @@ constexpr int images_of_tile(int n, int pixels, int tile_rows) {
   return images < n ? images : n;
 }
 
-constexpr int fused_num_slices(const FusedConvolutionShape& shape, ConvolutionEngine engine) {
-  const int first = convolution_gemm(shape.gemm(shape.source), engine).num_slices;
+constexpr int fused_num_slices(const FusedConvolutionShape& shape, MmaFamily family) {
+  const int first = convolution_gemm(shape.gemm(shape.source), family).num_slices;
   return shape.shortcut.c == 0
              ? first
-             : first + convolution_gemm(shape.gemm(shape.shortcut), engine).num_slices;
+             : first + convolution_gemm(shape.gemm(shape.shortcut), family).num_slices;
 }
 
 // Whether a source is one whose last pixel's window begins within src, padding included.
@@ -123,7 +122,7 @@ constexpr bool fused_convolution_supports(const FusedConvolutionShape& shape, De
     return false;
   }
   const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
-  const bool fma = tile.engine == ConvolutionEngine::kFma;
+  const bool fma = !family_row(tile.family).tensor_cores;
   const bool gates_fit =
       fma || !shape.source.gated ||
       images_of_tile(shape.n, shape.p * shape.q, tile.m) * gate_image_pitch(shape.source.c) <=
@@ -134,13 +133,13 @@ constexpr bool fused_convolution_supports(const FusedConvolutionShape& shape, De
          (shape.shortcut.c == 0 ||
           (source_fits(shape, shape.shortcut) &&
            convolution_supports(shape.gemm(shape.shortcut), dtype, {choice.tile, 1}))) &&
-         choice.splits >= 1 && choice.splits <= fused_num_slices(shape, tile.engine) &&
+         choice.splits >= 1 && choice.splits <= fused_num_slices(shape, tile.family) &&
          choice.splits <= 64;
 }
 
 // Shared memory of a block.
 constexpr int fused_shared_bytes(const FusedConvolutionShape& shape, const ConvolutionTile& tile) {
-  const bool gates = shape.source.gated && tile.engine != ConvolutionEngine::kFma;
+  const bool gates = shape.source.gated && family_row(tile.family).tensor_cores;
   return tile.memory_bytes() + (gates ? kGateHalves * 2 : 0);
 }
 

@@ -11,7 +11,7 @@
 //       rows padded to a multiple of 128. The image of a panel in shared memory, so that any tile's
 //       rows are one linear copy: 16-byte chunk c (channels 8 c .. 8 c + 7) of a row lies at chunk
 //       c ^ (row / 2 % 4).
-//   kFma, float32, kSlice 16:          [group][slice][16][row], rows padded to a multiple of 64
+//   without, float32, kSlice 16:         [group][slice][16][row], rows padded to a multiple of 64
 
 #include <cstddef>
 #include <cstdint>
@@ -20,29 +20,27 @@
 
 namespace nestor {
 
-constexpr std::int64_t packed_weight_elements(const ConvolutionShape& shape,
-                                              ConvolutionEngine engine) {
-  const ConvolutionGemm gemm = convolution_gemm(shape, engine);
-  return std::int64_t{shape.groups} * gemm.num_slices * gemm.packed_rows *
-         (engine == ConvolutionEngine::kFma ? 16 : 32);
+constexpr std::int64_t packed_weight_elements(const ConvolutionShape& shape, MmaFamily family) {
+  const ConvolutionGemm gemm = convolution_gemm(shape, family);
+  return std::int64_t{shape.groups} * gemm.num_slices * gemm.packed_rows * family_row(family).slice;
 }
 
-constexpr std::size_t packed_weight_bytes(const ConvolutionShape& shape, ConvolutionEngine engine) {
-  return static_cast<std::size_t>(packed_weight_elements(shape, engine)) *
-         (engine == ConvolutionEngine::kFma ? sizeof(float) : sizeof(std::uint16_t));
+constexpr std::size_t packed_weight_bytes(const ConvolutionShape& shape, MmaFamily family) {
+  return static_cast<std::size_t>(packed_weight_elements(shape, family)) *
+         (family_row(family).tensor_cores ? sizeof(std::uint16_t) : sizeof(float));
 }
 
 // `weight` is [k][c / groups][r][s]; convert(float) gives an Element: the bits of a half, or the
-// float itself for kFma. `packed` has packed_weight_elements().
+// float itself without tensor cores. `packed` has packed_weight_elements().
 template <class Element, class Convert>
-void pack_weight(const ConvolutionShape& shape, ConvolutionEngine engine, const float* weight,
+void pack_weight(const ConvolutionShape& shape, MmaFamily family, const float* weight,
                  const Convert& convert, Element* packed) {
-  const bool fma = engine == ConvolutionEngine::kFma;
-  const int channels_per_slice = fma ? 16 : 32;
-  const ConvolutionGemm gemm = convolution_gemm(shape, engine);
+  const bool tensor_cores = family_row(family).tensor_cores;
+  const int channels_per_slice = family_row(family).slice;
+  const ConvolutionGemm gemm = convolution_gemm(shape, family);
   const int taps = shape.r * shape.s;
   const int channels = shape.c / shape.groups, rows = shape.k / shape.groups;
-  const std::int64_t num_elements = packed_weight_elements(shape, engine);
+  const std::int64_t num_elements = packed_weight_elements(shape, family);
   for (std::int64_t i = 0; i < num_elements; ++i) packed[i] = Element{};
   for (int group = 0; group < shape.groups; ++group) {
     for (int row = 0; row < rows; ++row) {
@@ -51,9 +49,10 @@ void pack_weight(const ConvolutionShape& shape, ConvolutionEngine engine, const 
           const std::int64_t slice =
               std::int64_t{group} * gemm.num_slices + channel / channels_per_slice * taps + tap;
           const int in_slice = channel % channels_per_slice;
-          const std::int64_t place = fma ? (slice * 16 + in_slice) * gemm.packed_rows + row
-                                         : (slice * gemm.packed_rows + row) * 32 +
-                                               (in_slice / 8 ^ (row / 2 % 4)) * 8 + in_slice % 8;
+          const std::int64_t place =
+              tensor_cores ? (slice * gemm.packed_rows + row) * channels_per_slice +
+                                 (in_slice / 8 ^ (row / 2 % 4)) * 8 + in_slice % 8
+                           : (slice * channels_per_slice + in_slice) * gemm.packed_rows + row;
           packed[place] = convert(
               weight[((std::int64_t{group} * rows + row) * channels + channel) * taps + tap]);
         }

@@ -44,8 +44,8 @@
 // spills. Modelled launch at batch 16, 112 x 112, 32 to 64 channels: 112 us, against 102 + 44 us
 // apart. Tried and lost: addresses of all steps of a tap kept in registers, and bias loaded by row
 // (spills).
-#include "kernels/convolution/convolution_args.h"
-#include "kernels/convolution/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 #include "kernels/convolution_max_pool/convolution_max_pool.h"
 #include "kernels/device/launch.h"
 #include "kernels/device/storage.cuh"

@@ -26,6 +26,10 @@ struct LaunchConfig {
   int num_threads = 0;       // a multiple of 32; blocks have one dimension
   int shared_bytes = 0;      // sizeof(Smem)
   int shared_carveout = -1;  // percent of L1 wanted as shared memory; -1: as the driver likes
+  GridSize cluster = {};     // blocks that run together (sm_90 and newer); not emulated
+  // Programmatic dependent launch: the kernel may begin before the one before it in the stream has
+  // ended, and waits itself for what it reads of that. The emulator runs them in order.
+  bool overlap = false;
 };
 
 namespace launch_internal {

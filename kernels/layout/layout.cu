@@ -13,6 +13,7 @@
 // For the network's input (3 channels) and for values that somebody taps; with many channels the
 // NHWC side is served by L2, which puts the chunks of a sector together. Exact but for the one
 // rounding to the storage. Not measured yet.
+// Not hot: runs once, or not at all.
 #include "kernels/device/launch.h"
 #include "kernels/device/storage.cuh"
 #include "kernels/layout/layout.h"

@@ -7,6 +7,7 @@
 //   thread  a channel of a cardinal group: reads its parts three times, from L1 but for the first
 //
 // A few KB: latency only.
+// Not hot: a single op, for plans that do not fuse it.
 #include "kernels/device/pointwise.cuh"
 #include "kernels/r_softmax/r_softmax.h"
 

@@ -1,6 +1,7 @@
 // dst[pixel,c] = sum_r src[pixel, r * width + c], for plans that keep split attention apart.
 //
 // A thread makes 8 channels of a pixel. float32 in the order of r, one rounding. Memory-bound.
+// Not hot: a single op, for plans that do not fuse it.
 #include "kernels/device/pointwise.cuh"
 #include "kernels/radix_sum/radix_sum.h"
 

@@ -1,6 +1,7 @@
 // dst[i] = src[i] < 0 ? 0 : src[i], for plans that keep it apart from convolutions.
 //
 // A thread takes a chunk of 8 elements. Exact. Memory-bound.
+// Not hot: a single op, for plans that do not fuse it.
 #include "kernels/device/pointwise.cuh"
 #include "kernels/relu/relu.h"
 

@@ -1,4 +1,5 @@
 // DeviceRuntime over the CUDA runtime, and launch() for GPUs.
+#include <cuda.h>
 #include <cuda_runtime.h>
 
 #include <atomic>
@@ -84,6 +85,15 @@ DeviceStatus status_of(cudaError_t error) {
 cudaStream_t cuda(Stream stream) { return reinterpret_cast<cudaStream_t>(stream); }
 cudaEvent_t cuda(Event event) { return reinterpret_cast<cudaEvent_t>(event); }
 cudaGraphExec_t cuda(DeviceGraph graph) { return reinterpret_cast<cudaGraphExec_t>(graph); }
+
+CUtensorMapSwizzle swizzle_of(int bytes) {
+  switch (bytes) {
+    case 32: return CU_TENSOR_MAP_SWIZZLE_32B;
+    case 64: return CU_TENSOR_MAP_SWIZZLE_64B;
+    case 128: return CU_TENSOR_MAP_SWIZZLE_128B;
+    default: return CU_TENSOR_MAP_SWIZZLE_NONE;
+  }
+}
 
 // A launch of it would fail where the library was compiled for other architectures.
 __global__ void probe_kernel() {}
@@ -261,6 +271,35 @@ class CudaRuntime final : public DeviceRuntime {
     return {};
   }
 
+  DeviceStatus make_tensor_map(TensorMap& map, const TensorMapSpec& spec) override {
+    if (!is_possible(spec)) {
+      return {DeviceCode::kInvalidArgument, "make_tensor_map: an extent is not possible"};
+    }
+    // From the driver, which nothing here is linked with.
+    void* entry = nullptr;
+    CUDA_TRY(cudaSetDevice(device_));
+    CUDA_TRY(cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &entry, cudaEnableDefault));
+    if (entry == nullptr) return {DeviceCode::kFailed, "the driver knows no tensor maps"};
+    const cuuint32_t steps[TensorMapSpec::kMaxRank] = {1, 1, 1, 1, 1};
+    cuuint64_t extents[TensorMapSpec::kMaxRank] = {}, pitches[TensorMapSpec::kMaxRank] = {};
+    for (int i = 0; i < spec.rank; ++i) extents[i] = spec.extents[i];
+    for (int i = 0; i + 1 < spec.rank; ++i) pitches[i] = spec.pitches[i];
+    CUtensorMap made;
+    const CUresult result = reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry)(
+        &made,
+        spec.element_bytes == 2 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT32,
+        static_cast<cuuint32_t>(spec.rank), spec.address, extents, pitches, spec.box, steps,
+        CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle_of(spec.swizzle_bytes),
+        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    if (result != CUDA_SUCCESS) {
+      return {DeviceCode::kInvalidArgument, "make_tensor_map: the driver refuses it"};
+    }
+    static_assert(sizeof map == sizeof made && alignof(TensorMap) == alignof(CUtensorMap),
+                  "a tensor map is copied whole");
+    std::memcpy(&map, &made, sizeof map);
+    return {};
+  }
+
   void fail_call(std::int64_t calls_from_now, DeviceCode code) override {
     faults.arm(calls_from_now, code);
   }
@@ -308,6 +347,20 @@ DeviceStatus launch(const void* kernel, const LaunchConfig& config, Stream strea
   cuda_config.blockDim = dim3(static_cast<unsigned>(config.num_threads));
   cuda_config.dynamicSmemBytes = static_cast<std::size_t>(config.shared_bytes);
   cuda_config.stream = cuda(stream);
+  cudaLaunchAttribute attributes[2] = {};
+  cuda_config.attrs = attributes;
+  if (config.cluster.x * config.cluster.y * config.cluster.z > 1) {
+    cudaLaunchAttribute& attribute = attributes[cuda_config.numAttrs++];
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = config.cluster.x;
+    attribute.val.clusterDim.y = config.cluster.y;
+    attribute.val.clusterDim.z = config.cluster.z;
+  }
+  if (config.overlap) {
+    cudaLaunchAttribute& attribute = attributes[cuda_config.numAttrs++];
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+  }
   void* arguments[] = {args};
   CUDA_TRY(cudaLaunchKernelExC(&cuda_config, kernel, arguments));
 #ifndef NDEBUG

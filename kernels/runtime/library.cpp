@@ -1,5 +1,7 @@
 #include "kernels/runtime/library.h"
 
+#include <iterator>
+
 #include "kernels/add/add.h"
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/batch_norm/batch_norm.h"
@@ -17,34 +19,50 @@
 #include "kernels/stem_convolution/stem_convolution.h"
 #include "kernels/top_k/top_k.h"
 
+namespace nestor {
+
+namespace {
+
+const DeviceLibrary& device_library() {
+  static const LauncherRow launchers[] = {
+      launcher_row("pooled_sums", pooled_sums),
+      launcher_row("split_attention", split_attention),
+      launcher_row("pooling", pooling),
+      launcher_row("global_average_pool", global_average_pool),
+      launcher_row("dense", dense),
+      launcher_row("top_k", top_k),
+      launcher_row("nchw_to_nhwc", nchw_to_nhwc),
+      launcher_row("nhwc_to_nchw", nhwc_to_nchw),
+      launcher_row("images_to_nhwc", images_to_nhwc),
+      launcher_row("images_to_nchw", images_to_nchw),
+      launcher_row("add", add),
+      launcher_row("relu", relu),
+      launcher_row("batch_norm", batch_norm),
+      launcher_row("radix_sum", radix_sum),
+      launcher_row("r_softmax", r_softmax),
+      launcher_row("attention_sum", attention_sum),
+      launcher_row("stem_convolution", stem_convolution),
+      launcher_row("stem_convolution_mma", stem_convolution_mma),
+      launcher_row("convolution", convolution),
+      launcher_row("convolution_max_pool", convolution_max_pool),
+      launcher_row("fused_convolution", fused_convolution),
+  };
+  static const DeviceLibrary library = {
+      .version = kDeviceLibraryVersion,
+      .toolkit = cuda_toolkit(),
+      .count_devices = count_cuda_devices,
+      .make_runtime = make_cuda_runtime,
+      .launchers = launchers,
+      .num_launchers = std::size(launchers),
+  };
+  return library;
+}
+
+}  // namespace
+
+}  // namespace nestor
+
 extern "C" __attribute__((visibility("default"))) const nestor::DeviceLibrary*
 nestor_device_library(std::uint32_t version) {
-  static const nestor::DeviceLibrary library = {
-      nestor::kDeviceLibraryVersion,
-      nestor::cuda_toolkit(),
-      nestor::count_cuda_devices,
-      nestor::make_cuda_runtime,
-      nestor::pooled_sums,
-      nestor::split_attention,
-      nestor::pooling,
-      nestor::global_average_pool,
-      nestor::dense,
-      nestor::top_k,
-      nestor::nchw_to_nhwc,
-      nestor::nhwc_to_nchw,
-      nestor::images_to_nhwc,
-      nestor::images_to_nchw,
-      nestor::add,
-      nestor::relu,
-      nestor::batch_norm,
-      nestor::radix_sum,
-      nestor::r_softmax,
-      nestor::attention_sum,
-      nestor::stem_convolution,
-      nestor::stem_convolution_mma,
-      nestor::convolution,
-      nestor::convolution_max_pool,
-      nestor::fused_convolution,
-  };
-  return version == nestor::kDeviceLibraryVersion ? &library : nullptr;
+  return version == nestor::kDeviceLibraryVersion ? &nestor::device_library() : nullptr;
 }

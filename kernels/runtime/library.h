@@ -4,36 +4,34 @@
 //
 // Nothing of CUDA is linked by libnestor: launchers and runtime are reached through the table only.
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/runtime/runtime.h"
 
 namespace nestor {
 
-// Counted up with every change of the table, of DeviceRuntime or of a launcher's arguments.
-constexpr std::uint32_t kDeviceLibraryVersion = 6;
-
-struct AddArgs;
-struct AttentionSumArgs;
-struct BatchNormArgs;
-struct ConvolutionArgs;
-struct ConvolutionMaxPoolArgs;
-struct DenseArgs;
-struct FusedConvolutionArgs;
-struct GlobalAveragePoolArgs;
-struct ImagesArgs;
-struct LayoutArgs;
-struct PooledSumsArgs;
-struct PoolingArgs;
-struct RSoftmaxArgs;
-struct RadixSumArgs;
-struct ReluArgs;
-struct SplitAttentionArgs;
-struct StemConvolutionArgs;
-struct TopKArgs;
+// Counted up with every change of DeviceLibrary or DeviceRuntime. A launcher comes, goes or changes
+// its arguments without that.
+constexpr std::uint32_t kDeviceLibraryVersion = 8;
 
 template <class Args>
 using Launcher = DeviceStatus (*)(const Args& args, Stream stream);
+
+// A launcher, declared with its arguments in kernels/<op>/<op>.h. Which type these have is not known
+// to the table: name and size are what is compared when a launcher is asked for.
+struct LauncherRow {
+  using Function = void (*)();
+
+  const char* name;
+  std::size_t args_bytes;
+  Function function;  // a Launcher<Args>
+};
+
+template <class Args>
+LauncherRow launcher_row(const char* name, Launcher<Args> launcher) {
+  return {name, sizeof(Args), reinterpret_cast<LauncherRow::Function>(launcher)};
+}
 
 struct DeviceLibrary {
   std::uint32_t version;
@@ -42,28 +40,9 @@ struct DeviceLibrary {
   // Null where there is no memory for it. Deleted by the caller, before the library is closed.
   DeviceRuntime* (*make_runtime)(int device);
 
-  // The launchers, each declared with its arguments in kernels/<op>/<op>.h.
-  Launcher<PooledSumsArgs> pooled_sums;
-  Launcher<SplitAttentionArgs> split_attention;
-  Launcher<PoolingArgs> pooling;
-  Launcher<GlobalAveragePoolArgs> global_average_pool;
-  Launcher<DenseArgs> dense;
-  Launcher<TopKArgs> top_k;
-  Launcher<LayoutArgs> nchw_to_nhwc;
-  Launcher<LayoutArgs> nhwc_to_nchw;
-  Launcher<ImagesArgs> images_to_nhwc;
-  Launcher<ImagesArgs> images_to_nchw;
-  Launcher<AddArgs> add;
-  Launcher<ReluArgs> relu;
-  Launcher<BatchNormArgs> batch_norm;
-  Launcher<RadixSumArgs> radix_sum;
-  Launcher<RSoftmaxArgs> r_softmax;
-  Launcher<AttentionSumArgs> attention_sum;
-  Launcher<StemConvolutionArgs> stem_convolution;
-  Launcher<StemConvolutionArgs> stem_convolution_mma;
-  Launcher<ConvolutionArgs> convolution;
-  Launcher<ConvolutionMaxPoolArgs> convolution_max_pool;
-  Launcher<FusedConvolutionArgs> fused_convolution;
+  // A library may lack launchers: the engine does without the variants that want them.
+  const LauncherRow* launchers;
+  std::size_t num_launchers;
 };
 
 inline constexpr char kDeviceLibraryEntry[] = "nestor_device_library";

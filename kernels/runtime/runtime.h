@@ -43,6 +43,39 @@ struct DeviceProperties {
   std::size_t memory_bytes = 0;
 };
 
+// A tensor in device memory as the copy engine of sm_90 and newer addresses it; the dimension whose
+// elements lie side by side comes first.
+struct TensorMapSpec {
+  static constexpr int kMaxRank = 5;
+
+  void* address = nullptr;  // aligned to 16 bytes
+  int element_bytes = 2;    // 2: float16, 4: float32
+  int rank = 0;
+  std::uint64_t extents[kMaxRank] = {};      // elements
+  std::uint64_t pitches[kMaxRank - 1] = {};  // bytes from one to the next, of dimension 1 and on
+  std::uint32_t box[kMaxRank] = {};          // elements that one copy takes
+  int swizzle_bytes = 0;                     // of rows in shared memory: 0, 32, 64 or 128
+};
+
+constexpr bool is_possible(const TensorMapSpec& spec) {
+  if (spec.address == nullptr || spec.rank < 1 || spec.rank > TensorMapSpec::kMaxRank ||
+      (spec.element_bytes != 2 && spec.element_bytes != 4) ||
+      (spec.swizzle_bytes != 0 && spec.swizzle_bytes != 32 && spec.swizzle_bytes != 64 &&
+       spec.swizzle_bytes != 128)) {
+    return false;
+  }
+  for (int i = 0; i < spec.rank; ++i) {
+    if (spec.extents[i] < 1 || spec.box[i] < 1 || spec.box[i] > 256) return false;
+    if (i > 0 && (spec.pitches[i - 1] < 16 || spec.pitches[i - 1] % 16 != 0)) return false;
+  }
+  return true;
+}
+
+// What a kernel takes of it, by value within its arguments.
+struct alignas(64) TensorMap {
+  unsigned char bytes[128];
+};
+
 // One device. May be called from any thread, whose current device it may become; a stream is used
 // by one thread at a time. Asynchronous functions say so; all others have done their work when they
 // return.
@@ -91,6 +124,10 @@ class DeviceRuntime {
   virtual DeviceStatus end_capture(Stream stream, DeviceGraph& graph) = 0;
   virtual DeviceStatus launch_graph(DeviceGraph graph, Stream stream) = 0;  // asynchronous
   virtual DeviceStatus destroy_graph(DeviceGraph graph) = 0;
+
+  // For launchers of kernels that copy by tensor maps. Fails with kInvalidArgument for what the
+  // device cannot address, and always in the emulator, which has no copy engine.
+  virtual DeviceStatus make_tensor_map(TensorMap& map, const TensorMapSpec& spec) = 0;
 
   // Makes the call fail that is `calls_from_now` after this one (1: the next) as if the device had
   // said `code`; 0: none. Launches of kernels count too.

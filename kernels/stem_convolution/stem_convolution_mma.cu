@@ -29,8 +29,8 @@
 // and k = 32 (shared memory 82 %), 97 % with 7x7 and k = 64. 3x3 is limited by memory, though: at
 // batch 16, 224 x 224 and k = 32 22 MB, modelled 34 us against 38 by FFMA; 7x7 with k = 64 86
 // against 329. An output's bits depend on its window only.
-#include "kernels/convolution/convolution_args.h"
-#include "kernels/convolution/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/implicit_gemm.cuh"
+#include "kernels/convolution/gemm/launch.h"
 #include "kernels/device/launch.h"
 #include "kernels/stem_convolution/stem_convolution.h"
 #include "kernels/stem_convolution/stem_pixels.cuh"

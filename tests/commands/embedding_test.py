@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 from support import BIN, CAT, ROOT, CommandTest, model
 
@@ -23,7 +24,8 @@ class Embedding(CommandTest):
         shutil.copytree(os.path.join(ROOT, "tests", "embedding"), self.project)
 
     def check_programs(self, *programs):
-        outputs = [self.must(program, model(), CAT) for program in programs]
+        lines = [program if isinstance(program, list) else [program] for program in programs]
+        outputs = [self.must(*line, model(), CAT) for line in lines]
         for output in outputs:
             lines = output.splitlines()
             self.assertEqual(len(lines), 4, output)
@@ -35,7 +37,8 @@ class Embedding(CommandTest):
         self.must("cmake", "-G", "Ninja", "-S", self.project, "-B", self.path("build"),
                   "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_PREFIX_PATH={self.prefix}")
         self.must("cmake", "--build", self.path("build"))
-        self.check_programs(self.path("build", "classify_cpp"), self.path("build", "classify_c"))
+        python = [sys.executable, os.path.join(self.project, "classify.py"), os.path.join(self.prefix, "lib", "libnestor.so")]
+        self.check_programs(self.path("build", "classify_cpp"), self.path("build", "classify_c"), python)
 
     def test_pkg_config(self):
         libdir = os.path.join(self.prefix, "lib")
@@ -46,7 +49,35 @@ class Embedding(CommandTest):
                       f"-Wl,-rpath,{libdir}")
         self.check_programs(self.path("classify.cpp.out"), self.path("classify.c.out"))
 
-    def test_installed_commands_find_their_library(self):
+    def test_headers_are_those_of_the_tree(self):
+        installed = os.path.join(self.prefix, "include", "nestor")
+        tree = os.path.join(ROOT, "library", "nestor")
+        self.assertEqual(sorted(os.listdir(installed)), sorted(os.listdir(tree)))
+        self.must("diff", "-r", installed, tree)
+
+    def test_each_header_stands_alone(self):
+        for header in sorted(os.listdir(os.path.join(self.prefix, "include", "nestor"))):
+            source = self.path("one.cpp")
+            with open(source, "w") as f:
+                f.write(f"#include <nestor/{header}>\n")
+            self.must("g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{self.prefix}/include", source)
+
+    def test_exported_symbols(self):
+        library = os.path.join(self.prefix, "lib", "libnestor.so")
+        out = self.must("nm", "--dynamic", "--defined-only", "--demangle", "--format=posix", library)
+        # "name T address size": names have blanks; the version's own row is kind A.
+        rows = [line.rsplit(" ", 3) if line.count(" ") >= 3 else line.split(" ") for line in out.splitlines()]
+        names = sorted({row[0].replace("@@NESTOR_0.1", "") for row in rows if row[1] != "A"})
+        with open(os.path.join(ROOT, "library", "exported_symbols.txt")) as f:
+            expected = f.read().splitlines()
+        if names != expected:
+            self.fail("library/exported_symbols.txt should be:\n" + "\n".join(names))
+
+    def test_library_is_found_by_its_minor_version(self):
+        out = self.must("readelf", "--dynamic", os.path.join(self.prefix, "lib", "libnestor.so"))
+        self.assertIn("Library soname: [libnestor.so.0.1]", out)
+
+    def test_installed_commands_run(self):
         out = self.must(os.path.join(self.prefix, "bin", "nestor-classify"), "--version")
         self.assertIn("oneDNN", out)
 

@@ -110,8 +110,29 @@ def stalls(data, after):
     return answer
 
 
-def redirect(url):
-    return lambda handler: send(handler, 302, b"", headers=[("Location", url)])
+def redirect(url, **headers):
+    return lambda handler: send(handler, 302, b"", headers=[("Location", url), *headers.items()])
+
+
+def trickles(data, size, delay):
+    """So many bytes at a time, without an end that anybody waits for."""
+    return whole(data, chunk=size, delay=delay)
+
+
+def raw(*parts, repeat=1, delay=0.0):
+    """Bytes instead of an answer."""
+    def answer(handler):
+        for part in itertools.chain(parts[:-1], itertools.repeat(parts[-1], repeat)):
+            handler.wfile.write(part)
+            handler.wfile.flush()
+            time.sleep(delay)
+    return answer
+
+
+def part(data, begin, end, total):
+    """An answer of its own to any range."""
+    return lambda handler: send(handler, 206, data[begin:end],
+                                headers=[("Content-Range", f"bytes {begin}-{end - 1}/{total}")])
 
 
 def in_turn(*answers):

@@ -11,8 +11,8 @@ import time
 import unittest
 
 from support import BAD_INPUT, BAD_MODEL, BIN, CAT, UNSUPPORTED, USAGE, CommandTest, model, read_safetensors, run
-from weights_server import (Server, Weights, certificate, claims, in_turn, params_file, pth_file, redirect, stalls,
-                            status, torch_name, whole, write_registry, zip_of)
+from weights_server import (Server, Weights, certificate, claims, in_turn, params_file, part, pth_file, raw, redirect,
+                            stalls, status, torch_name, trickles, whole, write_registry, zip_of)
 
 FAILED = 1
 KILLS = 100 if os.environ.get("NESTOR_LONG") else 20
@@ -27,6 +27,23 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def send_range(handler, data, begin, count):
+    """Of the file's `count` bytes from `begin` on, in an answer that promises all the rest."""
+    handler.send_response(206 if begin else 200)
+    handler.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
+    handler.send_header("Content-Length", str(len(data) - begin))
+    handler.end_headers()
+    handler.wfile.write(data[begin:begin + count])
+
+
+def send_with_digest(handler, data):
+    handler.send_response(200)
+    handler.send_header("X-Linked-ETag", f'"{sha256(data)}"')
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
 class WeightsTest(CommandTest):
     """A cache, a server and a list of one file, "own/thing", that no network of ours reads."""
 
@@ -36,7 +53,8 @@ class WeightsTest(CommandTest):
         self.addCleanup(self.server.close)
         self.home = self.path("cache")
         self.env = {"NESTOR_HOME": self.home, "HOME": self.path("home"), "NESTOR_REGISTRY": self.path("list.json"),
-                    "no_proxy": "*", "NESTOR_WEIGHTS_URL": "", "MXNET_HOME": "", "TORCH_HOME": "", "XDG_CACHE_HOME": ""}
+                    "no_proxy": "*", "NESTOR_WEIGHTS_URL": "", "MXNET_HOME": "", "TORCH_HOME": "", "XDG_CACHE_HOME": "",
+                    "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_HOME": "", "HF_ENDPOINT": self.server.url + "/no_hub"}
         self.file = f"thing-{sha256(DATA)[:8]}.pth"
         self.list(Weights("own/thing", "thing", self.file, "sha256", sha256(DATA)[:8], self.file))
         self.serve(whole(DATA))
@@ -230,6 +248,125 @@ class Downloads(WeightsTest):
         for url in ("file:///etc", "ftp://127.0.0.1/", "no address"):
             self.pull(FAILED, "--base-url", url, "--retries", 0)
         self.assertEqual(self.server.requests, [])
+
+
+class Hostile(WeightsTest):
+    """Servers that want to keep a command busy, or full of data."""
+
+    DATA = random.Random(5).randbytes(3_000_000)
+
+    def setUp(self):
+        super().setUp()
+        self.file = f"thing-{sha256(self.DATA)[:8]}.pth"
+        self.list(Weights("own/thing", "thing", self.file, "sha256", sha256(self.DATA)[:8], self.file))
+
+    def fails(self, *parts, code=FAILED, arguments=("--timeout", 1, "--retries", 2)):
+        begin = time.monotonic()
+        done = self.pull(code, *arguments, timeout=60)
+        self.assert_says(done, *parts)
+        self.assertNotIn(b"\x1b", done.stderr)
+        return time.monotonic() - begin
+
+    def test_wrong_ranges_for_ever(self):
+        def answer(handler):
+            if handler.headers.get("Range"):
+                part(self.DATA, 7, 17, len(self.DATA))(handler)
+            else:
+                claims(self.DATA[:1_200_000], len(self.DATA))(handler)
+        self.serve(answer)
+        self.fails(self.file)
+        self.assertLessEqual(len(self.server.requests), 6)
+
+    def test_beginnings_for_ever_each_longer(self):
+        answers = [claims(bytes(1_200_000 * (i + 1)), 1 << 40) for i in range(20)]
+        self.serve(in_turn(*answers))
+        self.fails(self.file)
+        self.assertLessEqual(len(self.server.requests), 6)
+
+    def test_a_long_file_in_many_pieces_is_no_failure(self):
+        # Each answer brings a good piece: more of them than there are retries.
+        pieces = [lambda handler, i=i: send_range(handler, self.DATA, i * 1_050_000, 1_050_000) for i in range(3)]
+        self.serve(in_turn(*pieces))
+        self.pull(0, "--retries", 1)
+        self.assert_good(self.DATA)
+
+    def test_a_trickle_is_given_up(self):
+        self.serve(trickles(self.DATA, 20, 0.05))  # 400 bytes a second
+        self.assertLess(self.fails("too slow", arguments=("--timeout", 2, "--retries", 0)), 20)
+        self.serve(raw(b"HTTP/1.1 200 OK\r\n", b"x", repeat=1000, delay=0.05))
+        self.assertLess(self.fails(self.file, arguments=("--timeout", 2, "--retries", 0)), 20)
+
+    def test_the_whole_has_a_limit(self):
+        self.serve(trickles(self.DATA, 5_000, 0.1))  # 50,000 bytes a second: fast enough
+        self.assertLess(self.fails("--time-limit", arguments=("--time-limit", 2)), 20)
+        self.serve(status(503))
+        self.assertLess(self.fails("--time-limit", arguments=("--time-limit", 2, "--retries", 100)), 20)
+
+    def test_headers_without_end(self):
+        begin = b"HTTP/1.1 200 OK\r\n"
+        for answer in (raw(begin, b"X-A: " + b"a" * 60_000 + b"\r\n", repeat=10_000),
+                       raw(begin + b"X: ", b"a" * 60_000, repeat=10_000),
+                       raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, repeat=10_000)):
+            self.serve(answer)
+            self.assertLess(self.fails(self.file), 30)
+
+    def test_no_web_server(self):
+        for answer in (raw(b"SSH-2.0-x\r\n" + bytes(1000)), raw(self.DATA)):
+            self.serve(answer)
+            self.fails("HTTP/0.9")
+
+    def test_control_characters(self):
+        self.serve(raw(b"HTTP/1.1 404 \x1b[31mred\r\nContent-Length: 0\r\n\r\n"))
+        self.fails("HTTP 404")
+        self.serve(redirect("file:///\x1b]0;owned\x07"))
+        self.fails(self.file)
+
+    def test_long_waits_that_servers_ask_for_have_the_limit_too(self):
+        self.serve(status(503, **{"Retry-After": "99999999999"}))
+        self.assertLess(self.fails("--time-limit", arguments=("--time-limit", 2)), 20)
+
+
+class Folder(WeightsTest):
+    """A cache that others can write to."""
+
+    PLACES = "part", "lock"
+
+    def place(self, kind):
+        """Of a file in work/, which is not there."""
+        path = self.cached("work", f"{self.file}.{kind}")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.lexists(path):
+            os.remove(path)
+        return path
+
+    def test_links_are_not_followed(self):
+        with open(self.path("precious"), "w") as f:
+            f.write("mine")
+        for kind in self.PLACES:
+            for target in ("precious", "made"):  # the latter is not there yet
+                os.symlink(self.path(target), self.place(kind))
+                self.assert_says(self.pull(FAILED), f"{self.file}.{kind}", "symbolic link")
+            self.place(kind)
+        self.assertEqual(self.contents(self.path("precious")), b"mine")
+        self.assertFalse(os.path.exists(self.path("made")))
+        os.makedirs(self.cached("files"), exist_ok=True)
+        os.symlink(self.path("precious"), self.cached("files", self.file))
+        self.pull()
+        self.assert_good()
+        self.assertFalse(os.path.islink(self.cached("files", self.file)))
+        self.assertEqual(self.contents(self.path("precious")), b"mine")
+
+    def test_fifos_and_folders_do_not_stop_it(self):
+        for make in (os.mkfifo, os.mkdir):
+            for kind in self.PLACES:
+                path = self.place(kind)
+                make(path)
+                self.assert_says(self.pull(FAILED, timeout=20), f"{self.file}.{kind}")
+                (os.remove if make is os.mkfifo else os.rmdir)(path)
+        os.makedirs(self.cached("files"), exist_ok=True)
+        os.mkfifo(self.cached("files", self.file))
+        self.pull(timeout=20)
+        self.assert_good()
 
 
 class Security(WeightsTest):
@@ -563,6 +700,124 @@ class Pretrained(WeightsTest):
         self.assertIn(b"damaged", self.weights(BAD_MODEL, "verify").stdout)
         self.weights(0, "remove", self.NETWORK)
         self.assertEqual(os.listdir(self.cached("models")), [])
+
+    def test_a_changed_model_is_converted_anew(self):
+        path = self.weights(0, "pull", self.NETWORK).stdout.decode().strip()
+        good, record = self.contents(path), path + ".sha256"
+        recorded = self.contents(record).split()
+        self.assertEqual((recorded[0].decode(), int(recorded[1])), (sha256(good), len(good)))
+        # Of another date alone: nothing but the record is written.
+        os.utime(path, (1, 1))
+        self.assertNotIn(b"damaged", self.weights(0, "pull", self.NETWORK).stderr)
+        self.assertNotEqual(self.contents(record).split(), recorded)
+        # Records of earlier versions have the digest alone.
+        with open(record, "w") as f:
+            f.write(sha256(good) + "\n")
+        self.assertNotIn(b"damaged", self.weights(0, "pull", self.NETWORK).stderr)
+        self.assertEqual(len(self.contents(record).split()), 3)
+        for spoil in (lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda data: data[:-1], lambda data: b""):
+            with open(path, "wb") as f:
+                f.write(spoil(good))
+            self.assert_says(self.weights(0, "pull", self.NETWORK), "damaged", "anew")
+            self.assertEqual(self.contents(path), good)
+        for broken in (None, b"", b"nonsense", bytes(1000)):
+            os.remove(record)
+            if broken is not None:
+                with open(record, "wb") as f:
+                    f.write(broken)
+            self.assert_says(self.weights(0, "pull", self.NETWORK), "anew")
+            self.assertEqual(self.contents(path), good)
+        self.assertEqual(len(self.server.requests), 1)
+
+    def hub_rows(self):
+        """A list of timm's weights alone, with an address that fails and a hub that works."""
+        self.list(Weights("timm/resnest14d.gluon_in1k", self.NETWORK, "resnest14-00000000.pth", "sha256", "00000000", "x.pth"))
+        self.serve(status(404), "x.pth")
+        self.env["HF_ENDPOINT"] = self.server.url + "/hub/"
+        self.on_hub = "hub/timm/resnest14d.gluon_in1k/resolve/main/model.safetensors"
+
+    def test_the_hub_is_asked_at_last(self):
+        self.hub_rows()
+        digest = {"X-Linked-ETag": f'"{sha256(self.safetensors)}"'}
+        self.serve(redirect("/blob", **digest), self.on_hub)
+        self.serve(in_turn(claims(self.safetensors[:2_000_000], len(self.safetensors)), whole(self.safetensors)), "blob")
+        path = self.weights(0, "pull", "resnest14d").stdout.decode().strip()
+        self.assertEqual([asked for asked, _ in self.server.requests], ["/x.pth"] + ["/" + self.on_hub, "/blob"] * 2)
+        self.assertIn("models", path)
+        self.assertEqual(self.classify("--pretrained", "timm", CAT)["images"], self.expected("timm"))
+        os.remove(path)
+        self.weights(0, "pull", "timm/resnest14d.gluon_in1k", "--offline")
+        self.assertEqual(self.weights(0, "verify").stdout.count(b"ok"), 2)
+        self.weights(0, "remove", "resnest14d")
+        self.assertEqual(os.listdir(self.cached("files")) + os.listdir(self.cached("models")), [])
+
+    def test_what_the_hub_sends_must_have_the_digest_that_it_tells(self):
+        self.hub_rows()
+        for headers, word in (({"X-Linked-ETag": f'"{sha256(DATA)}"'}, "wrong"), ({}, "X-Linked-ETag"),
+                              ({"X-Linked-ETag": '"1234"'}, "X-Linked-ETag")):
+            self.serve(redirect("/blob", **headers), self.on_hub)
+            self.serve(whole(self.safetensors), "blob")
+            self.assert_says(self.weights(BAD_MODEL, "pull", "resnest14d"), word, "nothing was kept")
+            self.assertEqual(os.listdir(self.cached("files")), [])
+            self.assertFalse([name for name in os.listdir(self.cached("work")) if name.startswith("timm-")])
+        # Only the hub itself is believed, not the host to which it leads.
+        self.serve(redirect("/blob"), self.on_hub)
+        self.serve(lambda handler: send_with_digest(handler, self.safetensors), "blob")
+        self.assert_says(self.weights(BAD_MODEL, "pull", "resnest14d"), "X-Linked-ETag")
+
+    def test_the_hubs_cache_is_read(self):
+        self.hub_rows()
+        commit, digest = "0123456789" * 4, sha256(self.safetensors)
+        for variable, folder in (("HF_HUB_CACHE", self.path("a")), ("HF_HOME", self.path("b", "hub")),
+                                 (None, os.path.join(self.path("home"), ".cache", "huggingface", "hub"))):
+            repository = os.path.join(folder, "models--timm--resnest14d.gluon_in1k")
+            for part_of in ("blobs", "refs", os.path.join("snapshots", commit)):
+                os.makedirs(os.path.join(repository, part_of))
+            blob = os.path.join(repository, "blobs", digest)
+            with open(blob, "wb") as f:
+                f.write(self.safetensors)
+            with open(os.path.join(repository, "refs", "main"), "w") as f:
+                f.write(commit)
+            os.symlink(f"../../blobs/{digest}", os.path.join(repository, "snapshots", commit, "model.safetensors"))
+            if variable:
+                self.env[variable] = folder if variable == "HF_HUB_CACHE" else self.path("b")
+            self.assertEqual(self.weights(0, "pull", "resnest14d", "--original", "--offline").stdout.decode().strip(), blob)
+            self.weights(0, "pull", "resnest14d", "--offline")
+            self.weights(0, "remove", "resnest14d")
+            with open(blob, "r+b") as f:
+                f.write(b"x")
+            self.assert_says(self.weights(FAILED, "pull", "resnest14d", "--offline"), "damaged")
+            if variable:
+                del self.env[variable]
+        self.assertEqual(self.server.requests, [])
+
+    def test_registries_with_other_numbers_of_classes(self):
+        self.output("nestor-convert", "--network", self.NETWORK, "--synthetic-seed", 1, "--num-classes", 3, "--output",
+                    self.path("three.safetensors"))
+        data = self.contents(self.path("three.safetensors"))
+        self.list(Weights("own/three", self.NETWORK, "three.safetensors", "sha256", sha256(data), "three"))
+        self.serve(whole(data), "three")
+        self.weights(BAD_MODEL, "pull", "three")
+        with open(self.path("list.json")) as f:
+            rows = json.load(f)
+        for wrong in (0, -1, 10**9, "three"):
+            rows["files"][0]["num_classes"] = wrong
+            with open(self.path("list.json"), "w") as f:
+                json.dump(rows, f)
+            self.assert_says(self.weights(BAD_INPUT, "pull", "three"), "list.json")
+        rows["files"][0]["num_classes"] = 3
+        with open(self.path("list.json"), "w") as f:
+            json.dump(rows, f)
+        path = self.weights(0, "pull", "three").stdout.decode().strip()
+        tensors, _ = read_safetensors(path)
+        self.assertEqual(tensors["fc.bias"][1], [3])
+
+    def test_networks_by_timms_names(self):
+        path = model(self.NETWORK)
+        for name in ("resnest14d", "timm/resnest14d", "timm/resnest14d.gluon_in1k"):
+            self.output("nestor-classify", "--weights", path, "--network", name, CAT)
+            self.output("nestor-inspect", path, "--network", name)
+            self.output("nestor-convert", "--network", name, "--synthetic-seed", 1, "--output", self.path("x.safetensors"))
 
     def test_import_of_an_archive(self):
         with open(self.path("x.zip"), "wb") as f:

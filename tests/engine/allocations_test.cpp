@@ -6,12 +6,22 @@
 #include <cstdlib>
 #include <thread>
 
-#include "engine/session.h"
+#include "nestor/session.h"
 #include "tests/support/model.h"
 
 namespace nestor {
 
 namespace {
+
+// While it lives, sessions leave it alone how long threads spin: on a machine that turns busy they
+// start a thread (engine/backends/cpu/spinning.h).
+class FixedSpinning {
+ public:
+  FixedSpinning() { ::setenv("GOMP_SPINCOUNT", "1000", 1); }
+  ~FixedSpinning() { ::unsetenv("GOMP_SPINCOUNT"); }
+  FixedSpinning(const FixedSpinning&) = delete;
+  FixedSpinning& operator=(const FixedSpinning&) = delete;
+};
 
 // Of one run.
 test::Allocations allocations_of(Session& session, const TensorView& input) {
@@ -43,6 +53,7 @@ TEST_CASE("allocations: the counter sees those of any thread, by new and by mall
 
 TEST_CASE("allocations: none of ours in 100 runs at two alternating shapes", "[allocations][cpu]") {
   if (!test::counts_allocations()) return;
+  const FixedSpinning fixed;
   // Two threads on a busy machine wait for one another: fewer rounds.
   for (const auto& [threads, rounds] : {std::pair{1, 50}, std::pair{2, 5}}) {
     const auto model = test::random_model(test::graph_of_network("resnest14"));

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "tests/support/weight_files.h"
 
 namespace nestor {

@@ -1,5 +1,3 @@
-#include "engine/session.h"
-
 #include <omp.h>
 
 #include <algorithm>
@@ -8,7 +6,8 @@
 #include <limits>
 #include <set>
 
-#include "engine/error.h"
+#include "engine/session_internals.h"
+#include "nestor/error.h"
 #include "tests/support/compare.h"
 #include "tests/support/model.h"
 #include "tests/support/weights.h"
@@ -93,7 +92,7 @@ TEST_CASE("session: a CPU computes one submitted batch, and has no streams", "[s
              Contains("/nowhere/tuning.json") && Contains("nothing to tune"));
   const test::Images images({2, 3, 32, 40});
   const std::vector<float> expected = test::run(session, images.view());
-  CHECK(session.plan({2, 3, 32, 40}).key.deterministic);
+  CHECK(SessionInternals::plan(session, {2, 3, 32, 40}).key.deterministic);
   CHECK(session.num_slots() == 1);
   session.submit(images.view());
   CHECK_THAT(message_of(ErrorCode::kUsage, [&] { session.submit(images.view()); }),
@@ -111,7 +110,7 @@ TEST_CASE("session: a CPU computes one submitted batch, and has no streams", "[s
              Contains("no streams"));
   CHECK_THAT(message_of(ErrorCode::kUnsupported,
                         [&] {
-                          session.tune({2, 3, 32, 40});
+                          SessionInternals::tune(session, {2, 3, 32, 40});
                         }),
              Contains("nothing to tune"));
   CHECK(test::run(session, images.view()) == expected);
@@ -135,10 +134,10 @@ TEST_CASE("session: images give what their normalised values give", "[session][c
     };
     CHECK((all(levels.view()) == all(images.view())));
     CHECK((test::run(session, levels.view()) == test::run(session, images.view())));
-    const Plan& plan = session.plan(levels.view().desc);
+    const Plan& plan = SessionInternals::plan(session, levels.view().desc);
     CHECK(plan.steps[0].variant == "normalise");
     CHECK(plan.key.images == normalisation);
-    CHECK(!session.plan({2, 3, 35, 42}).key.images);
+    CHECK(!SessionInternals::plan(session, {2, 3, 35, 42}).key.images);
   }
 }
 
@@ -212,7 +211,7 @@ TEST_CASE("session: one plan for each shape and set of taps, the least recently 
   Session session(counted_model, kOneThread);
   const auto plans_made_by = [&](const Shape& shape, const std::vector<std::string>& taps = {}) {
     const int before = graphs;
-    const Plan& plan = session.plan(shape, taps);
+    const Plan& plan = SessionInternals::plan(session, shape, taps);
     CHECK(plan.key.batch == shape[0]);
     CHECK(plan.key.height == shape[2]);
     CHECK(plan.key.width == shape[3]);
@@ -280,8 +279,8 @@ TEST_CASE("session: lives without its maker's model and can be moved", "[session
 TEST_CASE("session: a profile has a time for every step", "[session][cpu]") {
   Session session(model(), kOneThread);
   const test::Images images({1, 3, 32, 32});
-  const Session::Profile profile = session.profile(images.view());
-  CHECK(profile.step_ms.size() == session.plan({1, 3, 32, 32}).steps.size());
+  const Profile profile = SessionInternals::profile(session, images.view());
+  CHECK(profile.step_ms.size() == SessionInternals::plan(session, {1, 3, 32, 32}).steps.size());
   CHECK(profile.total_ms > 0);
   CHECK(std::ranges::all_of(profile.step_ms, [](double ms) { return ms >= 0; }));
 }

@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "engine/session.h"
+#include "nestor/session.h"
 #include "tests/support/compare.h"
 #include "tests/support/model.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 
 namespace nestor::test {
 

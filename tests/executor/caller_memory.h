@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/session.h"
+#include "nestor/session.h"
 #include "tests/simt/support/device_library.h"
 
 namespace nestor::test {

@@ -6,11 +6,12 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
-#include "engine/error.h"
 #include "engine/graph/builder.h"
 #include "engine/ops/dense/dense.h"
 #include "engine/ops/global_average_pool/global_average_pool.h"
+#include "engine/session_internals.h"
 #include "graphs/blocks.h"
+#include "nestor/error.h"
 #include "tests/executor/emulated_model.h"
 #include "tests/golden/tolerances.h"
 #include "tests/support/interpreter.h"
@@ -122,7 +123,7 @@ TEST_CASE("executor: fused loads, and all loads apart, give what the oracles say
         fmt::format("sm_{} {} without {}", row.sm, to_string(row.precision), row.excluded.front());
     INFO(title);
     int num_weighted = 0, num_shortcuts = 0;
-    for (const Step& step : session.plan(images.view().desc.shape).steps) {
+    for (const Step& step : SessionInternals::plan(session, images.view().desc.shape).steps) {
       num_weighted += step.parameters.find("weighted") != std::string::npos ? 1 : 0;
       num_shortcuts += step.parameters.find("+shortcut") != std::string::npos ? 1 : 0;
     }
@@ -163,7 +164,7 @@ TEST_CASE("executor: the stem reads the input itself and ends with its maximum",
     const auto model = test::emulated_model(stem_and_classes, sm);
     Session session(model, {});
     const auto uses = [&](std::string_view variant, std::span<const std::string> taps) {
-      const auto& steps = session.plan(images.view().desc.shape, taps).steps;
+      const auto& steps = SessionInternals::plan(session, images.view().desc.shape, taps).steps;
       return std::ranges::count(steps, variant, &Step::variant) > 0;
     };
     CHECK(uses("stem_convolution_mma", {}));
@@ -203,7 +204,7 @@ TEST_CASE("executor: images give what their normalised values give", "[simt][exe
     const test::Images images = levels.normalised(normalisation);
     const std::vector<float> expected = test::run(session, images.view());
     CHECK(test::run(session, levels.view()) == expected);
-    CHECK(session.plan(levels.view().desc).steps[0].variant == row.first);
+    CHECK(SessionInternals::plan(session, levels.view().desc).steps[0].variant == row.first);
     session.submit(levels.view());
     CHECK(test::elements(session.collect()[0].tensor) == expected);
     const auto outputs = session.run(levels.view(), taps);
@@ -241,8 +242,9 @@ TEST_CASE("executor: profiles have a time for each step", "[simt][executor]") {
   const auto model = test::emulated_model(test::small_graph, 70);
   Session session(model, {});
   const test::Images images({1, 3, 16, 16});
-  const Session::Profile profile = session.profile(images.view());
-  CHECK(profile.step_ms.size() == session.plan(images.view().desc.shape).steps.size());
+  const Profile profile = SessionInternals::profile(session, images.view());
+  CHECK(profile.step_ms.size() ==
+        SessionInternals::plan(session, images.view().desc.shape).steps.size());
 }
 
 TEST_CASE("executor: sessions share weights on the device", "[simt][executor]") {

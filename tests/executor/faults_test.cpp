@@ -3,7 +3,8 @@
 #include <catch2/catch.hpp>
 #include <optional>
 
-#include "engine/error.h"
+#include "engine/session_internals.h"
+#include "nestor/error.h"
 #include "tests/executor/caller_memory.h"
 #include "tests/executor/emulated_model.h"
 
@@ -52,7 +53,7 @@ constexpr Part kLife[] = {
     // Takes a larger arena.
     [](Session& session) { return test::run(session, large_images().view()); },
     [](Session& session) {
-      session.profile(small_images().view());
+      SessionInternals::profile(session, small_images().view());
       return test::run(session, small_images().view());
     },
     // Two shapes in flight, twice each.

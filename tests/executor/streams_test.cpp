@@ -6,7 +6,8 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
-#include "engine/error.h"
+#include "engine/session_internals.h"
+#include "nestor/error.h"
 #include "tests/executor/caller_memory.h"
 #include "tests/executor/emulated_model.h"
 
@@ -137,7 +138,7 @@ TEST_CASE("streams: what does not go while batches are pending is refused, and t
   CHECK_THAT(refusal(ErrorCode::kUsage, [&] { session.run(images.view()); }), Contains("collect"));
   CHECK_THAT(refusal(ErrorCode::kUsage,
                      [&] {
-                       session.plan({1, 3, 16, 16});
+                       SessionInternals::plan(session, {1, 3, 16, 16});
                      }),
              Contains("collect"));
   CHECK_THAT(refusal(ErrorCode::kBadInput,

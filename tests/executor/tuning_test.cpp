@@ -7,7 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernels/convolution/convolution_tuning.h"
+#include "engine/session_internals.h"
+#include "kernels/convolution/tiles.h"
 #include "tests/executor/emulated_model.h"
 #include "tests/support/compare.h"
 
@@ -62,13 +63,13 @@ TEST_CASE("tuning: whatever tile the device runs fastest is chosen, kept and use
     int winners = 0;
     for (const ConvolutionTile& tile : kConvolutionTiles) {
       let_win(tile.name);
-      const TuningReport report = untuned.tune(kShape, all);
+      const TuningReport report = SessionInternals::tune(untuned, kShape, all);
       REQUIRE(report.problems.size() == 2);
       TemporaryFile file;
       update_tuning(file.path(), report.key, report.choices());
       Session tuned(model, {.tuning = file.path()});
       CHECK(tuned.warnings().empty());
-      const Plan& plan = tuned.plan(kShape);
+      const Plan& plan = SessionInternals::plan(tuned, kShape);
       CHECK(tuned_steps(plan).size() == 2);
       for (const TunedProblem& problem : report.problems) {
         INFO(problem.problem << " by " << tile.name);
@@ -97,12 +98,13 @@ TEST_CASE("tuning: without a difference the model's choice stays", "[simt][execu
   const auto model = test::emulated_model(test::small_graph, 70);
   simt::last_runtime()->set_durations([](const simt::Launch&) { return 1.0F; });
   Session session(model, {});
-  for (const TunedProblem& problem : session.tune(kShape, {.candidates = 4, .runs = 2}).problems) {
+  for (const TunedProblem& problem :
+       SessionInternals::tune(session, kShape, {.candidates = 4, .runs = 2}).problems) {
     CHECK(problem.best == problem.modelled);
     CHECK(problem.candidates <= 4);
   }
-  CHECK_THROWS_AS(session.tune(kShape, {.candidates = 0}), Error);
-  CHECK_THROWS_AS(session.tune(Shape{3, 16, 16}), Error);
+  CHECK_THROWS_AS(SessionInternals::tune(session, kShape, {.candidates = 0}), Error);
+  CHECK_THROWS_AS(SessionInternals::tune(session, Shape{3, 16, 16}), Error);
 }
 
 TEST_CASE("tuning: a file is kept up to date, and other GPUs' parts stay",
@@ -110,7 +112,7 @@ TEST_CASE("tuning: a file is kept up to date, and other GPUs' parts stay",
   const auto model = test::emulated_model(test::small_graph, 70);
   Session session(model, {});
   const TuneOptions quick{.candidates = 2, .runs = 1};
-  const TuningReport report = session.tune(kShape, quick);
+  const TuningReport report = SessionInternals::tune(session, kShape, quick);
   TemporaryFile file;
   TuningKey other = report.key;
   other.gpu = "another GPU";
@@ -119,10 +121,11 @@ TEST_CASE("tuning: a file is kept up to date, and other GPUs' parts stay",
     Session stale(model, {.tuning = file.path()});
     REQUIRE(stale.warnings().size() == 1);
     CHECK(stale.warnings()[0].find("another GPU") != std::string::npos);
-    CHECK(tuned_steps(stale.plan(kShape)).empty());
+    CHECK(tuned_steps(SessionInternals::plan(stale, kShape)).empty());
   }
   update_tuning(file.path(), report.key, report.choices());
-  update_tuning(file.path(), report.key, session.tune(Shape{2, 3, 16, 16}, quick).choices());
+  update_tuning(file.path(), report.key,
+                SessionInternals::tune(session, Shape{2, 3, 16, 16}, quick).choices());
   const TuningFile read = read_tuning(file.path());
   REQUIRE(read.sections.size() == 2);
   CHECK(read.find(report.key).size() == 4);
@@ -139,7 +142,7 @@ TEST_CASE("tuning: a choice that cannot be is refused, and the plan is the model
   Session session(model, {});
   const test::Images images(kShape);
   const std::vector<float> expected = test::run(session, images.view());
-  const TuningReport report = session.tune(kShape, {.candidates = 1, .runs = 1});
+  const TuningReport report = SessionInternals::tune(session, kShape, {.candidates = 1, .runs = 1});
   const TunedChoice good = report.problems.back().best;
   const TunedChoice bad[] = {
       {.variant = good.variant, .tile = "convolution_sm70_1x1"},   // no such tile
@@ -159,7 +162,7 @@ TEST_CASE("tuning: a choice that cannot be is refused, and the plan is the model
     CHECK(test::run(misled, images.view()) == expected);
     REQUIRE(misled.warnings().size() == 1);
     CHECK(misled.warnings()[0].find(choice.variant) != std::string::npos);
-    CHECK(tuned_steps(misled.plan(kShape)).empty());
+    CHECK(tuned_steps(SessionInternals::plan(misled, kShape)).empty());
   }
 }
 
@@ -168,12 +171,14 @@ TEST_CASE("tuning: deterministic plans of any batch use what batch 16 was tuned 
   const auto model = test::emulated_model(test::small_graph, 70);
   Session session(model, {.deterministic = true});
   let_win("convolution_sm70_64x64");
-  const TuningReport report = session.tune({16, 3, 16, 16}, {.candidates = 100, .runs = 1});
+  const TuningReport report =
+      SessionInternals::tune(session, {16, 3, 16, 16}, {.candidates = 100, .runs = 1});
   TemporaryFile file;
   update_tuning(file.path(), report.key, report.choices());
   Session tuned(model, {.deterministic = true, .tuning = file.path()});
   for (const std::int64_t batch : {1, 3, 16}) {
-    const std::vector<const Step*> steps = tuned_steps(tuned.plan({batch, 3, 16, 16}));
+    const std::vector<const Step*> steps =
+        tuned_steps(SessionInternals::plan(tuned, {batch, 3, 16, 16}));
     REQUIRE(steps.size() == 2);
     CHECK(steps[1]->gpu->tile == "64x64");
   }
@@ -189,13 +194,13 @@ TEST_CASE("tuning: a fault ends it and leaks nothing", "[simt][executor][tuning]
     Session session(model, {});
     const TuneOptions quick{.candidates = 2, .runs = 1};
     const std::int64_t before = runtime.num_calls();
-    session.tune(kShape, quick);
+    SessionInternals::tune(session, kShape, quick);
     const std::int64_t calls = runtime.num_calls() - before;
     int errors = 0;
     for (std::int64_t n = 1; n <= calls; ++n) {
       runtime.fail_call(n, DeviceCode::kFailed);
       try {
-        session.tune(kShape, quick);
+        SessionInternals::tune(session, kShape, quick);
       } catch (const Error&) {
         ++errors;
       }
@@ -203,7 +208,7 @@ TEST_CASE("tuning: a fault ends it and leaks nothing", "[simt][executor][tuning]
     CHECK(errors > calls / 2);
     unheard = calls - errors;
     runtime.fail_call(0, DeviceCode::kOk);
-    CHECK(session.tune(kShape, quick).problems.size() == 2);
+    CHECK(SessionInternals::tune(session, kShape, quick).problems.size() == 2);
   }
   CHECK(simt::EmulatedRuntime::num_leaked_objects() - leaked <= unheard);
 }

@@ -4,6 +4,10 @@
 #include "weights_convert/readers/registry.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  nestor::fuzz::read_and_walk(data, size, nestor::read_source);
+  for (const bool skip : {false, true}) {
+    nestor::fuzz::read_and_walk(data, size, [skip](auto bytes, const std::string& file) {
+      return nestor::read_source(bytes, file, {.skip_objects = skip});
+    });
+  }
   return 0;
 }

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <span>
 
-#include "engine/error.h"
-#include "engine/image/preprocess.h"
+#include "nestor/error.h"
+#include "nestor/preprocess.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "weights_convert/source_file.h"
 
 namespace nestor::fuzz {

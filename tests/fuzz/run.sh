@@ -24,7 +24,7 @@ fi
 
 # Executions so far, for exactly this program.
 ledger=build/long/$target
-identity=$(sha256sum "$program" build/fuzz/lib/libnestor.so | sha256sum | cut -c1-16)
+identity=$(sha256sum "$program" | cut -c1-16)
 done_runs=0
 if [[ -f $ledger ]]; then
   read -r known runs <"$ledger"

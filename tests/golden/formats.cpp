@@ -11,7 +11,7 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "tests/golden/golden.h"
 #include "weights_convert/inspect.h"
 #include "weights_convert/readers/registry.h"

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "engine/digest.h"
-#include "engine/error.h"
-#include "engine/image/preprocess.h"
 #include "engine/weights/weight_file.h"
+#include "nestor/error.h"
+#include "nestor/preprocess.h"
 #include "tests/golden/golden.h"
 
 namespace nestor::golden {

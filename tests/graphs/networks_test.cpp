@@ -71,8 +71,8 @@ template <class Backbone, class Config>
 GraphFunction graph_of_backbone(const Backbone& backbone, const Config& config, Dilation dilation) {
   return [=](const Shape& input) {
     GraphBuilder builder;
-    builder.input("input", {DType::kFloat32, input});
-    builder.output("features", backbone(builder, 0, config, dilation).stage[3]);
+    const ValueId image = builder.input("input", {DType::kFloat32, input});
+    builder.output("features", backbone(builder, image, config, dilation).stage[3]);
     return builder.finish();
   };
 }

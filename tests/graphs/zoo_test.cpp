@@ -4,8 +4,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "engine/error.h"
 #include "engine/ops/batch_norm/batch_norm.h"
+#include "nestor/error.h"
 
 namespace nestor {
 
@@ -63,7 +63,7 @@ bool is_running(const std::string& name) {
 
 std::int64_t trainable(const Network& network) {
   std::int64_t total = 0;
-  for (const Parameter& parameter : parameters(network, {network.num_classes})) {
+  for (const Parameter& parameter : parameters(network, {num_classes(network)})) {
     if (!is_running(parameter.name)) total += parameter.shape.num_elements();
   }
   return total;
@@ -108,10 +108,43 @@ TEST_CASE("zoo: multiply-adds of every network are those of the specification", 
 
 TEST_CASE("zoo: the demo model is as small as timm's network that trains it", "[graphs][cpu]") {
   const Network& mini = *find_network("resnest_mini");
-  CHECK(mini.num_classes == 10);
+  CHECK(num_classes(mini) == 10);
   CHECK(trainable(mini) == 547'906);
   CHECK(evaluation_preprocess(mini, "nestor").crop_size == 64);
   CHECK(evaluation_preprocess(mini, "nestor").crop_ratio == 1);
+}
+
+TEST_CASE("zoo: a network's task says what images it wants", "[graphs][cpu]") {
+  const Network& network = *find_network("resnest269");
+  CHECK(task(network) == Task::kClassification);
+  CHECK(nominal_input(network) == Shape{1, 3, 416, 416});
+  CHECK(evaluation_preprocess(network, "timm").crop_ratio == 0.928);
+
+  Network detector = network;
+  detector.contract = Detection{.short_side = 864, .longest_side = 1440};
+  CHECK(task(detector) == Task::kDetection);
+  CHECK(num_classes(detector) == 80);
+  CHECK(nominal_input(detector) == Shape{1, 3, 864, 1440});
+  CHECK(evaluation_preprocess(detector, "gluoncv") ==
+        Preprocess{.rule = ResizeRule::kShortSideWithin, .short_side = 864, .longest_side = 1440});
+  CHECK_THROWS_AS(classification(detector), Error);
+
+  Network segmenter = network;
+  segmenter.contract = Segmentation{};
+  CHECK(task(segmenter) == Task::kSegmentation);
+  CHECK(num_classes(segmenter) == 150);
+  CHECK(evaluation_preprocess(segmenter, "gluoncv").rule == ResizeRule::kNone);
+  CHECK_THAT(std::string(to_string(task(segmenter))), Catch::Equals("segmentation"));
+}
+
+TEST_CASE("zoo: every classifier has its pooled features", "[graphs][cpu]") {
+  for (const Network& network : networks()) {
+    const Graph graph = build_graph(network, {}, nominal_input(network));
+    const std::string features(classification(network).features);
+    REQUIRE(graph.taps.contains(features));
+    const Shape& shape = graph.desc(graph.taps.at(features)).shape;
+    CHECK(shape == Shape{1, network.name == "resnest_mini" ? 512 : 2048, 1, 1});
+  }
 }
 
 TEST_CASE("zoo: names are unique, structural and in the file's order", "[graphs][cpu]") {

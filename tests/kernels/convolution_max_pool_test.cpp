@@ -20,27 +20,27 @@ namespace {
 
 constexpr DeviceDType kHalf = DeviceDType::kFloat16;
 
-struct Engine {
+struct Family {
   int sm;
-  ConvolutionEngine engine;
+  MmaFamily family;
   int tile;  // of convolution()
 };
 
-int first_tile(ConvolutionEngine engine) {
+int first_tile(MmaFamily family) {
   int tile = 0;
-  while (kConvolutionTiles[tile].engine != engine || kConvolutionTiles[tile].n != 64 ||
+  while (kConvolutionTiles[tile].family != family || kConvolutionTiles[tile].n != 64 ||
          kConvolutionTiles[tile].warps_k != 1) {
     ++tile;
   }
   return tile;
 }
 
-std::vector<Engine> engines() {
-  std::vector<Engine> list;
-  for (const auto& [sm, engine] :
-       {std::pair{70, ConvolutionEngine::kVolta}, std::pair{75, ConvolutionEngine::kTuring},
-        std::pair{80, ConvolutionEngine::kAmpere}}) {
-    list.push_back({sm, engine, first_tile(engine)});
+std::vector<Family> families() {
+  std::vector<Family> list;
+  for (const auto& [sm, family] :
+       {std::pair{70, MmaFamily::kVolta}, std::pair{75, MmaFamily::kTuring},
+        std::pair{80, MmaFamily::kAmpere}}) {
+    list.push_back({sm, family, first_tile(family)});
   }
   return list;
 }
@@ -61,15 +61,15 @@ struct Problem {
   std::string title() const {
     return fmt::format("n{}_c{}_h{}_w{}_k{}", shape.n, shape.c, shape.h, shape.w, shape.k);
   }
-  Memory packed(ConvolutionEngine engine) const {
-    Memory memory(packed_weight_bytes(shape, engine));
+  Memory packed(MmaFamily family) const {
+    Memory memory(packed_weight_bytes(shape, family));
     const auto half = [](float x) {
       const auto value = static_cast<_Float16>(x);
       std::uint16_t bits = 0;
       std::memcpy(&bits, &value, sizeof bits);
       return bits;
     };
-    pack_weight(shape, engine, weight.values.data(), half,
+    pack_weight(shape, family, weight.values.data(), half,
                 reinterpret_cast<std::uint16_t*>(memory.data()));
     return memory;
   }
@@ -81,14 +81,14 @@ struct Problem {
 };
 
 // Without a bias where the problem has none.
-Memory run(Device& device, const Problem& problem, const Engine& engine) {
+Memory run(Device& device, const Problem& problem, const Family& family) {
   const ConvolutionShape& shape = problem.shape;
   const bool has_bias = !problem.bias.values.empty();
   const Array<unsigned char> src(device, to_nhwc(problem.src, kHalf));
-  const Array<unsigned char> weight(device, problem.packed(engine.engine));
+  const Array<unsigned char> weight(device, problem.packed(family.family));
   const Array<float> bias(device, has_bias ? problem.bias.values : std::vector<float>(4));
   const Array<unsigned char> dst(device, unwritten(padded_elements(problem.dst), kHalf));
-  check(convolution_max_pool({.sm = engine.sm,
+  check(convolution_max_pool({.sm = family.sm,
                               .src = src.data(),
                               .weight = weight.data(),
                               .bias = has_bias ? bias.data() : nullptr,
@@ -102,16 +102,16 @@ Memory run(Device& device, const Problem& problem, const Engine& engine) {
   return dst.values();
 }
 
-Memory run_apart(Device& device, const Problem& problem, const Engine& engine) {
+Memory run_apart(Device& device, const Problem& problem, const Family& family) {
   const ConvolutionShape& shape = problem.shape;
   const Array<unsigned char> src(device, to_nhwc(problem.src, kHalf));
-  const Array<unsigned char> weight(device, problem.packed(engine.engine));
+  const Array<unsigned char> weight(device, problem.packed(family.family));
   const Array<float> bias(device, problem.bias.values);
   const Array<unsigned char> y(device, unwritten(padded_elements(problem.y), kHalf));
   const Array<unsigned char> dst(device, unwritten(padded_elements(problem.dst), kHalf));
   ConvolutionArgs args;
   args.shape = shape;
-  args.choice.tile = engine.tile;
+  args.choice.tile = family.tile;
   args.src = src.data();
   args.weight = weight.data();
   args.bias = bias.data();
@@ -135,16 +135,16 @@ Memory run_apart(Device& device, const Problem& problem, const Engine& engine) {
 
 void test(const Problem& problem) {
   const Tensor expected = problem.expected();
-  for (const Engine& engine : engines()) {
-    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(engine.sm);
+  for (const Family& family : families()) {
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(family.sm);
     if (devices.empty()) continue;
     const auto device = devices.front().open();
-    const std::string title = fmt::format("{} on sm_{}", problem.title(), engine.sm);
-    const Memory got = run(*device, problem, engine);
+    const std::string title = fmt::format("{} on sm_{}", problem.title(), family.sm);
+    const Memory got = run(*device, problem, family);
     CHECK(mismatch(from_nhwc(got, problem.dst, kHalf).values, expected.values, problem.dst,
                    tolerance(dtype_of(kHalf)), title) == "");
     INFO(title);
-    CHECK(got == run_apart(*device, problem, engine));
+    CHECK(got == run_apart(*device, problem, family));
   }
 }
 
@@ -172,11 +172,11 @@ TEST_CASE("convolution_max_pool at odd sizes", "[simt][convolution_max_pool]") {
 TEST_CASE("convolution_max_pool gives the same bits in all schedules, wherever an image lies",
           "[simt][convolution_max_pool]") {
   const Problem problem(3, 9, 18, 64, 128);
-  for (const Engine& engine : engines()) {
+  for (const Family& family : families()) {
     std::optional<Memory> first;
-    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(engine.sm);
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(family.sm);
     for (const DeviceUnderTest& one : devices) {
-      const Memory got = run(*one.open(), problem, engine);
+      const Memory got = run(*one.open(), problem, family);
       INFO(one.title);
       if (first) CHECK(got == *first);
       first = got;
@@ -185,7 +185,7 @@ TEST_CASE("convolution_max_pool gives the same bits in all schedules, wherever a
     Problem last(1, 9, 18, 64, 128);
     last.src = problem.src.image(2);
     const Tensor batch = from_nhwc(*first, problem.dst, kHalf);
-    CHECK(run(*devices.front().open(), last, engine) == to_nhwc(batch.image(2), kHalf));
+    CHECK(run(*devices.front().open(), last, family) == to_nhwc(batch.image(2), kHalf));
   }
 }
 
@@ -194,11 +194,11 @@ TEST_CASE("convolution_max_pool without a bias adds zeros", "[simt][convolution_
   zeros.bias.values.assign(zeros.bias.values.size(), 0.0F);
   Problem none = zeros;
   none.bias.values.clear();
-  for (const Engine& engine : engines()) {
-    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(engine.sm);
+  for (const Family& family : families()) {
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(family.sm);
     if (devices.empty()) continue;
     const auto device = devices.front().open();
-    CHECK(run(*device, none, engine) == run(*device, zeros, engine));
+    CHECK(run(*device, none, family) == run(*device, zeros, family));
   }
 }
 
@@ -207,14 +207,14 @@ TEST_CASE("convolution_max_pool: NaN wins, negative sums and padding do not",
   Problem problem(1, 9, 9, 32, 64);
   problem.weight.values.assign(problem.weight.values.size(), 0.0F);
   problem.bias.values.assign(problem.bias.values.size(), -1.0F);
-  for (const Engine& engine : engines()) {
-    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(engine.sm);
+  for (const Family& family : families()) {
+    const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(family.sm);
     if (devices.empty()) continue;
     const auto device = devices.front().open();
-    CHECK(run(*device, problem, engine) == Memory(padded_elements(problem.dst) * 2, 0));
+    CHECK(run(*device, problem, family) == Memory(padded_elements(problem.dst) * 2, 0));
     Problem with_nan = problem;
     with_nan.src.values[4 * 9 + 4] = NAN;  // y has it at 3..5, dst at 1..3
-    const Tensor got = from_nhwc(run(*device, with_nan, engine), problem.dst, kHalf);
+    const Tensor got = from_nhwc(run(*device, with_nan, family), problem.dst, kHalf);
     for (std::size_t i = 0; i < got.values.size(); ++i) {
       const std::size_t line = i / 5 % 5, column = i % 5;
       const bool sees_nan = line >= 1 && line <= 3 && column >= 1 && column <= 3;
@@ -227,10 +227,10 @@ TEST_CASE("convolution_max_pool has no bank conflicts", "[simt][convolution_max_
   // Tiles of 7 x 8, of 8 x 7 and of 5 x 11: 56, 64 and 208 pixels of the networks' stems.
   for (const auto& [h, w] : {std::pair{14, 16}, std::pair{16, 14}, std::pair{10, 22}}) {
     const Problem problem(1, h, w, 32, 64);
-    for (const Engine& engine : engines()) {
+    for (const Family& family : families()) {
       const simt::KernelCounters counters = count(
-          [&](Device& device) { run(device, problem, engine); }, "convolution_max_pool", engine.sm);
-      INFO(problem.title() << " on sm_" << engine.sm);
+          [&](Device& device) { run(device, problem, family); }, "convolution_max_pool", family.sm);
+      INFO(problem.title() << " on sm_" << family.sm);
       CHECK(counters.shared_requests > 0);
       CHECK(counters.shared_wavefronts == counters.shared_ideal);
     }

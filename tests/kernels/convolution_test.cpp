@@ -17,7 +17,7 @@
 #include "engine/ops/convolution/problem.h"
 #include "kernels/convolution/packed_weight.h"
 #include "kernels/split_attention/split_attention.h"
-#include "tests/kernels/engine_devices.h"
+#include "tests/kernels/family_devices.h"
 #include "tests/support/random.h"
 
 namespace nestor::test {
@@ -66,11 +66,11 @@ struct Case {
   Tensor src, weight, bias, residual, expected;
 };
 
-Memory packed(const Case& test, ConvolutionEngine engine) {
-  Memory memory(packed_weight_bytes(test.shape, engine));
-  if (engine == ConvolutionEngine::kFma) {
+Memory packed(const Case& test, MmaFamily family) {
+  Memory memory(packed_weight_bytes(test.shape, family));
+  if (family == MmaFamily::kFma) {
     pack_weight(
-        test.shape, engine, test.weight.values.data(), [](float x) { return x; },
+        test.shape, family, test.weight.values.data(), [](float x) { return x; },
         reinterpret_cast<float*>(memory.data()));
   } else {
     const auto half = [](float x) {
@@ -79,7 +79,7 @@ Memory packed(const Case& test, ConvolutionEngine engine) {
       std::memcpy(&bits, &value, sizeof bits);
       return bits;
     };
-    pack_weight(test.shape, engine, test.weight.values.data(), half,
+    pack_weight(test.shape, family, test.weight.values.data(), half,
                 reinterpret_cast<std::uint16_t*>(memory.data()));
   }
   return memory;
@@ -100,7 +100,7 @@ Result run(Device& device, const Case& test, ConvolutionChoice choice,
   std::vector<float> padded_bias = test.bias.values;
   padded_bias.resize(static_cast<std::size_t>(k), 0.0F);
   const Array<unsigned char> src(device, to_nhwc(test.src, test.dtype));
-  const Array<unsigned char> weight(device, packed(test, tile.engine));
+  const Array<unsigned char> weight(device, packed(test, tile.family));
   const Array<float> bias(device, padded_bias);
   const Array<unsigned char> residual(device, to_nhwc(test.residual, test.dtype));
   const Array<unsigned char> dst(
@@ -171,7 +171,7 @@ enum class Schedules { kOne, kAll };
 // The tile against the oracle; the same bits in all schedules.
 void check_tile(const Case& test, ConvolutionChoice choice, Schedules which = Schedules::kOne) {
   const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
-  const std::vector<DeviceUnderTest> all = devices_for(tile.engine);
+  const std::vector<DeviceUnderTest> all = devices_for(tile.family);
   if (all.empty()) return;  // this GPU has no such instructions
   static std::size_t turn = 0;
   std::optional<Result> first;
@@ -230,7 +230,7 @@ TEST_CASE("convolution tiles at their edges", "[simt][kernels][convolution]") {
     if (!is_wanted(i)) continue;
     if (tile.form() == ConvolutionForm::kHalo) continue;  // has edges of its own
     const DeviceDType dtype =
-        tile.engine == ConvolutionEngine::kFma ? DeviceDType::kFloat32 : DeviceDType::kFloat16;
+        tile.family == MmaFamily::kFma ? DeviceDType::kFloat32 : DeviceDType::kFloat16;
     for (const int rows : {1, tile.m - 1, tile.m, tile.m + 1, 131}) {
       const Case test(fmt::format("n1_c40_h1_w{}_k{}_r1_s1_bias_relu", rows, tile.n).c_str(),
                       dtype);
@@ -292,7 +292,7 @@ TEST_CASE("a group of a convolution does not see the next one's channels",
       const auto half = static_cast<std::ptrdiff_t>(test.src.values.size() / 2);
       std::fill(with_nan.src.values.begin() + half, with_nan.src.values.end(), NAN);
       for (const int tile : tiles_for(test)) {
-        const std::vector<DeviceUnderTest> devices = devices_for(kConvolutionTiles[tile].engine);
+        const std::vector<DeviceUnderTest> devices = devices_for(kConvolutionTiles[tile].family);
         if (devices.empty()) continue;  // this GPU has no such instructions
         const auto first_group = [&](const Case& one) {
           const Memory dst = run(*devices.front().open(), one, {tile, 1}).dst;
@@ -302,6 +302,43 @@ TEST_CASE("a group of a convolution does not see the next one's channels",
         };
         INFO(text << " on " << kConvolutionTiles[tile].name);
         CHECK(first_group(with_nan) == first_group(test));
+      }
+    }
+  }
+}
+
+TEST_CASE("groups end anywhere in a chunk of channels", "[simt][kernels][convolution]") {
+  for (int rest = 1; rest < 8; ++rest) {
+    const std::string text =
+        fmt::format("n1_c16_h4_w3_k{}_r1_s1_g2_bias_residual_relu", 2 * (8 + rest));
+    for (const DeviceDType dtype : kDTypes) check_all_tiles(text.c_str(), dtype);
+  }
+}
+
+// Where a slice has more channels than the tensor, products are of zeros, and not of what lies
+// elsewhere.
+TEST_CASE("a pixel that is not a number stays in its windows", "[simt][kernels][convolution]") {
+  for (const char* text : {"n1_c8_h6_w6_k8_r3_s3", "n1_c40_h6_w6_k8_r3_s3"}) {
+    for (const DeviceDType dtype : kDTypes) {
+      const Case test(text, dtype);
+      Case with_nan = test;  // in all channels of the first pixel
+      for (std::size_t i = 0; i < with_nan.src.values.size(); i += 36) {
+        with_nan.src.values[i] = NAN;
+      }
+      for (const int tile : tiles_for(test)) {
+        const std::vector<DeviceUnderTest> devices = devices_for(kConvolutionTiles[tile].engine);
+        if (devices.empty()) continue;                   // this GPU has no such instructions
+        const auto other_lines = [&](const Case& one) {  // which the pixel is no part of
+          const Memory dst = run(*devices.front().open(), one, {tile, 1}).dst;
+          const std::vector<float> values = from_nhwc(dst, test.problem.dst, dtype).values;
+          std::vector<float> kept;
+          for (std::size_t i = 0; i < values.size(); ++i) {
+            if (i / 6 % 6 > 1) kept.push_back(values[i]);
+          }
+          return kept;
+        };
+        INFO(text << " on " << kConvolutionTiles[tile].name);
+        CHECK(other_lines(with_nan) == other_lines(test));
       }
     }
   }
@@ -385,8 +422,8 @@ TEST_CASE("the residual of a convolution may be its dst", "[simt][kernels][convo
     const Case test("n2_c128_h9_w11_k136_r1_s1_bias_residual_relu", dtype);
     for (const int splits : {1, 2}) {
       for (const int tile : tiles_for(test, splits)) {
-        const ConvolutionEngine engine = kConvolutionTiles[tile].engine;
-        for (const DeviceUnderTest& one : devices_for(engine)) {
+        const MmaFamily family = kConvolutionTiles[tile].family;
+        for (const DeviceUnderTest& one : devices_for(family)) {
           INFO(kConvolutionTiles[tile].name << " / " << splits << ", " << one.title);
           const ConvolutionChoice choice{tile, splits};
           const auto device = one.open();
@@ -401,12 +438,12 @@ TEST_CASE("convolutions have no bank conflicts", "[simt][kernels][convolution][c
   const Case test("n1_c64_h12_w12_k128_r3_s3_g2_bias_residual_relu", DeviceDType::kFloat16, 2);
   for (const int splits : {1, 2}) {
     for (const int tile : tiles_for(test, splits)) {
-      if (kConvolutionTiles[tile].engine == ConvolutionEngine::kFma) continue;
+      if (kConvolutionTiles[tile].family == MmaFamily::kFma) continue;
       const simt::KernelCounters counters = count(
           [&](Device& device) {
             run(device, test, {tile, splits});
           },
-          kConvolutionTiles[tile].name, sm_of(kConvolutionTiles[tile].engine));
+          kConvolutionTiles[tile].name, sm_of(kConvolutionTiles[tile].family));
       INFO(kConvolutionTiles[tile].name << " / " << splits);
       CHECK(counters.shared_ideal > 0);
       if (!simt::kRaceBuild) CHECK(counters.shared_wavefronts == counters.shared_ideal);
@@ -443,7 +480,7 @@ TEST_CASE("only the tile of 256 channels asks for packed rows in multiples of it
     for (int i = 0; i < kNumConvolutionTiles; ++i) {
       const ConvolutionShape shape{.n = 1, .h = 4, .w = 4, .c = 64, .k = k};
       if (kConvolutionTiles[i].form() == ConvolutionForm::kHalo) continue;
-      const bool fma = kConvolutionTiles[i].engine == ConvolutionEngine::kFma;
+      const bool fma = kConvolutionTiles[i].family == MmaFamily::kFma;
       INFO(kConvolutionTiles[i].name << ", " << k);
       CHECK(convolution_supports(shape, fma ? DeviceDType::kFloat32 : DeviceDType::kFloat16,
                                  {i, 1}) ==
@@ -478,9 +515,9 @@ TEST_CASE("convolution refuses what it cannot do", "[simt][kernels][convolution]
   changed = shape;
   changed.r = 5;
   CHECK(!supports(changed, volta));  // more than the src has
-  CHECK(engine_runs_on(ConvolutionEngine::kVolta, 70));
-  CHECK(!engine_runs_on(ConvolutionEngine::kVolta, 75));
-  CHECK(engine_runs_on(ConvolutionEngine::kAmpere, 90));
+  CHECK(family_runs_on(MmaFamily::kVolta, 70));
+  CHECK(!family_runs_on(MmaFamily::kVolta, 75));
+  CHECK(family_runs_on(MmaFamily::kAmpere, 90));
   on_a_device([&](Device& device) {
     ConvolutionArgs args;
     args.shape = shape;
@@ -503,13 +540,13 @@ constexpr bool is_halo(int tile) {
 int plain_tile(const ConvolutionTile& halo) {
   for (int i = 0; i < kNumConvolutionTiles; ++i) {
     const ConvolutionTile& tile = kConvolutionTiles[i];
-    if (tile.engine == halo.engine && tile.warps_k == halo.warps_k && !is_halo(i)) return i;
+    if (tile.family == halo.family && tile.warps_k == halo.warps_k && !is_halo(i)) return i;
   }
   throw std::invalid_argument(fmt::format("no plain tile like {}", halo.name));
 }
 
 Result bits_of(const Case& test, ConvolutionChoice choice) {
-  return run(*devices_for(kConvolutionTiles[choice.tile].engine).front().open(), test, choice);
+  return run(*devices_for(kConvolutionTiles[choice.tile].family).front().open(), test, choice);
 }
 
 // All halo tiles that take the problem, against the oracle, and bit by bit against a plain tile
@@ -523,7 +560,7 @@ void check_halo_tiles(const char* text, int radix = 0, int splits = 1,
     if (!is_halo(tile)) continue;
     ++count;
     check_tile(test, {tile, splits}, which);
-    if (devices_for(kConvolutionTiles[tile].engine).empty()) continue;
+    if (devices_for(kConvolutionTiles[tile].family).empty()) continue;
     const int other = plain_tile(kConvolutionTiles[tile]);
     if (!plain.contains(other)) plain[other] = bits_of(test, {other, splits}).dst;
     INFO(text << " on " << kConvolutionTiles[tile].name << " / " << splits);
@@ -612,7 +649,7 @@ TEST_CASE("halo tiles have no bank conflicts on any side",
           [&](Device& device) {
             run(device, test, {tile, 1});
           },
-          kConvolutionTiles[tile].name, sm_of(kConvolutionTiles[tile].engine));
+          kConvolutionTiles[tile].name, sm_of(kConvolutionTiles[tile].family));
       INFO(text << " on " << kConvolutionTiles[tile].name);
       CHECK(counters.shared_ideal > 0);
       CHECK(counters.shared_wavefronts == counters.shared_ideal);
@@ -643,8 +680,8 @@ TEST_CASE("speed of emulated convolutions", "[.speed][counters]") {
   const Case test("n1_c128_h28_w28_k256_r3_s3_g2_bias_relu", DeviceDType::kFloat16, 2);
   for (int tile = 0; tile < kNumConvolutionTiles; ++tile) {
     if (!convolution_supports(test.shape, DeviceDType::kFloat16, {tile, 1})) continue;
-    const ConvolutionEngine engine = kConvolutionTiles[tile].engine;
-    const auto device = devices_for(engine).front().open();
+    const MmaFamily family = kConvolutionTiles[tile].family;
+    const auto device = devices_for(family).front().open();
     const std::clock_t begin = std::clock();
     run(*device, test, {tile, 1});
     const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;

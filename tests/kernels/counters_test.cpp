@@ -17,7 +17,7 @@
 #include "kernels/split_attention/split_attention.h"
 #include "kernels/stem_convolution/stem_convolution.h"
 #include "kernels/top_k/top_k.h"
-#include "tests/kernels/engine_devices.h"
+#include "tests/kernels/family_devices.h"
 
 namespace nestor::test {
 namespace {
@@ -80,8 +80,8 @@ Case attention(int side, int width, int channels_per_block, int pool_stride, dou
 // With everything that the epilogue can do.
 Case convolution_case(int tile_idx, const ConvolutionShape& shape, double sectors) {
   const ConvolutionTile& tile = kConvolutionTiles[tile_idx];
-  const bool fma = tile.engine == ConvolutionEngine::kFma;
-  const int sm = sm_of(tile.engine);
+  const bool fma = tile.family == MmaFamily::kFma;
+  const int sm = sm_of(tile.family);
   return {tile.name,
           fmt::format("{}x{} {} -> {}, {}x{}{}", shape.r, shape.s, shape.c, shape.k, shape.h,
                       shape.w, fma ? ", fp32" : ""),
@@ -94,7 +94,7 @@ Case convolution_case(int tile_idx, const ConvolutionShape& shape, double sector
             args.choice = {tile_idx, 1};
             args.src = zeros.floats<float>(shape.n * shape.h * shape.w * padded_channels(shape.c));
             args.weight =
-                zeros.bytes<float>(static_cast<int>(packed_weight_bytes(shape, tile.engine)));
+                zeros.bytes<float>(static_cast<int>(packed_weight_bytes(shape, tile.family)));
             args.bias = zeros.floats<float>(k);
             args.residual = zeros.floats<float>(shape.n * pixels * k);
             args.dst = zeros.floats<float>(shape.n * pixels * k);
@@ -239,7 +239,7 @@ std::vector<Case> cases() {
     const ConvolutionShape grouped{
         .n = 1, .h = 16, .w = 16, .c = 64, .k = 512, .r = 3, .s = 3, .pad = 1, .groups = 2};
     // Of fp32, a thread reads 16 bytes of a pixel in each slice.
-    const double sectors = kConvolutionTiles[tile].engine == ConvolutionEngine::kFma ? 1.8 : 1;
+    const double sectors = kConvolutionTiles[tile].family == MmaFamily::kFma ? 1.8 : 1;
     for (const ConvolutionShape& shape : {whole, grouped}) {
       const bool halo = kConvolutionTiles[tile].form() == ConvolutionForm::kHalo;
       if (!halo || shape.r == 3) list.push_back(convolution_case(tile, shape, sectors));

@@ -12,7 +12,7 @@
 #include "emulator/build.h"
 #include "engine/ops/fused_convolution/fused_convolution.h"
 #include "kernels/convolution/packed_weight.h"
-#include "tests/kernels/engine_devices.h"
+#include "tests/kernels/family_devices.h"
 #include "tests/support/random.h"
 
 namespace nestor::test {
@@ -81,8 +81,8 @@ ConvolutionSource source_of(SourceKind kind, const Problem& x, int c, int stride
 }
 
 DeviceDType dtype_for(int tile) {
-  return kConvolutionTiles[tile].engine == ConvolutionEngine::kFma ? DeviceDType::kFloat32
-                                                                   : DeviceDType::kFloat16;
+  return kConvolutionTiles[tile].family == MmaFamily::kFma ? DeviceDType::kFloat32
+                                                           : DeviceDType::kFloat16;
 }
 
 double as_half(double x) { return static_cast<double>(static_cast<_Float16>(x)); }
@@ -186,11 +186,11 @@ struct Case {
   Tensor src, weight, bias, gates, shortcut, shortcut_weight, residual, expected;
 };
 
-Memory packed(const ConvolutionShape& shape, const Tensor& weight, ConvolutionEngine engine) {
-  Memory memory(packed_weight_bytes(shape, engine));
-  if (engine == ConvolutionEngine::kFma) {
+Memory packed(const ConvolutionShape& shape, const Tensor& weight, MmaFamily family) {
+  Memory memory(packed_weight_bytes(shape, family));
+  if (family == MmaFamily::kFma) {
     pack_weight(
-        shape, engine, weight.values.data(), [](float x) { return x; },
+        shape, family, weight.values.data(), [](float x) { return x; },
         reinterpret_cast<float*>(memory.data()));
   } else {
     const auto half = [](float x) {
@@ -199,7 +199,7 @@ Memory packed(const ConvolutionShape& shape, const Tensor& weight, ConvolutionEn
       std::memcpy(&bits, &value, sizeof bits);
       return bits;
     };
-    pack_weight(shape, engine, weight.values.data(), half,
+    pack_weight(shape, family, weight.values.data(), half,
                 reinterpret_cast<std::uint16_t*>(memory.data()));
   }
   return memory;
@@ -209,7 +209,7 @@ enum class Residual { kApart, kInDst };
 
 Memory run(Device& device, const Case& test, ConvolutionChoice choice,
            Residual where = Residual::kApart) {
-  const ConvolutionEngine engine = kConvolutionTiles[choice.tile].engine;
+  const MmaFamily family = kConvolutionTiles[choice.tile].family;
   const bool has_shortcut = test.params.has_shortcut;
   const ConvolutionShape gemm = test.shape.gemm(test.shape.source);
   const auto nhwc = [&](const Tensor& tensor) {
@@ -218,11 +218,11 @@ Memory run(Device& device, const Case& test, ConvolutionChoice choice,
   std::vector<float> gate_values = test.gates.values;
   if (gate_values.empty()) gate_values.resize(4);
   const Array<unsigned char> src(device, nhwc(test.src));
-  const Array<unsigned char> weight(device, packed(gemm, test.weight, engine));
+  const Array<unsigned char> weight(device, packed(gemm, test.weight, family));
   const Array<unsigned char> shortcut(device, nhwc(test.shortcut));
   const Array<unsigned char> shortcut_weight(
       device, has_shortcut
-                  ? packed(test.shape.gemm(test.shape.shortcut), test.shortcut_weight, engine)
+                  ? packed(test.shape.gemm(test.shape.shortcut), test.shortcut_weight, family)
                   : Memory(16));
   const Array<float> gates(device, gate_values);
   const Array<float> bias(device, test.bias.values);
@@ -260,7 +260,7 @@ Memory run(Device& device, const Case& test, ConvolutionChoice choice,
 enum class Schedules { kOne, kAll };
 
 void check_tile(const Case& test, ConvolutionChoice choice, Schedules which = Schedules::kOne) {
-  const std::vector<DeviceUnderTest> all = devices_for(kConvolutionTiles[choice.tile].engine);
+  const std::vector<DeviceUnderTest> all = devices_for(kConvolutionTiles[choice.tile].family);
   if (all.empty()) return;  // this GPU has no such instructions
   static std::size_t turn = 0;
   std::optional<Memory> first;
@@ -407,7 +407,7 @@ TEST_CASE("what fused convolutions load is the sum apart within its tolerance",
     std::vector<Tensor> inputs{test.src, test.weight, test.bias};
     if (test.shape.source.gated) inputs.push_back(test.gates);
     const Tensor expected = oracle(fused_convolution_op(), test.params, inputs);
-    const auto devices = devices_for(kConvolutionTiles[row.tile].engine);
+    const auto devices = devices_for(kConvolutionTiles[row.tile].family);
     if (devices.empty()) continue;
     const auto device = devices.front().open();
     const Tensor got = from_nhwc(run(*device, test, {row.tile, 1}), test.dst_shape, test.dtype);
@@ -436,7 +436,7 @@ TEST_CASE("the residual of a fused convolution may be its dst",
                      .k = kConvolutionTiles[row.tile].n,
                      .residual = true},
                     dtype_for(row.tile));
-    const auto devices = devices_for(kConvolutionTiles[row.tile].engine);
+    const auto devices = devices_for(kConvolutionTiles[row.tile].family);
     if (devices.empty()) continue;
     const auto device = devices.front().open();
     for (const int splits : {1, 2}) {
@@ -450,7 +450,7 @@ TEST_CASE("the residual of a fused convolution may be its dst",
 TEST_CASE("fused convolutions have no bank conflicts",
           "[simt][kernels][fused_convolution][counters]") {
   for (const FusedConvolutionTile& row : kFusedConvolutionTiles) {
-    if (kConvolutionTiles[row.tile].engine == ConvolutionEngine::kFma) continue;
+    if (kConvolutionTiles[row.tile].family == MmaFamily::kFma) continue;
     const Case test({.source = row.source,
                      .shortcut = row.shortcut,
                      .n = 3,
@@ -464,7 +464,7 @@ TEST_CASE("fused convolutions have no bank conflicts",
         [&](Device& device) {
           run(device, test, {row.tile, 1});
         },
-        row.name, sm_of(kConvolutionTiles[row.tile].engine));
+        row.name, sm_of(kConvolutionTiles[row.tile].family));
     INFO(row.name);
     CHECK(counters.shared_ideal > 0);
     if (!simt::kRaceBuild) CHECK(counters.shared_wavefronts == counters.shared_ideal);
@@ -472,7 +472,7 @@ TEST_CASE("fused convolutions have no bank conflicts",
 }
 
 TEST_CASE("fused convolution refuses what it cannot do", "[simt][kernels][fused_convolution]") {
-  const auto tile = [](std::string_view name) { return fused_tuning::tile(name); };
+  const auto tile = [](std::string_view name) { return tile_index(name); };
   const Case conv3({.source = SourceKind::kAttention, .n = 4, .p = 7, .q = 7, .c = 512, .k = 256},
                    DeviceDType::kFloat16);
   CHECK(supported(conv3, {tile("sm70_64x128"), 1}));

@@ -45,11 +45,11 @@ Tensor oracle(const Op& op, const std::any& params, const std::vector<Tensor>& i
     views.push_back(input.view());
     descs.push_back(views.back().desc);
   }
-  const std::vector<TensorDesc> outputs = op.infer(node, descs);
-  Tensor result{outputs[0].shape, {}};
+  const std::vector<OutputDesc> outputs = op.infer(node, descs);
+  Tensor result{outputs[0].desc.shape, {}};
   result.values.resize(static_cast<std::size_t>(result.shape.num_elements()));
-  float* const data = result.values.data();
-  op.reference(node, views, {&data, 1}, outputs);
+  const MutableTensorView to{outputs[0].desc, result.values.data()};
+  op.reference(node, views, {&to, 1});
   return result;
 }
 

@@ -12,8 +12,8 @@
 
 #include "emulator/counters.h"
 #include "engine/graph/graph.h"
-#include "engine/tensor.h"
 #include "kernels/device/storage.h"
+#include "nestor/tensor.h"
 #include "tests/simt/support/device.h"
 #include "tests/support/compare.h"
 

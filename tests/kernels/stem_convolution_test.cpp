@@ -139,13 +139,13 @@ TEST_CASE("stem_convolution rounds planes as their conversion does", "[simt][ste
 
 TEST_CASE("stem_convolution of images gives the bits of its two steps",
           "[simt][stem_convolution]") {
-  const Filter filter(32);
   constexpr int kImages = 2, kHeight = 9, kWidth = 14;
   Random random(7);
   std::vector<std::uint8_t> bytes(kImages * kHeight * kWidth * 3);
   for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random.integer(0, 255));
   const Shape shape{kImages, 32, 5, 7};
-  for (const DeviceDType dtype : kDTypes) {
+  const auto compare = [&](DeviceDType dtype, int size) {
+    const Filter filter(32, size);
     for_each_schedule([&](Device& device) {
       const Array<std::uint8_t> images(device, bytes);
       const Array<unsigned char> tensor(
@@ -162,8 +162,12 @@ TEST_CASE("stem_convolution of images gives the bits of its two steps",
       args.src = nullptr;
       args.images = images.data();
       const Tensor one_step = run(device, args, filter, shape);
-      CHECK(difference(one_step.values, two_steps.values, shape, "images") == "");
+      const std::string title = fmt::format("images, {}x{}", size, size);
+      CHECK(difference(one_step.values, two_steps.values, shape, title) == "");
     });
+  };
+  for (const DeviceDType dtype : kDTypes) {
+    for (const int size : {3, 7}) compare(dtype, size);
   }
 }
 
@@ -285,10 +289,9 @@ TEST_CASE("stem_convolution_mma of images gives the bits of their normalised pla
     normalised[(pixel / of_image * 3 + c) * of_image + pixel % of_image] =
         (static_cast<float>(bytes[i]) / 255.0F - defaults.mean[c]) / defaults.std[c];
   }
-  const HalfFilter filter(32, 3);
-  for (const int sm : kTensorCores) {
+  const auto compare = [&](int sm, const HalfFilter& filter) {
     const std::vector<DeviceUnderTest> devices = devices_with_tensor_cores(sm);
-    if (devices.empty()) continue;
+    if (devices.empty()) return;
     const auto device = devices.front().open();
     const Array<std::uint8_t> images(*device, bytes);
     const Array<float> planes(*device, normalised);
@@ -298,6 +301,11 @@ TEST_CASE("stem_convolution_mma of images gives the bits of their normalised pla
     args.planes = nullptr;
     args.images = images.data();
     CHECK(run_mma(*device, args, sm, filter) == of_planes);
+  };
+  for (const int size : {3, 7}) {
+    for (const int k : {32, 64}) {
+      for (const int sm : kTensorCores) compare(sm, HalfFilter(k, size));
+    }
   }
 }
 

@@ -194,6 +194,64 @@ TEST_CASE("arguments that make no sense are refused, and the device still works"
   check(runtime.destroy_stream(stream));
 }
 
+TEST_CASE("launches that may overlap run in order, clusters are refused", "[simt][runtime]") {
+  EmulatedRuntime runtime{Options{}};
+  Stream stream = nullptr;
+  check(runtime.create_stream(stream));
+  void* value = nullptr;
+  check(runtime.allocate(value, sizeof(std::uint32_t)));
+  check(runtime.fill(value, 0, sizeof(std::uint32_t), stream));
+  auto* const number = static_cast<std::uint32_t*>(value);
+  for (const unsigned digit : {1, 1, 0, 1}) {
+    check(run_append({number, digit}, {}, /*overlap=*/true, stream));
+  }
+  const DeviceStatus clustered = run_append({number, 1}, {2, 1, 1}, /*overlap=*/false, stream);
+  CHECK(clustered.code == DeviceCode::kInvalidArgument);
+  CHECK(std::string(clustered.what).find("a cluster of 2x1x1 blocks") != std::string::npos);
+  std::uint32_t result = 0;
+  check(runtime.copy_to_host(&result, value, sizeof result, stream));
+  check(runtime.synchronize(stream));
+  CHECK(result == 0b1101);
+  check(runtime.release(value));
+  check(runtime.destroy_stream(stream));
+}
+
+TEST_CASE("tensor maps are checked and refused", "[simt][runtime]") {
+  EmulatedRuntime runtime{Options{}};
+  void* pointer = nullptr;
+  check(runtime.allocate(pointer, 1024));
+  TensorMapSpec spec;
+  spec.address = pointer;
+  spec.rank = 2;
+  spec.extents[0] = 64;
+  spec.extents[1] = 8;
+  spec.pitches[0] = 128;
+  spec.box[0] = 64;
+  spec.box[1] = 4;
+  TensorMap map{};
+  const auto why = [&](const TensorMapSpec& wanted) {
+    const DeviceStatus status = runtime.make_tensor_map(map, wanted);
+    CHECK(status.code == DeviceCode::kInvalidArgument);
+    return std::string(status.what);
+  };
+  CHECK(why(spec).find("no copy engine") != std::string::npos);
+  const auto refused = [&](auto change) {
+    TensorMapSpec changed = spec;
+    change(changed);
+    return !is_possible(changed) && why(changed).find("extent") != std::string::npos;
+  };
+  CHECK(is_possible(spec));
+  CHECK(refused([](TensorMapSpec& s) { s.rank = 6; }));
+  CHECK(refused([](TensorMapSpec& s) { s.rank = 0; }));
+  CHECK(refused([](TensorMapSpec& s) { s.address = nullptr; }));
+  CHECK(refused([](TensorMapSpec& s) { s.extents[1] = 0; }));
+  CHECK(refused([](TensorMapSpec& s) { s.pitches[0] = 136; }));
+  CHECK(refused([](TensorMapSpec& s) { s.box[0] = 257; }));
+  CHECK(refused([](TensorMapSpec& s) { s.element_bytes = 3; }));
+  CHECK(refused([](TensorMapSpec& s) { s.swizzle_bytes = 48; }));
+  check(runtime.release(pointer));
+}
+
 TEST_CASE("a kernel that does something wrong loses the device", "[simt][runtime]") {
   for (const bool eager : {false, true}) {
     Options options;

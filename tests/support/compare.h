@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor::test {
 

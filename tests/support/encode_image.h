@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/image/image.h"
+#include "nestor/image.h"
 
 namespace nestor::testing {
 

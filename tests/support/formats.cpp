@@ -32,15 +32,24 @@ std::int64_t offset(const Extents& e, Layout layout, std::int64_t n, std::int64_
 }
 
 float load(const void* from, DType dtype, std::int64_t idx) {
-  return dtype == DType::kBFloat16 ? from_bfloat16(static_cast<const std::uint16_t*>(from)[idx])
-                                   : static_cast<const float*>(from)[idx];
+  switch (dtype) {
+    case DType::kBFloat16: return from_bfloat16(static_cast<const std::uint16_t*>(from)[idx]);
+    case DType::kInt32: return static_cast<float>(static_cast<const std::int32_t*>(from)[idx]);
+    case DType::kUInt8: return static_cast<const std::uint8_t*>(from)[idx];
+    default: return static_cast<const float*>(from)[idx];
+  }
 }
 
 void store(void* to, DType dtype, std::int64_t idx, float value) {
-  if (dtype == DType::kBFloat16) {
-    static_cast<std::uint16_t*>(to)[idx] = to_bfloat16(value);
-  } else {
-    static_cast<float*>(to)[idx] = value;
+  switch (dtype) {
+    case DType::kBFloat16: static_cast<std::uint16_t*>(to)[idx] = to_bfloat16(value); break;
+    case DType::kInt32:
+      static_cast<std::int32_t*>(to)[idx] = static_cast<std::int32_t>(value);
+      break;
+    case DType::kUInt8:
+      static_cast<std::uint8_t*>(to)[idx] = static_cast<std::uint8_t>(value);
+      break;
+    default: static_cast<float*>(to)[idx] = value;
   }
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/plan/plan.h"
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor::test {
 

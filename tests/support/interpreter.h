@@ -13,7 +13,7 @@ namespace nestor::test {
 struct NamedTensor {
   std::string name;
   TensorDesc desc;
-  std::vector<float> data;
+  std::vector<float> data;  // its elements, whatever their type
 };
 
 // The outputs of the graph, in their order.

@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "engine/image/preprocess.h"
 #include "graphs/zoo.h"
+#include "nestor/preprocess.h"
 #include "tests/support/random.h"
 #include "tests/support/weights.h"
 
@@ -58,8 +58,15 @@ Images Levels::normalised(const Normalisation& normalisation) const {
 }
 
 std::vector<float> elements(const TensorView& tensor) {
-  const float* const begin = tensor.as<float>();
-  return {begin, begin + tensor.desc.shape.num_elements()};
+  const auto from = [&]<class T>(const T* begin) {
+    return std::vector<float>(begin, begin + tensor.desc.shape.num_elements());
+  };
+  switch (tensor.desc.dtype) {
+    case DType::kFloat32: return from(tensor.as<float>());
+    case DType::kInt32: return from(tensor.as<std::int32_t>());
+    case DType::kUInt8: return from(tensor.as<std::uint8_t>());
+    default: throw std::invalid_argument("elements of " + to_string(tensor.desc));
+  }
 }
 
 std::vector<float> run(Session& session, const TensorView& input) {

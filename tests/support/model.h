@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/model.h"
-#include "engine/session.h"
+#include "nestor/session.h"
 
 namespace nestor::test {
 
@@ -48,6 +48,7 @@ class Levels {
   std::vector<std::uint8_t> bytes_;
 };
 
+// Of float32, int32 or uint8.
 std::vector<float> elements(const TensorView& tensor);
 
 // The session's result for the network's first output.

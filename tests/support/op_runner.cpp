@@ -10,8 +10,10 @@
 
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/graph/constants.h"
+#include "engine/ops/registry.h"
 #include "tests/support/compare.h"
 #include "tests/support/formats.h"
+#include "tests/support/model.h"
 #include "tests/support/random.h"
 #include "tests/support/weights.h"
 
@@ -63,17 +65,22 @@ class Runner {
     if (choice.kernel == nullptr) return false;
     const std::string title =
         fmt::format("{} on {} ({}), {} threads", problem_.text(), variant, choice.variant, threads);
-    const TensorDesc& dst = graph_.desc(node_.outputs[0]);
-    const std::vector<float> got = execute(choice, threads, title);
-    const DType dtype = choice.output.dtype;
-    const Tolerance allowed =
-        variant.starts_with("winograd") ? winograd_tolerance(dtype) : tolerance(dtype);
-    CHECK(mismatch(got, reference(choice.inputs), dst.shape, allowed, title) == "");
+    const std::vector<Elements> got = execute(choice, threads, title);
+    const std::vector<Elements> expected = reference(choice.inputs);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const DType dtype = choice.outputs[i].dtype;
+      const Tolerance allowed =
+          variant.starts_with("winograd") ? winograd_tolerance(dtype) : tolerance(dtype);
+      const Shape& dst = graph_.desc(node_.outputs[i]).shape;
+      CHECK(mismatch(got[i], expected[i], dst, allowed, title) == "");
+    }
     return true;
   }
 
  private:
-  std::vector<float> execute(const StepChoice& choice, int threads, const std::string& title) {
+  using Elements = std::vector<float>;
+
+  std::vector<Elements> execute(const StepChoice& choice, int threads, const std::string& title) {
     const Constants constants(graph_, store_);
     choice.kernel->load(constants, node_.inputs);
     StepPointers pointers;
@@ -88,35 +95,53 @@ class Runner {
       pack(values_[i], value.desc.shape, choice.inputs[i], inputs.back().get());
       pointers.inputs.push_back(inputs.back().get());
     }
-    const Shape& shape = graph_.desc(node_.outputs[0]).shape;
-    const Bytes output(backend_.buffer_bytes(shape, choice.output));
+    std::vector<Bytes> outputs;
+    for (std::size_t i = 0; i < node_.outputs.size(); ++i) {
+      outputs.emplace_back(backend_.buffer_bytes(shape_of(i), choice.outputs[i]));
+      pointers.outputs.push_back(outputs.back().get());
+    }
+    if (choice.inplace_input >= 0) {
+      pointers.outputs[0] = pointers.inputs[static_cast<std::size_t>(choice.inplace_input)];
+    }
     const Bytes workspace(choice.workspace_bytes);
-    void* const dst = choice.inplace_input < 0
-                          ? output.get()
-                          : pointers.inputs[static_cast<std::size_t>(choice.inplace_input)];
-    pointers.outputs = {dst};
     pointers.workspace = workspace.get();
     choice.kernel->bind(pointers);
     const auto context = backend_.make_context(threads);
     const ExecutionContext::Scope scope(*context);
     choice.kernel->run(*context);
     INFO(title);
-    CHECK(padding_is_zero(dst, shape, choice.output));
-    return unpack(dst, shape, choice.output);
+    std::vector<Elements> got;
+    for (std::size_t i = 0; i < node_.outputs.size(); ++i) {
+      const void* const dst = pointers.outputs[i];
+      CHECK(padding_is_zero(dst, shape_of(i), choice.outputs[i]));
+      got.push_back(unpack(dst, shape_of(i), choice.outputs[i]));
+    }
+    return got;
+  }
+
+  const Shape& shape_of(std::size_t output) const {
+    return graph_.desc(node_.outputs[output]).shape;
   }
 
   // The oracle on the inputs as the variant sees them, rounded to the types it asks for.
-  std::vector<float> reference(const std::vector<BufferFormat>& formats) const {
+  std::vector<Elements> reference(const std::vector<BufferFormat>& formats) const {
     std::vector<std::vector<float>> data;
     std::vector<TensorView> views;
     for (std::size_t i = 0; i < values_.size(); ++i) {
       data.push_back(rounded(values_[i], formats[i].dtype));
       views.push_back({graph_.desc(node_.inputs[i]), data.back().data()});
     }
-    const TensorDesc& dst = graph_.desc(node_.outputs[0]);
-    std::vector<float> result(static_cast<std::size_t>(dst.shape.num_elements()));
-    float* const to = result.data();
-    node_.op->reference(node_, views, {&to, 1}, {&dst, 1});
+    std::vector<std::vector<std::byte>> bytes;
+    std::vector<MutableTensorView> outputs;
+    for (const ValueId id : node_.outputs) {
+      bytes.emplace_back(TensorView{graph_.desc(id)}.bytes());
+      outputs.push_back({graph_.desc(id), bytes.back().data()});
+    }
+    node_.op->reference(node_, views, outputs);
+    std::vector<Elements> result;
+    for (const MutableTensorView& output : outputs) {
+      result.push_back(elements({output.desc, output.data}));
+    }
     return result;
   }
 
@@ -132,10 +157,9 @@ class Runner {
 
 std::vector<std::string> cpu_variant_names(const Op& op) {
   std::vector<std::string> names;
-  for (const CpuVariants& row : cpu_variants()) {
-    if (row.op != &op) continue;
-    for (const CpuVariant& variant : row.variants) names.emplace_back(variant.name);
-  }
+  const AdmittedOp* const row = find_admitted(op);
+  REQUIRE(row != nullptr);
+  for (const CpuVariant& variant : row->cpu()) names.emplace_back(variant.name);
   return names;
 }
 

@@ -1,6 +1,6 @@
 # Functions of tests/run.sh: parts, their time and what they count.
 
-num_passed=0 num_failed=0 num_skipped=0
+num_passed=0 num_failed=0 num_skipped=0 num_on_ptx=0
 mkdir -p build/logs
 
 # Adds the tests that a log counts: Catch2's and unittest's summaries, "N passed, N failed, N
@@ -33,16 +33,18 @@ part() {
 seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
 
 finish() {
-  echo "$num_passed passed, $num_failed failed, $num_skipped skipped"
+  local ptx=
+  ((num_on_ptx)) && ptx="; $num_on_ptx passed on what nvcc compiled, in software"
+  echo "$num_passed passed, $num_failed failed, $num_skipped skipped$ptx"
   [[ $num_failed == 0 && $num_passed -gt 0 ]]
   exit
 }
 
-# halves PROGRAM: its tests, every other one in a process of its own, side by side.
+# halves PROGRAM [FILTER]: its tests, every other one in a process of its own, side by side.
 halves() {
   local folder status=0 count
   folder=$(mktemp -d)
-  "$1" --list-test-names-only "~[.]" | sed '/^$/d; s/,/\\,/g' >"$folder/all"
+  "$1" --list-test-names-only "${2:-~[.]}" | sed '/^$/d; s/,/\\,/g' >"$folder/all"
   awk -v folder="$folder" '{ print > (folder "/" NR % 2) }' "$folder/all"
   "$1" -f "$folder/0" >"$folder/log0" 2>&1 &
   "$1" -f "$folder/1" >"$folder/log1" 2>&1 || status=$?
@@ -70,9 +72,6 @@ skip() {
   fi
 }
 
-# The tests of a program that need a GPU: all, or those of a filter.
-skip_all() { skip "$1" "${2:-*}" "$(basename "$1")"; }
-
 # The tests of a program with one of these tags: "[a][b]".
 skip_tagged() {
   local tag
@@ -91,6 +90,43 @@ replay_corpora() {
 # emulated_golden SM PRECISION GOLDEN CASE [OPTION...]: on an emulated GPU, with its tolerances.
 emulated_golden() {
   NESTOR_SIMT_SM=$1 build/simt/bin/nestor_golden "$3" --device simt --precision "$2" --case "${@:4}"
+}
+
+# What the build `cpu` made, beside the kernels in build/ptx, where libnestor looks for them.
+join_ptx() {
+  cp -df build/cpu/lib/libnestor.so* build/ptx/lib/ &&
+    cp -f build/cpu/bin/nestor_tests build/cpu/bin/nestor_golden build/ptx/bin/
+}
+
+# on_ptx TITLE COMMAND...: a part whose tests are counted in the last line as those of compiled code.
+on_ptx() {
+  local before=$num_passed status=0
+  part "$@" || status=$?
+  num_on_ptx=$((num_on_ptx + num_passed - before))
+  return "$status"
+}
+
+# ptx_kernels SM SETTING...: the kernel tests on the PTX machine, with settings such as PTX_SEED=2.
+ptx_kernels() (
+  export PTX_SM=$1 filter='~[counters]'
+  shift
+  for setting in "$@"; do
+    export "${setting?}"
+    # Every word of memory has an entry in a table: without the largest layers.
+    [[ $setting == PTX_GLOBAL_RACE=* ]] && filter+='~"*of ResNeSt-50"'
+  done
+  halves build/ptx/bin/nestor_device_kernel_tests "$filter"
+)
+
+# ptx_engine SM: the engine's tests on a GPU, with the check for races left to those of the kernels.
+ptx_engine() (
+  export PTX_SM=$1 PTX_RACE=0
+  halves build/ptx/bin/nestor_tests "[cuda]"
+)
+
+# ptx_golden SM PRECISION GOLDEN CASE [OPTION...]: as emulated_golden, on the PTX machine.
+ptx_golden() {
+  PTX_SM=$1 PTX_RACE=0 build/ptx/bin/nestor_golden "$3" --device cuda --precision "$2" --case "${@:4}"
 }
 
 in_tsan() { TSAN_OPTIONS="suppressions=tests/support/tsan.supp halt_on_error=1" "$@"; }

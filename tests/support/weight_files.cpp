@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <random>
 #include <stdexcept>
 
 namespace nestor::test {
@@ -155,6 +157,34 @@ std::string torch_stream(std::string_view pickle, std::span<const Storage> stora
     file.u64(storage.values.size()).text(floats(storage.values));
   }
   return file.str();
+}
+
+std::vector<std::string> names_of_one_hash(std::size_t count) {
+  // MurmurHash64A: each block of eight bytes is mixed and combined with the state; the last one is
+  // solved so that the state is always the same. All steps can be undone.
+  constexpr std::uint64_t kMul = 0xC6A4A7935BD1E995, kSeed = 0xC70F6907,
+                          kTarget = 0x123456789ABCDEF;
+  std::uint64_t inverse = kMul;
+  for (int i = 0; i < 6; ++i) inverse *= 2 - kMul * inverse;
+  const auto mix = [](std::uint64_t value) { return value ^ (value >> 47); };
+  std::mt19937_64 random(1);
+  std::vector<std::string> names;
+  while (names.size() < count) {
+    char name[24];
+    for (int i = 0; i < 16; ++i) name[i] = static_cast<char>('a' + (random() & 15));
+    std::uint64_t state = kSeed ^ (sizeof(name) * kMul);
+    for (int i = 0; i < 2; ++i) {
+      std::uint64_t block = 0;
+      std::memcpy(&block, name + 8 * i, 8);
+      state = (state ^ (mix(block * kMul) * kMul)) * kMul;
+    }
+    const std::uint64_t last = mix((state ^ kTarget) * inverse) * inverse;
+    std::memcpy(name + 16, &last, 8);
+    const bool plain =
+        std::ranges::all_of(std::span(name).last(8), [](char c) { return c > 0 && c < 0x7F; });
+    if (plain) names.emplace_back(name, sizeof(name));
+  }
+  return names;
 }
 
 TemporaryFolder::TemporaryFolder() {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/error.h"
-#include "engine/tensor.h"
+#include "nestor/error.h"
+#include "nestor/tensor.h"
 
 namespace nestor::test {
 
@@ -67,6 +67,10 @@ struct Storage {
 };
 std::string torch_archive(std::string_view pickle, std::span<const Storage> storages);
 std::string torch_stream(std::string_view pickle, std::span<const Storage> storages);
+
+// Different names of 24 ASCII characters that std::hash of libstdc++ gives one value, so that a
+// hash table of them is a list.
+std::vector<std::string> names_of_one_hash(std::size_t count);
 
 // A folder that is removed with its contents.
 class TemporaryFolder {

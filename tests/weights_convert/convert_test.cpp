@@ -1,11 +1,13 @@
 #include "weights_convert/convert.h"
 
+#include <array>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 
 #include "engine/digest.h"
-#include "engine/image/preprocess.h"
+#include "nestor/preprocess.h"
 #include "tests/support/weight_files.h"
 #include "weights_convert/inspect.h"
 #include "weights_convert/metadata.h"
@@ -22,7 +24,7 @@ constexpr int kNumClasses = 3;
 ConversionOptions options(std::string_view network = "resnest14", int num_classes = kNumClasses) {
   ConversionOptions result;
   result.network = network;
-  result.network_options.num_classes = num_classes;
+  result.num_classes = num_classes;
   return result;
 }
 
@@ -321,6 +323,163 @@ TEST_CASE("inspection shows tensors as they are in the file", "[convert][cpu]") 
     CHECK(json.find(part) != std::string::npos);
   }
   CHECK(inspection_text(file).find(digest) != std::string::npos);
+}
+
+TEST_CASE("the network is told by the tensors if it is not given", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  write_source(source, DType::kFloat32, torch);
+  const Conversion done = convert(source, output, ConversionOptions{});
+  CHECK(done.network == "resnest14");
+  CHECK(done.num_classes == kNumClasses);
+  CHECK(WeightFile::open(output).metadata().at("nestor.num_classes") == "3");
+  // Its own file tells it, too.
+  const fs::path again = folder.path() / "again";
+  CHECK(convert(output, again, ConversionOptions{}).network == "resnest14");
+  CHECK(file_digest(again).size() == 64);
+  const fs::path other = folder.write("w.params", kParams);
+  const auto [code, message] = error_of([&] { convert(other, again, ConversionOptions{}); });
+  CHECK(code == ErrorCode::kBadModel);
+  CHECK_THAT(message, Catch::Contains("of no network"));
+}
+
+TEST_CASE("weights of another network or number of classes are told in one line",
+          "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  write_source(source, DType::kFloat32, torch);
+  const auto message = [&](const ConversionOptions& given) {
+    const auto [code, text] = error_of([&] { convert(source, output, given); });
+    CHECK(code == ErrorCode::kBadModel);
+    CHECK(text.find('\n') == std::string::npos);
+    return text;
+  };
+  CHECK_THAT(message(options("resnest50")),
+             Catch::Contains("weights of resnest14 with 3 classes, not of resnest50"));
+  CHECK_THAT(message(options("resnest14", 10)), Catch::Contains("add --num-classes 3"));
+  ConversionOptions usual;
+  usual.network = "resnest14";
+  CHECK_THAT(message(usual), Catch::Contains("add --num-classes 3"));
+  usual.num_classes = kClassesOfFile;
+  CHECK(convert(source, output, usual).num_classes == 3);
+  usual.num_classes.reset();
+  usual.labels = folder.write("labels.json", R"(["a", "b", "c"])");
+  CHECK(convert(source, output, usual).num_classes == 3);
+}
+
+TEST_CASE("tensors are left out by name, by prefix and by the user's will", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  const auto in_model = [](const std::string& name) { return "model." + torch(name); };
+  write_source(source, DType::kFloat32, in_model,
+               {{"criterion.weight", DType::kFloat32, {3}}, {"n_averaged", DType::kInt64, {}}});
+  const Conversion done = convert(source, output, options());
+  REQUIRE(done.remarks.size() == 2);
+  CHECK_THAT(done.remarks[0], Catch::Contains("\"model.\""));
+  CHECK_THAT(done.remarks[1], Catch::Contains("criterion.weight"));
+
+  write_source(source, DType::kFloat32, torch, {{"bn1.total_ops", DType::kFloat32, {1}}});
+  CHECK_THAT(error_of([&] { convert(source, output, options()); }).second,
+             Catch::Contains("unexpected bn1.total_ops"));
+  ConversionOptions given = options();
+  given.ignore = {"*total_ops", "*total_params"};
+  CHECK_THAT(convert(source, output, given).remarks.at(0),
+             Catch::Contains("--ignore *total_params: no tensor"));
+}
+
+TEST_CASE("what a model was trained with is stored with it", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "source", output = folder.path() / "model";
+  write_source(source, DType::kFloat32, torch);
+  const auto stored = [&](const ConversionOptions& given) {
+    convert(source, output, given);
+    return preprocess_from_json(WeightFile::open(output).metadata().at("nestor.preprocess"), "m");
+  };
+  ConversionOptions given = options();
+  const Preprocess usual = evaluation_preprocess(*find_network("resnest14"), "timm");
+  CHECK(stored(given) == usual);
+  given.changes = {.crop_size = 96,
+                   .crop_ratio = 1.0,
+                   .interpolation = Interpolation::kBicubic,
+                   .mean = std::array{0.5F, 0.5F, 0.5F},
+                   .std = std::array{0.25F, 0.5F, 0.75F}};
+  Preprocess wanted = usual;
+  wanted.crop_size = 96;
+  wanted.crop_ratio = 1.0;
+  wanted.interpolation = Interpolation::kBicubic;
+  wanted.normalisation = {{0.5F, 0.5F, 0.5F}, {0.25F, 0.5F, 0.75F}};
+  CHECK(stored(given) == wanted);
+  given.changes = {};
+  given.preprocess = wanted;
+  CHECK(stored(given) == wanted);
+  for (const PreprocessChanges& bad :
+       {PreprocessChanges{.crop_size = 31}, PreprocessChanges{.crop_ratio = 1.5},
+        PreprocessChanges{.std = std::array{0.F, 1.F, 1.F}},
+        PreprocessChanges{.mean = std::array{NAN, 0.F, 0.F}}}) {
+    given.changes = bad;
+    CHECK(error_of([&] { convert(source, output, given); }).first == ErrorCode::kUsage);
+  }
+  // resnet101 and two of the fast networks are evaluated with another kernel by timm.
+  for (const char* name : {"resnest50_fast_4s2x40d", "resnest50_fast_1s4x24d", "resnet101_v1b",
+                           "resnet101_v1d", "resnet101_v1s"}) {
+    CHECK(evaluation_preprocess(*find_network(name), "timm").interpolation ==
+          Interpolation::kBicubic);
+  }
+}
+
+TEST_CASE("labels are read from lines and from JSON", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const auto labels = [&](std::string_view text) {
+    return read_labels(folder.write("labels", text));
+  };
+  const std::vector<std::string> both = {"tench", "goldfish"};
+  for (const char* text :
+       {"tench\ngoldfish\n", "\xEF\xBB\xBFtench\r\ngoldfish", R"(["tench", "goldfish"])",
+        R"({"0": ["n01440764", "tench"], "1": ["n01443537", "goldfish"]})",
+        R"({"1": "goldfish", "0": "tench"})", R"({"goldfish": 1, "tench": 0})",
+        R"({"id2label": {"0": "tench", "1": "goldfish"}, "label2id": {}, "hidden": 3})",
+        " \n{\"class_to_idx\": {\"tench\": 0, \"goldfish\": 1}}"}) {
+    INFO(text);
+    CHECK(labels(text) == both);
+  }
+  for (const std::string text :
+       {R"({"0": "tench", "2": "goldfish"})", R"({"tench": 0, "goldfish": 0})", R"([1, 2])",
+        R"({"a": "b"})", R"({"0": )", R"({"tench": -1})", R"({"0": []})", R"({"tench": 1.5})",
+        std::string(100'000, '[').c_str(), "\xFF"}) {
+    INFO(text.substr(0, 50));
+    const auto [code, message] = error_of([&] { labels(text); });
+    CHECK(code == ErrorCode::kBadInput);
+    CHECK(message.size() < 1000);
+  }
+}
+
+TEST_CASE("the constants of export_block are the preprocessing's", "[convert][cpu]") {
+  const TemporaryFolder folder;
+  const fs::path output = folder.path() / "model";
+  const Network& network = *find_network("resnest14");
+  const std::vector<Parameter> all = parameters(network, {kNumClasses});
+  const std::vector<std::string> legacy = name_table(network).legacy_names(all);
+  const auto converted = [&](std::vector<float> mean, std::vector<float> scale,
+                             const std::string& before) {
+    std::vector<NamedFloats> tensors = {{before + "init_mean", {1, 1, 1, 3}, std::move(mean)},
+                                        {before + "init_scale", {1, 1, 1, 3}, std::move(scale)}};
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto count = static_cast<std::size_t>(all[i].shape.num_elements());
+      tensors.push_back({"arg:resnest0_" + legacy[i],
+                         {all[i].shape.dims().begin(), all[i].shape.dims().end()},
+                         std::vector<float>(count, 0.5F)});
+    }
+    const Conversion done =
+        convert(folder.write("net.params", params_file(tensors)), output, options());
+    const std::string json(WeightFile::open(output).metadata().at("nestor.preprocess"));
+    return std::pair(preprocess_from_json(json, "m"), done.remarks.size());
+  };
+  const Preprocess usual = evaluation_preprocess(network, "gluoncv");
+  CHECK(converted({123.675F, 116.28F, 103.53F}, {58.395F, 57.12F, 57.375F},
+                  "arg:_defaultpreprocess0_") == std::pair(usual, std::size_t{0}));
+  const auto [other, remarks] = converted({127.5F, 127.5F, 127.5F}, {255, 255, 255}, "arg:a_");
+  CHECK(other.normalisation == Normalisation{{0.5F, 0.5F, 0.5F}, {1, 1, 1}});
+  CHECK(remarks == 1);
 }
 
 }  // namespace nestor::test

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/weights/weight_file.h"
 #include "graphs/zoo.h"
 #include "tests/support/weight_files.h"
 
@@ -116,6 +118,39 @@ TEST_CASE("official files: their names end with a hash", "[convert][cpu]") {
   CHECK_FALSE(hash_in_name("resnest50.params"));
   CHECK_FALSE(hash_in_name("export-0000.params"));
   CHECK_FALSE(hash_in_name("resnest50-finetuned.pth"));
+}
+
+TEST_CASE("official files: every timm file is evaluated as timm does", "[convert][cpu]") {
+  const MappedFile table =
+      MappedFile::open(std::string(NESTOR_SOURCE_DIR) + "/tests/weights_convert/timm_configs.json");
+  const auto configs = nlohmann::json::parse(
+      std::string_view(reinterpret_cast<const char*>(table.bytes().data()), table.bytes().size()));
+  std::size_t compared = 0;
+  for (const OfficialFile& file : official_files()) {
+    if (file.source != "timm") continue;
+    INFO(file.name);
+    REQUIRE(file.preprocess);
+    CHECK(file.preprocess->contract == PreprocessContract::kTimm);
+    CHECK(nlohmann::json::parse(timm_json(*file.preprocess)) ==
+          configs.at("configs").at(file.name.substr(5)));
+    ++compared;
+    // What the zoo says for files of no hash agrees.
+    const Network* const network = find_network(file.network);
+    if (network != nullptr) CHECK(evaluation_preprocess(*network, "timm") == *file.preprocess);
+  }
+  CHECK(compared == 36);
+}
+
+TEST_CASE("official files: classifiers say how their source prepares images", "[convert][cpu]") {
+  for (const OfficialFile& file : official_files()) {
+    INFO(file.name);
+    CHECK(file.preprocess.has_value() == (file.task == "classification"));
+    const Network* const network = find_network(file.network);
+    if (network == nullptr || !file.preprocess) continue;
+    CHECK(*file.preprocess == evaluation_preprocess(*network, file.source));
+  }
+  CHECK(find_official_file("528c19ca0000", "timm")->name == "timm/resnest50d.in1k");
+  CHECK(find_official_file("528c19ca0000", "gluoncv")->source == "resnest");
 }
 
 }  // namespace nestor

@@ -1,8 +1,9 @@
 #include "weights_convert/pretrained/cache.h"
 
-#include <cstdlib>
-
 #include "engine/check.h"
+#include "weights_convert/pretrained/environment.h"
+#include "weights_convert/pretrained/plain_file.h"
+#include "weights_convert/pretrained/record.h"
 
 namespace nestor {
 
@@ -11,20 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kHashDigits = 8;
-
-// Empty where the variable is not set.
-fs::path from_environment(const char* variable) {
-  const char* const value = std::getenv(variable);
-  return value == nullptr ? fs::path() : fs::path(value);
-}
-
-fs::path first_set(std::initializer_list<std::pair<const char*, const char*>> places) {
-  for (const auto& [variable, below] : places) {
-    const fs::path folder = from_environment(variable);
-    if (!folder.empty()) return *below == '\0' ? folder : folder / below;
-  }
-  return {};
-}
 
 void remove_unfinished(const fs::path& path) {
   // With what AtomicFile's temporary files are called.
@@ -64,8 +51,9 @@ fs::path WeightCache::model(const OfficialFile& file) const {
   return folder_ / "models" / model_name(file);
 }
 
-fs::path WeightCache::model_digest(const OfficialFile& file) const {
-  return model(file) += ".sha256";
+fs::path WeightCache::from_hub(const OfficialFile& file) const {
+  return folder_ / "files" /
+         fmt::format("{}-{}.safetensors", file.source, file.name.substr(file.source.size() + 1));
 }
 
 fs::path WeightCache::partial(const OfficialFile& file) const {
@@ -76,16 +64,20 @@ fs::path WeightCache::unfinished(const OfficialFile& file) const {
   return folder_ / "work" / model_name(file);
 }
 
-bool WeightCache::has_model(const OfficialFile& file) const {
-  std::error_code error;
-  return fs::is_regular_file(model(file), error);
+bool WeightCache::has_model(const OfficialFile& file) const { return is_plain_file(model(file)); }
+
+bool WeightCache::has_intact_model(const OfficialFile& file) const {
+  return has_model(file) && is_as_recorded(model(file));
 }
 
 std::vector<fs::path> WeightCache::originals(const OfficialFile& file) const {
-  std::vector<fs::path> places{original(file)};
-  for (const fs::path& folder : other_folders_) places.push_back(folder / file.file);
-  std::error_code error;
-  std::erase_if(places, [&](const fs::path& path) { return !fs::is_regular_file(path, error); });
+  std::vector<fs::path> places;
+  if (is_plain_file(original(file))) places.push_back(original(file));
+  for (const fs::path& folder : other_folders_) {
+    std::error_code error;
+    const fs::path path = folder / file.file;
+    if (fs::is_regular_file(path, error)) places.push_back(path);
+  }
   return places;
 }
 

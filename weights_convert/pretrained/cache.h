@@ -2,10 +2,12 @@
 // Where official weights lie on this machine.
 //
 //   files/<file>                     as published, verified; also where to put them by hand
-//   models/<source>-<model>-<hash>.safetensors   converted, with its SHA-256 beside it
+//   files/<source>-<model>.safetensors           the hub's file (hub.h), with its record
+//   models/<source>-<model>-<hash>.safetensors   converted, with its record beside it (record.h)
 //   work/<file>.part, .lock          unfinished downloads, and who works on what
 //
-// A file in files/ or models/ is complete: it was made in work/ and renamed.
+// A file in files/ or models/ is complete: it was made in work/ and renamed. Symbolic links in
+// these folders are not followed; the folders themselves may be links.
 
 #include <filesystem>
 #include <functional>
@@ -31,11 +33,15 @@ class WeightCache {
   const std::filesystem::path& folder() const { return folder_; }
   std::filesystem::path original(const OfficialFile& file) const;
   std::filesystem::path model(const OfficialFile& file) const;
-  std::filesystem::path model_digest(const OfficialFile& file) const;
+  std::filesystem::path from_hub(const OfficialFile& file) const;
   std::filesystem::path partial(const OfficialFile& file) const;     // the download
   std::filesystem::path unfinished(const OfficialFile& file) const;  // the conversion
 
   bool has_model(const OfficialFile& file) const;
+
+  // Whether the model is there and as it was converted. A record that is only older than the file
+  // is renewed.
+  bool has_intact_model(const OfficialFile& file) const;
 
   // The published file wherever it lies, unverified: in files/, or where GluonCV
   // ($MXNET_HOME/models, ~/.mxnet/models) and torch hub ($TORCH_HOME, $XDG_CACHE_HOME/torch,

@@ -17,8 +17,9 @@
 #include <thread>
 
 #include "engine/check.h"
-#include "engine/version.h"
+#include "nestor/version.h"
 #include "weights_convert/pretrained/cache.h"
+#include "weights_convert/pretrained/plain_file.h"
 
 namespace nestor {
 
@@ -29,7 +30,7 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMaxBytes = std::uint64_t{8} << 30;  // no published weights come near
 constexpr std::uint64_t kGoodProgressBytes = std::uint64_t{1} << 20;  // forgives earlier failures
 constexpr long kMaxRedirects = 5;
-constexpr long kStalledBytesPerSecond = 16;
+constexpr std::size_t kMaxHeaderBytes = std::size_t{256} << 10;  // of one request, with redirects
 constexpr std::chrono::milliseconds kFirstWait{500}, kLongestWait{30'000};
 constexpr long kOk = 200, kPartialContent = 206, kRangeNotSatisfiable = 416;
 
@@ -37,8 +38,7 @@ constexpr long kOk = 200, kPartialContent = 206, kRangeNotSatisfiable = 416;
 class PartialFile {
  public:
   explicit PartialFile(const fs::path& path)
-      : path_(path), descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)) {
-    check(descriptor_ >= 0);
+      : path_(path), descriptor_(open_plain_file(path, O_WRONLY | O_CREAT)) {
     const off_t end = ::lseek(descriptor_, 0, SEEK_END);
     check(end >= 0);
     size_bytes_ = static_cast<std::uint64_t>(end);
@@ -54,12 +54,16 @@ class PartialFile {
     check(::ftruncate(descriptor_, 0) == 0 && ::lseek(descriptor_, 0, SEEK_SET) == 0);
     size_bytes_ = 0;
     pieced_ = false;
+    ++times_cleared_;
   }
 
   // What is appended from here on is another answer's.
   void go_on() { pieced_ = pieced_ || size_bytes_ > 0; }
 
   void finish() { check(::fsync(descriptor_) == 0); }
+
+  // How often the file was begun anew.
+  int times_cleared() const { return times_cleared_; }
 
   // Returns false where the system refuses; errno tells why.
   bool append(const char* data, std::size_t size) {
@@ -91,6 +95,7 @@ class PartialFile {
   int descriptor_ = -1;
   std::uint64_t size_bytes_ = 0;
   bool pieced_ = false;
+  int times_cleared_ = 0;
 };
 
 struct Curl {
@@ -115,6 +120,10 @@ struct Curl {
   }
 };
 
+constexpr const char* kTooLong = "it takes longer than it may (--time-limit)";
+// libcurl takes 0 for no limit; the other end fits into a long.
+constexpr std::chrono::milliseconds kShortestRequest{1}, kLongestRequest = std::chrono::hours(24);
+
 struct Attempt {
   enum class Result { kDone, kStartOver, kMayPass, kFailed };
   Result result = Result::kFailed;
@@ -129,14 +138,23 @@ class Request {
       : transfer_(transfer), file_(file), progress_(progress), offset_(file.size_bytes()) {}
 
   Attempt run() {
+    if (left() <= std::chrono::milliseconds(0)) return {Result::kFailed, kTooLong, {}};
     set_up();
     const CURLcode code = curl_easy_perform(curl_.handle);
     if (write_error_ != 0) file_.refuse(write_error_);
     return judge(code);
   }
 
+  // Of the file, as the server that was asked tells it.
+  const std::string& sha256() const { return sha256_; }
+
  private:
   using Result = Attempt::Result;
+
+  std::chrono::milliseconds left() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(transfer_.deadline -
+                                                                 std::chrono::steady_clock::now());
+  }
 
   void set_up() {
     const char* const schemes = transfer_.url.starts_with("http://") ? "http,https" : "https";
@@ -148,8 +166,11 @@ class Request {
     curl_.set(CURLOPT_FAILONERROR, 1L);
     curl_.set(CURLOPT_NOSIGNAL, 1L);
     curl_.set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(transfer_.timeout_seconds));
-    curl_.set(CURLOPT_LOW_SPEED_LIMIT, kStalledBytesPerSecond);
+    curl_.set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(kLeastBytesPerSecond));
     curl_.set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(transfer_.timeout_seconds));
+    curl_.set(CURLOPT_TIMEOUT_MS,
+              static_cast<long>(std::clamp(left(), kShortestRequest, kLongestRequest).count()));
+    curl_.set(CURLOPT_HTTP09_ALLOWED, 1L);  // to refuse it with words of our own
     curl_.set(CURLOPT_USERAGENT, user_agent_.c_str());
     curl_.set(CURLOPT_ERRORBUFFER, error_);
     // OpenSSL's own variable, which libcurl overrules by the place that it was built with.
@@ -164,22 +185,51 @@ class Request {
     curl_.set(CURLOPT_WRITEDATA, this);
   }
 
-  // "Content-Range: bytes 1000-1999/2000" -> 1000
   static std::size_t take_header(char* data, std::size_t, std::size_t size, void* self) {
     auto& request = *static_cast<Request*>(self);
+    request.header_bytes_ += size;
+    if (request.header_bytes_ > kMaxHeaderBytes) {
+      request.refused_ = fmt::format("a header of more than {} bytes", kMaxHeaderBytes);
+      return 0;
+    }
     std::string line(data, size);
     std::ranges::transform(line, line.begin(),
                            [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    constexpr std::string_view kName = "content-range:";
-    if (line.starts_with("http/")) request.range_start_.reset();  // of a redirect's target
-    if (!line.starts_with(kName)) return size;
-    const std::size_t digits = line.find_first_of("0123456789", kName.size());
-    std::uint64_t start = 0;
-    if (digits != std::string::npos &&
-        std::from_chars(line.data() + digits, line.data() + line.size(), start).ec == std::errc()) {
-      request.range_start_ = start;
-    }
+    request.take_line(line);
     return size;
+  }
+
+  // A line of a header, in small letters.
+  void take_line(std::string_view line) {
+    constexpr std::string_view kRange = "content-range:", kDigest = "x-linked-etag:";
+    if (line.starts_with("http/")) {
+      ++num_answers_;
+      range_start_.reset();  // that of a redirect
+    } else if (line.starts_with(kRange)) {
+      range_start_ = start_of(line.substr(kRange.size()));
+    } else if (line.starts_with(kDigest) && num_answers_ == 1) {
+      sha256_ = digest_in(line.substr(kDigest.size()));
+    }
+  }
+
+  // " bytes 1000-1999/2000" -> 1000
+  static std::optional<std::uint64_t> start_of(std::string_view range) {
+    const std::size_t digits = range.find_first_of("0123456789");
+    if (digits == std::string_view::npos) return {};
+    std::uint64_t start = 0;
+    const auto parsed = std::from_chars(range.data() + digits, range.data() + range.size(), start);
+    return parsed.ec == std::errc() ? std::optional(start) : std::nullopt;
+  }
+
+  // ' "0123...ef"' -> 64 digits; empty where it is something else.
+  static std::string digest_in(std::string_view value) {
+    constexpr std::size_t kDigits = 64;
+    constexpr std::string_view kHexadecimal = "0123456789abcdef";
+    const std::size_t first = value.find_first_of(kHexadecimal);
+    if (first == std::string_view::npos) return {};
+    const std::string_view digits = value.substr(first);
+    const std::size_t end = std::min(digits.find_first_not_of(kHexadecimal), digits.size());
+    return end == kDigits ? std::string(digits.substr(0, kDigits)) : std::string();
   }
 
   static std::size_t take_body(char* data, std::size_t, std::size_t size, void* self) {
@@ -203,6 +253,10 @@ class Request {
 
   // The first bytes: of the whole file or of the part that was asked for?
   bool start() {
+    if (num_answers_ == 0) {
+      refused_ = "an answer without a header (HTTP/0.9): no web server of today";
+      return false;
+    }
     const long status = curl_.info<long>(CURLINFO_RESPONSE_CODE);
     if (status == kPartialContent) {
       start_over_ = range_start_ != file_.size_bytes();
@@ -239,9 +293,12 @@ class Request {
       const auto wait = curl_.info<curl_off_t>(CURLINFO_RETRY_AFTER);
       return {may_pass ? Result::kMayPass : Result::kFailed, fmt::format("HTTP {}", status), wait};
     }
+    if (code == CURLE_OPERATION_TIMEDOUT && left() <= std::chrono::milliseconds(0)) {
+      return {Result::kFailed, kTooLong, {}};
+    }
     const std::string reason = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
     if (code == CURLE_UNSUPPORTED_PROTOCOL) {
-      return {Result::kFailed, "a redirect from https to something else is refused: " + reason, {}};
+      return {Result::kFailed, "a redirect to something else than https is refused: " + reason, {}};
     }
     return {passes(code) ? Result::kMayPass : Result::kFailed, reason, {}};
   }
@@ -263,6 +320,9 @@ class Request {
   Curl curl_;
   char error_[CURL_ERROR_SIZE] = {};
   std::optional<std::uint64_t> range_start_;
+  std::size_t header_bytes_ = 0;
+  int num_answers_ = 0;  // with those that redirect
+  std::string sha256_;
   bool started_ = false, start_over_ = false;
   int write_error_ = 0;
   std::string refused_;
@@ -279,31 +339,37 @@ std::chrono::milliseconds retry_wait(int failures, std::int64_t asked_seconds) {
   return std::clamp<std::chrono::milliseconds>(asked, std::min(wait, kLongestWait), kLongestWait);
 }
 
-bool download(const Transfer& transfer) {
+Downloaded download(const Transfer& transfer) {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
   CHECK(ready == CURLE_OK, "libcurl cannot start: {}", curl_easy_strerror(ready));
   PartialFile file(transfer.file);
   const std::unique_ptr<TransferProgress> progress =
       transfer.progress ? transfer.progress(transfer.what) : std::make_unique<TransferProgress>();
+  std::uint64_t most = file.size_bytes();  // that any attempt reached
   for (int failures = 0;;) {
-    const std::uint64_t before = file.size_bytes();
-    const Attempt attempt = Request(transfer, file, *progress).run();
+    const int cleared = file.times_cleared();
+    Request request(transfer, file, *progress);
+    const Attempt attempt = request.run();
     if (attempt.result == Attempt::Result::kDone) {
       file.finish();
-      return file.is_pieced();
+      return {file.is_pieced(), request.sha256()};
     }
-    if (attempt.result == Attempt::Result::kStartOver && before > 0) {
-      file.clear();
-      continue;
-    }
-    if (file.size_bytes() >= before + kGoodProgressBytes) {
+    if (attempt.result == Attempt::Result::kStartOver) file.clear();
+    if (file.size_bytes() >= most + kGoodProgressBytes && file.times_cleared() == cleared) {
       failures = 0;
     }
-    if (attempt.result != Attempt::Result::kMayPass || failures >= transfer.retries) {
+    most = std::max(most, file.size_bytes());
+    const bool again = attempt.result == Attempt::Result::kMayPass ||
+                       attempt.result == Attempt::Result::kStartOver;
+    if (!again || failures >= transfer.retries) {
       throw TransferError(fmt::format("{}: {}", transfer.url, attempt.reason));
     }
     ++failures;
-    std::this_thread::sleep_for(retry_wait(failures, attempt.wait_seconds));
+    if (attempt.result == Attempt::Result::kMayPass) {
+      const auto end =
+          std::chrono::steady_clock::now() + retry_wait(failures, attempt.wait_seconds);
+      std::this_thread::sleep_until(std::min(end, transfer.deadline));
+    }
   }
 }
 

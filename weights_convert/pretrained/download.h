@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "weights_convert/pretrained/options.h"
 
 namespace nestor {
@@ -20,21 +20,33 @@ class TransferError : public Error {
 struct Transfer {
   std::string url;  // https://, or http:// where the list or the user says so
   std::filesystem::path file;
-  std::string what;  // as `progress` calls it
-  int timeout_seconds = 30;
+  std::string what;          // as `progress` calls it
+  int timeout_seconds = 30;  // with less than kLeastBytesPerSecond
   int retries = 4;
   ProgressFactory progress = {};  // empty: nothing is shown
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
-// Downloads to `file`, going on where an earlier attempt stopped if the server can do that. Returns
-// whether the result is pieced together from several answers: only a hash tells whether they fit.
+// What a server must send for its connection to be kept.
+inline constexpr std::int64_t kLeastBytesPerSecond = 4096;
+
+struct Downloaded {
+  // Pieced together from several answers: only a hash tells whether they fit.
+  bool pieced = false;
+  // The file's SHA-256 as the first server that was asked tells it (X-Linked-ETag, of the Hugging
+  // Face hub); empty: it does not.
+  std::string sha256;
+};
+
+// Downloads to `file`, going on where an earlier attempt stopped if the server can do that.
 //
 // TLS is verified (SSL_CERT_FILE names other certificates than the system's). At most five
 // redirects are followed, from https to https only. Failures that may pass are tried again, after
-// 0.5, 1, 2, ... seconds. Proxies are those of the usual environment variables. Throws
-// TransferError, `file` keeping what has arrived; kInternal where the disk refuses, `file` being
-// removed.
-bool download(const Transfer& transfer);
+// 0.5, 1, 2, ... seconds; where the file grew beyond all earlier attempts by a good piece, they are
+// forgiven, but not those that began anew. Proxies are those of the usual environment variables.
+// Throws TransferError, `file` keeping what has arrived; kInternal where the disk refuses, `file`
+// being removed, or where `file` is no plain file (a symbolic link, a FIFO), it being left alone.
+Downloaded download(const Transfer& transfer);
 
 // How long to wait after so many failures without progress, at least one: twice as long each time,
 // as long as the server asks for where that is longer, and never longer than half a minute.

@@ -8,12 +8,12 @@
 #include <cstring>
 
 #include "engine/check.h"
+#include "weights_convert/pretrained/plain_file.h"
 
 namespace nestor {
 
 FileLock::FileLock(const std::filesystem::path& path, const std::function<void()>& waiting)
-    : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-  CHECK(descriptor_ >= 0, "{}: cannot create: {}", path.string(), std::strerror(errno));
+    : descriptor_(open_plain_file(path, O_RDWR | O_CREAT)) {
   int status = ::flock(descriptor_, LOCK_EX | LOCK_NB);
   if (status != 0 && errno == EWOULDBLOCK) {
     waiting();

@@ -26,9 +26,10 @@ struct PretrainedOptions {
   std::string list;      // a file in the form of official_files.json; empty: the compiled-in one
   std::string base_url;  // a mirror that is asked instead of the official hosts
   bool offline = false;
-  int timeout_seconds = 30;  // without a byte
+  int timeout_seconds = 30;  // with less than kLeastBytesPerSecond
   int retries = 4;
-  ProgressFactory progress = {};  // empty: nothing is shown
+  int time_limit_seconds = 6 * 3600;  // for a file, from all its addresses together
+  ProgressFactory progress = {};      // empty: nothing is shown
 };
 
 // The list that the options name.

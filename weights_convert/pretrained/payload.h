@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "weights_convert/official_files.h"
 
 namespace nestor {

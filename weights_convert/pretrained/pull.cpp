@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "engine/check.h"
@@ -10,7 +11,10 @@
 #include "graphs/zoo.h"
 #include "weights_convert/convert.h"
 #include "weights_convert/pretrained/download.h"
+#include "weights_convert/pretrained/hub.h"
 #include "weights_convert/pretrained/payload.h"
+#include "weights_convert/pretrained/plain_file.h"
+#include "weights_convert/pretrained/record.h"
 
 namespace nestor {
 
@@ -32,33 +36,62 @@ FileLock lock(const OfficialFile& file, const WeightCache& cache, const Note& no
   });
 }
 
-// The published file where it lies on this machine; empty where it does not. What bears its name
-// but not its hash is left alone, except in our own cache, where it is replaced.
+// Whether the file is there and `is_good` says so; a warning where it is there and does not.
+template <class Check>
+bool usable(const fs::path& path, const Note& note, const Check& is_good) {
+  try {
+    if (is_good()) return true;
+    note(fmt::format("warning: {} is damaged or another file, and not used", path.string()));
+  } catch (const std::exception& error) {  // another user's cache, perhaps
+    note(fmt::format("warning: {}; not used", error.what()));
+  }
+  return false;
+}
+
+// The published file, or the hub's, where it lies on this machine; empty where neither does. What
+// bears its name but not its hash is left alone, except in our own cache, where it is replaced.
 fs::path find_original(const OfficialFile& file, const WeightCache& cache, const Note& note) {
   for (const fs::path& path : cache.originals(file)) {
-    try {
-      if (has_digest(MappedFile::open(path).bytes(), file)) return path;
-      note(fmt::format("warning: {} is damaged or another file, and not used", path.string()));
-    } catch (const Error& error) {  // another user's cache, perhaps
-      note(fmt::format("warning: {}; not used", error.what()));
-    }
+    const auto is_good = [&] { return has_digest(MappedFile::open(path).bytes(), file); };
+    if (usable(path, note, is_good)) return path;
+  }
+  const fs::path own = cache.from_hub(file);
+  if (is_plain_file(own) && usable(own, note, [&] { return is_as_recorded(own); })) return own;
+  for (const HubFile& cached : hub_cached(file)) {
+    const auto is_good = [&] {
+      return sha256_hex(MappedFile::open(cached.path).bytes()) == cached.sha256;
+    };
+    if (usable(cached.path, note, is_good)) return cached.path;
   }
   return {};
 }
 
+// How a file is fetched, from whichever address.
+struct Fetch {
+  const OfficialFile& file;
+  const WeightCache& cache;
+  const PretrainedOptions& options;
+  std::chrono::steady_clock::time_point deadline;
+
+  Transfer transfer(const std::string& url, const fs::path& partial) const {
+    return {.url = url,
+            .file = partial,
+            .what = "downloading " + file.name,
+            .timeout_seconds = options.timeout_seconds,
+            .retries = options.retries,
+            .progress = options.progress,
+            .deadline = deadline};
+  }
+};
+
 // Downloads and verifies; the partial file does not outlive a wrong hash.
-void fetch_from(const std::string& url, const OfficialFile& file, const WeightCache& cache,
-                const PretrainedOptions& options) {
+fs::path fetch_from(const std::string& url, const Fetch& fetch) {
+  const auto& [file, cache, options, deadline] = fetch;
   const fs::path partial = cache.partial(file);
-  const Transfer transfer{.url = url,
-                          .file = partial,
-                          .what = "downloading " + file.name,
-                          .timeout_seconds = options.timeout_seconds,
-                          .retries = options.retries,
-                          .progress = options.progress};
+  const Transfer transfer = fetch.transfer(url, partial);
   const fs::path verified = cache.folder() / "work" / file.file;
   for (bool again = false;; again = true) {
-    const bool pieced = download(transfer);
+    const bool pieced = download(transfer).pieced;
     try {
       unpack(partial, file, verified, Unpack::kTake);
       break;
@@ -77,6 +110,30 @@ void fetch_from(const std::string& url, const OfficialFile& file, const WeightCa
   }
   fs::rename(verified, cache.original(file));
   fs::remove(partial);
+  return cache.original(file);
+}
+
+// The same from the hub, which tells the digest itself.
+fs::path fetch_from_hub(const std::string& url, const Fetch& fetch) {
+  const fs::path target = fetch.cache.from_hub(fetch.file);
+  const fs::path partial = fetch.cache.folder() / "work" / (target.filename().string() + ".part");
+  for (bool again = false;; again = true) {
+    const Downloaded arrived = download(fetch.transfer(url, partial));
+    const Record record = record_of(partial);
+    if (record.sha256 == arrived.sha256) {
+      write_record(record_path(target), record);
+      fs::rename(partial, target);
+      return target;
+    }
+    fs::remove(partial);
+    CHECK_AS(kBadModel, !arrived.sha256.empty(),
+             "{}: the server does not tell the file's SHA-256 (X-Linked-ETag), nothing was kept",
+             url);
+    CHECK_AS(
+        kBadModel, arrived.pieced && !again,
+        "{}: what arrived is wrong, nothing was kept: {} bytes with the SHA-256 {}, expected {}",
+        url, record.bytes, record.sha256, arrived.sha256);
+  }
 }
 
 std::string without_network(const OfficialFile& file, const WeightCache& cache) {
@@ -87,19 +144,25 @@ std::string without_network(const OfficialFile& file, const WeightCache& cache) 
       cache.original(file).string());
 }
 
-void fetch(const OfficialFile& file, const WeightCache& cache, const PretrainedOptions& options,
-           const Note& note) {
-  const std::vector<std::string> urls = urls_of(file, options.base_url);
+fs::path fetch(const OfficialFile& file, const WeightCache& cache, const PretrainedOptions& options,
+               const Note& note) {
+  std::vector<std::string> urls = urls_of(file, options.base_url);
+  const std::string hub =
+      is_on_hub(file) && options.base_url.empty() ? hub_url(file) : std::string();
+  if (!hub.empty()) urls.push_back(hub);
   CHECK(!options.offline,
         "{} is not on this machine, and --offline was given; it would come from {}{}", file.name,
         fmt::join(urls, " or "), without_network(file, cache));
   CHECK_AS(kBadInput, !urls.empty(), "{}: the list has no address for it", file.name);
   std::string reasons;
   ErrorCode code = ErrorCode::kInternal;
+  const Fetch fetch{
+      file, cache, options,
+      std::chrono::steady_clock::now() + std::chrono::seconds(options.time_limit_seconds)};
   for (const std::string& url : urls) {
     try {
       note(fmt::format("{}: downloading {}", file.name, url));
-      return fetch_from(url, file, cache, options);
+      return url == hub ? fetch_from_hub(url, fetch) : fetch_from(url, fetch);
     } catch (const TransferError& error) {
       reasons += fmt::format("\n  {}", error.what());
     } catch (const Error& error) {
@@ -114,25 +177,24 @@ void fetch(const OfficialFile& file, const WeightCache& cache, const PretrainedO
 fs::path pull_locked(const OfficialFile& file, const WeightCache& cache,
                      const PretrainedOptions& options, const Note& note) {
   if (const fs::path path = find_original(file, cache, note); !path.empty()) return path;
-  fetch(file, cache, options, note);
-  return cache.original(file);
+  return fetch(file, cache, options, note);
 }
 
 void convert_locked(const fs::path& original, const OfficialFile& file, const WeightCache& cache) {
   const fs::path unfinished = cache.unfinished(file);
   ConversionOptions conversion;
   conversion.network = file.network;
+  conversion.network_options.num_classes = file.num_classes;
   conversion.source = file.source;
+  conversion.preprocess = file.preprocess;
   try {
     convert(original, unfinished, conversion);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInternal) throw;
     fail(error.code(), "{}: {}", error.what(), kDiskHint);
   }
-  // First the digest: a model never lies there without the one that is its own.
-  AtomicFile digest(cache.model_digest(file));
-  digest.write(sha256_hex(MappedFile::open(unfinished).bytes()) + "\n");
-  digest.commit();
+  // First the record: a model never lies there without the one that is its own.
+  write_record(record_path(cache.model(file)), record_of(unfinished));
   fs::rename(unfinished, cache.model(file));
 }
 
@@ -140,13 +202,15 @@ void convert_locked(const fs::path& original, const OfficialFile& file, const We
 
 std::vector<std::string> urls_of(const OfficialFile& file, const std::string& base_url) {
   if (!base_url.empty()) return {with_slash(base_url) + file_on_server(file)};
-  std::vector<std::string> urls;
+  std::vector<std::string> urls, of_dead_hosts;
   for (const OfficialAddress& address : file.addresses) {
     const char* const host =
         address.environment.empty() ? nullptr : std::getenv(address.environment.c_str());
     const bool other_host = host != nullptr && *host != '\0';
-    urls.push_back((other_host ? with_slash(host) : address.host_url) + address.path);
+    std::vector<std::string>& list = address.reported_dead && !other_host ? of_dead_hosts : urls;
+    list.push_back((other_host ? with_slash(host) : address.host_url) + address.path);
   }
+  urls.insert(urls.end(), of_dead_hosts.begin(), of_dead_hosts.end());
   return urls;
 }
 
@@ -163,9 +227,12 @@ fs::path pull_model(const OfficialFile& file, const WeightCache& cache,
                     const PretrainedOptions& options, const Note& note) {
   CHECK_AS(kUnsupported, find_network(file.network) != nullptr,
            "{}: this version of Nestor does not have the network {}", file.name, file.network);
-  if (cache.has_model(file)) return cache.model(file);
+  if (cache.has_intact_model(file)) return cache.model(file);
   const FileLock held = lock(file, cache, note);
-  if (cache.has_model(file)) return cache.model(file);
+  if (cache.has_intact_model(file)) return cache.model(file);
+  if (cache.has_model(file)) {
+    note(fmt::format("warning: {} is damaged, and converted anew", cache.model(file).string()));
+  }
   const fs::path original = pull_locked(file, cache, options, note);
   convert_locked(original, file, cache);
   return cache.model(file);

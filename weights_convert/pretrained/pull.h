@@ -20,7 +20,8 @@ using Note = std::function<void(const std::string&)>;
 std::filesystem::path pull_original(const OfficialFile& file, const WeightCache& cache,
                                     const PretrainedOptions& options, const Note& note);
 
-// The same converted for the engine, as its source prepares images. Converted models are kept.
+// The same converted for the engine, as its source prepares images. Converted models are kept; one
+// that is no longer as it was converted is converted anew.
 // Throws kUnsupported where the network is not one of the zoo's.
 std::filesystem::path pull_model(const OfficialFile& file, const WeightCache& cache,
                                  const PretrainedOptions& options, const Note& note);
@@ -30,7 +31,8 @@ const OfficialFile& import_file(const std::filesystem::path& path,
                                 std::span<const OfficialFile> files, const WeightCache& cache,
                                 const Note& note);
 
-// Where the file is looked for, first to last.
+// Where the file is looked for, first to last; hosts that are reported dead are the last. The hub
+// (hub.h) comes after them.
 std::vector<std::string> urls_of(const OfficialFile& file, const std::string& base_url);
 
 }  // namespace nestor

@@ -68,8 +68,8 @@ std::vector<std::string> names_of(std::span<const OfficialFile> files) {
 
 const OfficialFile& select_by_name(std::span<const OfficialFile> files, std::string_view name) {
   const auto found = std::ranges::find_if(files, [name](const OfficialFile& file) {
-    return name == file.name || name == model_of(file) || name == file.network ||
-           has_file_name(file, name) || has_hash(file, name);
+    return is_called(file, name) || name == file.network || has_file_name(file, name) ||
+           has_hash(file, name);
   });
   CHECK_AS(kUsage, found != files.end(),
            "no official weights are called '{}'{}; `nestor-weights list` shows all", name,
@@ -83,10 +83,9 @@ const OfficialFile& select_for_network(std::span<const OfficialFile> files,
            "--pretrained needs --network NAME, or the weights' name or hash");
   std::string others;
   for (const OfficialFile& file : files) {
-    if (!network.empty() && file.network != network) continue;
+    if (!network.empty() && file.network != network && !is_called(file, network)) continue;
     if (which == kAnyWeights || which == file.source || which == tag_of(file) ||
-        which == file.name || which == model_of(file) || has_file_name(file, which) ||
-        has_hash(file, which)) {
+        is_called(file, which) || has_file_name(file, which) || has_hash(file, which)) {
       return file;
     }
     others += (others.empty() ? "" : ", ") + described(file);

@@ -10,16 +10,17 @@
 
 namespace nestor {
 
-// By whatever is unique about it, the list's first where it is not: the name
-// ("timm/resnest50d.in1k"), its part after the slash, the network, the file's name with or without
-// extension, or 8 digits of the hash. Throws kUsage where there is none.
+// By whatever is unique about it, the list's first where it is not: what people call it
+// (is_called), the network, the file's name with or without extension, or 8 digits of the hash.
+// Throws kUsage where there is none.
 const OfficialFile& select_by_name(std::span<const OfficialFile> files, std::string_view name);
 
 // Stands for the first weights of a network.
 inline constexpr std::string_view kAnyWeights = "any";
 
-// Of one network (empty: all) the first whose source ("timm"), tag ("in1k"), hash or name `which`
-// is, or kAnyWeights. Throws kUsage, listing what the network has.
+// Of one network (empty: all; a name as timm has it: the weights of that name) the first whose
+// source ("timm"), tag ("in1k"), hash or name `which` is, or kAnyWeights. Throws kUsage, listing
+// what the network has.
 const OfficialFile& select_for_network(std::span<const OfficialFile> files,
                                        std::string_view network, std::string_view which);
 

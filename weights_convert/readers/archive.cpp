@@ -9,7 +9,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_set>
+#include <optional>
+#include <set>
 
 #include "engine/check.h"
 #include "engine/checked.h"
@@ -41,16 +42,33 @@ void check_field(std::uint64_t field, std::uint64_t all_ones, std::uint64_t valu
            "{}: the archive's two end records disagree: {} and {}", file, field, value);
 }
 
+// Whether an end record at that place, with its comment, reaches exactly to the end of the file.
+bool is_end_record(std::span<const std::byte> bytes, std::size_t position,
+                   const std::string& file) {
+  ByteCursor cursor(bytes, file, position);
+  if (cursor.read<std::uint32_t>("the end record") != kEndMagic) return false;
+  cursor.take(16, "the end record");
+  return cursor.read<std::uint16_t>("the end record") == cursor.remaining();
+}
+
+// Readers look for the end record in different ways. A file in which they could find different ones
+// is two archives in one: which of them was checked would be a matter of luck.
 std::size_t find_end_record(std::span<const std::byte> bytes, const std::string& file) {
+  std::optional<std::size_t> found;
   for (std::size_t comment = 0; comment <= kMaxCommentBytes; ++comment) {
     if (bytes.size() < kEndBytes + comment) break;
     const std::size_t position = bytes.size() - kEndBytes - comment;
-    ByteCursor cursor(bytes, file, position);
-    if (cursor.read<std::uint32_t>("the end record") != kEndMagic) continue;
-    cursor.take(16, "the end record");
-    if (cursor.read<std::uint16_t>("the end record") == comment) return position;
+    if (!is_end_record(bytes, position, file)) continue;
+    CHECK_AS(kBadModel, !found, "{}: an archive with two end records, at bytes {} and {}", file,
+             position, *found);
+    found = position;
   }
-  fail(ErrorCode::kBadModel, "{}: an archive without an end record: cut short or damaged", file);
+  CHECK_AS(kBadModel, found, "{}: an archive without an end record: cut short or damaged", file);
+  const std::string_view comment(reinterpret_cast<const char*>(bytes.data()) + *found + kEndBytes,
+                                 bytes.size() - *found - kEndBytes);
+  CHECK_AS(kBadModel, comment.find("PK\x05\x06") == std::string_view::npos,
+           "{}: an archive with another one's end record in its comment", file);
+  return *found;
 }
 
 Directory read_end64(std::span<const std::byte> bytes, std::size_t locator_position,
@@ -66,7 +84,10 @@ Directory read_end64(std::span<const std::byte> bytes, std::size_t locator_posit
   ByteCursor cursor(bytes, file, position);
   CHECK_AS(kBadModel, cursor.read<std::uint32_t>(what) == kEnd64Magic,
            "{}: no zip64 end record at byte {}", file, position);
-  cursor.take(12, what);  // its length and the writer's versions
+  const CheckedSize rest = cursor.read<std::uint64_t>(what);  // of the record
+  CHECK_AS(kBadModel, (rest + position + 12).equals(locator_position),
+           "{}: the zip64 end record at byte {} does not end at its locator", file, position);
+  cursor.take(4, what);  // the writer's versions
   const auto this_disk = cursor.read<std::uint32_t>(what);
   const auto directory_disk = cursor.read<std::uint32_t>(what);
   Directory directory{.limit = position};
@@ -103,9 +124,10 @@ Directory find_directory(std::span<const std::byte> bytes, const std::string& fi
                         num_here == num_entries;
   CHECK_AS(kBadModel, one_disk, "{}: an archive of several disks", file);
   CHECK_AS(kBadModel,
-           (CheckedSize(directory.offset) + directory.size_bytes).at_most(directory.limit),
-           "{}: a central directory of {} bytes at byte {}, beyond its end record", file,
-           directory.size_bytes, directory.offset);
+           (CheckedSize(directory.offset) + directory.size_bytes).equals(directory.limit),
+           "{}: a central directory of {} bytes at byte {}, expected to end where its end record "
+           "begins, at byte {}",
+           file, directory.size_bytes, directory.offset, directory.limit);
   CHECK_AS(kBadModel,
            (CheckedSize(directory.num_entries) * kEntryBytes).at_most(directory.size_bytes),
            "{}: {} entries do not fit a central directory of {} bytes", file, directory.num_entries,
@@ -130,6 +152,7 @@ bool climbs_out(std::string_view name) {
 struct DirectoryEntry {
   ArchiveEntry entry;
   std::uint64_t packed_bytes = 0, local_offset = 0;
+  std::uint16_t method = 0;
 };
 
 class DirectoryReader {
@@ -195,6 +218,7 @@ class DirectoryReader {
     CHECK_AS(kBadModel, method == kStored || method == kDeflated,
              "{}: entry {:?} is compressed by method {}, expected none or deflate", file, name,
              method);
+    found.method = method;
     found.entry.deflated = method == kDeflated;
     CHECK_AS(kBadModel, found.entry.deflated || found.packed_bytes == found.entry.size_bytes,
              "{}: entry {:?} is stored, but its sizes are {} and {}", file, name,
@@ -203,6 +227,24 @@ class DirectoryReader {
 
   ByteCursor cursor_;
 };
+
+// Readers that go from header to header must see what the directory says. A size or checksum of 0
+// or all ones stands elsewhere: behind the data, or in an extra field.
+void check_local(ByteCursor& cursor, const DirectoryEntry& found, const std::string& what) {
+  cursor.take(4, what);  // version and flags
+  const auto method = cursor.read<std::uint16_t>(what);
+  cursor.take(4, what);  // time and date
+  const auto checksum = cursor.read<std::uint32_t>(what);
+  const auto packed = cursor.read<std::uint32_t>(what), size = cursor.read<std::uint32_t>(what);
+  const auto agrees = [](std::uint32_t local, std::uint64_t listed) {
+    return local == 0 || local == 0xFFFFFFFF || local == listed;
+  };
+  CHECK_AS(kBadModel,
+           method == found.method && agrees(checksum, found.entry.checksum) &&
+               agrees(packed, found.packed_bytes) && agrees(size, found.entry.size_bytes),
+           "{}: {} is another one by the header before its data than by the directory",
+           cursor.file(), what);
+}
 
 // The local header's own name and extra field decide where the data begin.
 std::size_t locate(std::span<const std::byte> before_directory, DirectoryEntry& found,
@@ -214,7 +256,7 @@ std::size_t locate(std::span<const std::byte> before_directory, DirectoryEntry& 
   ByteCursor cursor(before_directory, file, found.local_offset);
   CHECK_AS(kBadModel, cursor.read<std::uint32_t>(what) == kLocalMagic,
            "{}: {} has no header at byte {}", file, what, found.local_offset);
-  cursor.take(22, what);
+  check_local(cursor, found, what);
   const auto name_bytes = cursor.read<std::uint16_t>(what);
   const auto extra_bytes = cursor.read<std::uint16_t>(what);
   CHECK_AS(kBadModel, cursor.take_text(name_bytes, what) == found.entry.name,
@@ -224,14 +266,26 @@ std::size_t locate(std::span<const std::byte> before_directory, DirectoryEntry& 
   return cursor.position();
 }
 
-// Entries that share bytes are how a small archive pretends to be a large one.
-void check_disjoint(std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges,
+// Entries that share bytes are how a small archive pretends to be a large one. Entries that the
+// directory does not list would be read by those that go from header to header.
+void check_disjoint(std::span<const std::byte> before_directory,
+                    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges,
                     const std::string& file) {
   std::ranges::sort(ranges);
   for (std::size_t i = 1; i < ranges.size(); ++i) {
     CHECK_AS(kBadModel, ranges[i - 1].second <= ranges[i].first,
              "{}: the entries at bytes {} and {} overlap", file, ranges[i - 1].first,
              ranges[i].first);
+  }
+  ranges.emplace_back(before_directory.size(), before_directory.size());
+  const std::string_view text(reinterpret_cast<const char*>(before_directory.data()),
+                              before_directory.size());
+  std::size_t end = 0;
+  for (const auto& [begin, next_end] : ranges) {
+    const std::size_t hidden = text.substr(end, begin - end).find("PK\x03\x04");
+    CHECK_AS(kBadModel, hidden == std::string_view::npos,
+             "{}: an entry at byte {} that the directory does not list", file, end + hidden);
+    end = next_end;
   }
 }
 
@@ -278,7 +332,7 @@ std::vector<ArchiveEntry> read_archive(std::span<const std::byte> bytes, const s
   DirectoryReader reader(bytes.subspan(directory.offset, directory.size_bytes), file);
   std::vector<ArchiveEntry> entries;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
-  std::unordered_set<std::string> names;
+  std::set<std::string, std::less<>> names;
   for (std::uint64_t i = 0; i < directory.num_entries; ++i) {
     DirectoryEntry found = reader.read();
     const std::size_t end = locate(bytes.first(directory.offset), found, file);
@@ -289,7 +343,7 @@ std::vector<ArchiveEntry> read_archive(std::span<const std::byte> bytes, const s
   }
   CHECK_AS(kBadModel, reader.remaining() == 0,
            "{}: {} bytes after the last entry of the central directory", file, reader.remaining());
-  check_disjoint(std::move(ranges), file);
+  check_disjoint(bytes.first(directory.offset), std::move(ranges), file);
   return entries;
 }
 

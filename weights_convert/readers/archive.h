@@ -22,8 +22,9 @@ bool is_archive(std::span<const std::byte> bytes);
 
 // The entries in the order of the central directory, views of bytes. Throws kBadModel, naming file
 // and reason, for archives that are damaged, encrypted, spread over disks, overlapping or
-// compressed by another method than deflate, and for names that climb out of the archive or occur
-// twice.
+// compressed by another method than deflate, for names that climb out of the archive or occur
+// twice, and for whatever another reader could take for other contents: a second end record, an
+// entry that the directory does not list, a header that contradicts it.
 std::vector<ArchiveEntry> read_archive(std::span<const std::byte> bytes, const std::string& file);
 
 // Throws kBadModel where the contents of a stored entry do not have the entry's checksum.

@@ -43,12 +43,16 @@ enum Opcode : std::uint8_t {
   kBinInt1 = 'K',
   kBinInt2 = 'M',
   kLong1 = 0x8A,
+  kLong4 = 0x8B,
   kBinFloat = 'G',
   kNewTrue = 0x88,
   kNewFalse = 0x89,
   kNone = 'N',
   kGlobal = 'c',
   kReduce = 'R',
+  kNewObj = 0x81,
+  kEmptySet = 0x8F,
+  kAddItems = 0x90,
   kBinPersId = 'Q',
   kBuild = 'b',
   kBinPut = 'q',
@@ -60,8 +64,8 @@ enum Opcode : std::uint8_t {
 
 class Machine {
  public:
-  explicit Machine(ByteCursor& cursor)
-      : cursor_(cursor), budget_(cursor), calls_(pickle_, budget_, cursor.file()) {}
+  Machine(ByteCursor& cursor, bool skip_objects)
+      : cursor_(cursor), budget_(cursor), calls_(pickle_, budget_, cursor.file(), skip_objects) {}
 
   Pickle run() {
     while (step()) {
@@ -103,6 +107,7 @@ class Machine {
       case kBinInt1: push_integer(read<std::uint8_t>()); break;
       case kBinInt2: push_integer(read<std::uint16_t>()); break;
       case kLong1: push_long(read<std::uint8_t>()); break;
+      case kLong4: push_long(read<std::int32_t>()); break;
       case kBinFloat:
         cursor_.take(8, "a pickle");
         push({.kind = Kind::kFloat});
@@ -111,7 +116,10 @@ class Machine {
       case kNewFalse: push({.kind = Kind::kBool}); break;
       case kNone: push({}); break;
       case kGlobal: push_global(); break;
-      case kReduce: reduce(); break;
+      case kReduce:
+      case kNewObj: call(); break;
+      case kEmptySet: push({.kind = Kind::kObject, .text = "builtins set"}); break;
+      case kAddItems: add_items(); break;
       case kBinPersId: push(calls_.persistent(value(pop(1)[0]))); break;
       case kBuild: build(); break;
       case kBinPut: put(read<std::uint8_t>()); break;
@@ -156,15 +164,23 @@ class Machine {
     push({.kind = Kind::kString, .text = cursor_.take_text(bytes, "a string of a pickle")});
   }
 
-  // Two's complement, little-endian, of any length in the format.
-  void push_long(std::uint8_t length) {
-    CHECK_AS(kBadModel, length <= 8, "{}: the pickle has an integer of {} bytes", file(), length);
+  // Two's complement, little-endian, of any length in the format. What does not fit 64 bits (a
+  // random generator's state) is no extent of a tensor.
+  void push_long(CheckedSize length) {
+    CHECK_AS(kBadModel, length.at_most(kMaxStringBytes),
+             "{}: the pickle has an integer of {} bytes", file(), length.value());
+    if (!length.at_most(8)) {
+      cursor_.take(length, "an integer of a pickle");
+      push({.kind = Kind::kObject, .text = "a large integer"});
+      return;
+    }
+    const auto num_bytes = static_cast<unsigned>(length.value());
     std::uint64_t bits = 0;
-    for (unsigned i = 0; i < length; ++i) {
+    for (unsigned i = 0; i < num_bytes; ++i) {
       bits |= static_cast<std::uint64_t>(read<std::uint8_t>()) << (8 * i);
     }
-    const bool negative = length > 0 && length < 8 && (bits >> (8 * length - 1)) != 0;
-    if (negative) bits |= ~std::uint64_t{0} << (8 * length);
+    const bool negative = num_bytes > 0 && num_bytes < 8 && (bits >> (8 * num_bytes - 1)) != 0;
+    if (negative) bits |= ~std::uint64_t{0} << (8 * num_bytes);
     push_integer(static_cast<std::int64_t>(bits));
   }
 
@@ -181,7 +197,7 @@ class Machine {
 
   void push_global() {
     const std::string_view module = read_line(), name = read_line();
-    push({.kind = Kind::kGlobal, .text = calls_.global(fmt::format("{} {}", module, name))});
+    push(calls_.global(module, name));
   }
 
   std::vector<PickleId> pop(std::size_t count) {
@@ -227,17 +243,20 @@ class Machine {
 
   void set_items(const std::vector<PickleId>& added) {
     CHECK_AS(kBadModel, added.size() % 2 == 0, "{}: the pickle sets a key without a value", file());
-    for (std::size_t i = 0; i < added.size(); i += 2) {
-      // Optimizer states have numbers for keys.
-      const Kind kind = pickle_[added[i]].kind;
-      CHECK_AS(kBadModel, kind == Kind::kString || kind == Kind::kInteger,
-               "{}: the pickle has {} as a key", file(), to_string(kind));
-    }
     extend(top("SETITEMS"), Kind::kDict, added);
+  }
+
+  // Sets are objects, whose items nobody needs.
+  void add_items() {
+    pop_to_mark();
+    const Kind kind = pickle_[top("ADDITEMS")].kind;
+    CHECK_AS(kBadModel, kind == Kind::kObject, "{}: the pickle adds to {} as if to a set", file(),
+             to_string(kind));
   }
 
   void extend(PickleId id, Kind kind, const std::vector<PickleId>& added) {
     PickleValue& container = pickle_.values[id];
+    if (container.kind == Kind::kObject) return;
     const Kind found = container.kind == Kind::kOrderedDict ? Kind::kDict : container.kind;
     CHECK_AS(kBadModel, found == kind, "{}: the pickle adds to {} as if to {}", file(),
              to_string(container.kind), to_string(kind));
@@ -251,7 +270,8 @@ class Machine {
     items.insert(items.end(), added.begin(), added.end());
   }
 
-  void reduce() {
+  // A call, or an object of a class and the arguments of its __new__: the same for data.
+  void call() {
     const std::vector<PickleId> popped = pop(2);
     push(calls_.call(value(popped[0]), value(popped[1])));
   }
@@ -260,6 +280,7 @@ class Machine {
   void build() {
     const PickleValue state = value(pop(1)[0]);
     const PickleValue object = value(top("BUILD"));
+    if (object.kind == Kind::kObject) return;
     bool metadata = object.kind == Kind::kOrderedDict && state.kind == Kind::kDict;
     if (metadata) {
       const std::vector<PickleId>& items = pickle_.items_of(state);
@@ -300,7 +321,9 @@ class Machine {
 
 }  // namespace
 
-Pickle read_pickle(ByteCursor& cursor) { return Machine(cursor).run(); }
+Pickle read_pickle(ByteCursor& cursor, bool skip_objects) {
+  return Machine(cursor, skip_objects).run();
+}
 
 std::string_view to_string(PickleValue::Kind kind) {
   switch (kind) {
@@ -316,6 +339,7 @@ std::string_view to_string(PickleValue::Kind kind) {
     case Kind::kGlobal: return "a class or function";
     case Kind::kStorage: return "a storage";
     case Kind::kTensor: return "a tensor";
+    case Kind::kObject: return "an object";
   }
   return "a value";
 }

@@ -1,14 +1,16 @@
 #pragma once
 // The part of Python's pickle that a state dict needs, as data: a pickle is a program, and this
-// reads it without running anything. Only the opcodes and globals of spec'd state dicts exist;
-// whatever else a file asks for is an error. Calls are resolved in torch_calls.cpp.
+// reads it without running anything. Only the opcodes of state dicts and of the values that
+// training scripts leave beside them exist; whatever else a file asks for is an error. Calls are
+// resolved in torch_calls.cpp: those that make tensors become tensors, those of other known classes
+// objects that stay closed.
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 #include "weights_convert/readers/byte_cursor.h"
 
 namespace nestor {
@@ -29,6 +31,7 @@ struct PickleValue {
     kGlobal,       // text: "torch._utils _rebuild_tensor_v2"
     kStorage,      // number: index into Pickle::storages
     kTensor,       // number: index into Pickle::tensors
+    kObject,       // text: of which class or of what call, "argparse Namespace". Never looked into
   };
   Kind kind = Kind::kNone;
   std::uint8_t depth = 0;   // of the containers inside
@@ -66,9 +69,10 @@ struct Pickle {
   }
 };
 
-// Reads one pickle from the cursor, up to and including its STOP. Throws kBadModel, naming file and
-// reason.
-Pickle read_pickle(ByteCursor& cursor);
+// Reads one pickle from the cursor, up to and including its STOP. With skip_objects, objects of
+// every class stay closed; else those of unknown classes are refused. Throws kBadModel, naming file
+// and reason.
+Pickle read_pickle(ByteCursor& cursor, bool skip_objects = false);
 
 // The kind in words, for messages: "a tuple".
 std::string_view to_string(PickleValue::Kind kind);

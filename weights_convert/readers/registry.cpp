@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "engine/check.h"
+#include "engine/printable_text.h"
+#include "engine/weights/file_kind.h"
 #include "weights_convert/readers/archive.h"
 #include "weights_convert/readers/npy.h"
 #include "weights_convert/readers/params.h"
@@ -14,50 +16,65 @@ namespace nestor {
 
 namespace {
 
-SourceFile read_any_archive(std::span<const std::byte> bytes, const std::string& file) {
-  const std::vector<ArchiveEntry> entries = read_archive(bytes, file);
-  if (is_torch_archive(entries)) return read_torch_archive(entries, bytes, file);
+// What Finder and its like add to an archive.
+bool is_litter(const ArchiveEntry& entry) {
+  const std::string_view name = entry.name;
+  const std::string_view last = name.substr(name.rfind('/') + 1);
+  return name.starts_with("__MACOSX/") || last.starts_with("._") || last == ".DS_Store" ||
+         last == "Thumbs.db" || last == "desktop.ini";
+}
+
+SourceFile read_any_archive(std::span<const std::byte> bytes, const std::string& file,
+                            const ReadOptions& options) {
+  std::vector<ArchiveEntry> entries = read_archive(bytes, file);
+  std::erase_if(entries, is_litter);
+  if (is_torch_archive(entries)) return read_torch_archive(entries, bytes, file, options);
   CHECK_AS(kBadModel, is_params_archive(entries),
-           "{}: an archive of neither PyTorch (data.pkl) nor GluonCV (.params)", file);
+           "{}: a zip archive of neither PyTorch (data.pkl) nor GluonCV (.params); it holds {}",
+           file, entries.empty() ? "nothing" : quoted_name(entries.front().name));
   return read_params_archive(entries, file);
 }
 
-bool starts_with(std::span<const std::byte> bytes, std::size_t offset, std::string_view magic) {
-  return bytes.size() >= offset + magic.size() &&
-         std::ranges::equal(bytes.subspan(offset, magic.size()), std::as_bytes(std::span(magic)));
+// The formats of a single pickle or array need no options.
+template <SourceFile (*kRead)(std::span<const std::byte>, const std::string&)>
+SourceFile read_plain(std::span<const std::byte> bytes, const std::string& file,
+                      const ReadOptions&) {
+  return kRead(bytes, file);
 }
 
-// Known forms that nobody writes any more deserve a better message than "unknown".
-std::string_view describe_unknown(std::span<const std::byte> bytes) {
-  if (bytes.empty()) return "the file is empty";
-  if (starts_with(bytes, 257, "ustar")) return "a tar archive, as PyTorch wrote before 0.1.10";
-  if (starts_with(bytes, 0, "PYTORCH1")) return "an archive of PyTorch's 1.0 preview";
-  return "not a weight file of a known format (.params, .pth, .safetensors, .npy)";
+std::string describe_unknown(std::span<const std::byte> bytes) {
+  const std::optional<FileKind> kind = file_kind(bytes);
+  const std::string_view wanted = "expected a weight file (.params, .pth, .safetensors, .npy)";
+  if (!kind) return fmt::format("a file of unknown kind, {}", wanted);
+  return fmt::format("{}, {}{}{}", kind->name, wanted, kind->advice.empty() ? "" : "; ",
+                     kind->advice);
 }
 
 }  // namespace
 
 std::span<const SourceFormat> source_formats() {
   static constexpr SourceFormat kFormats[] = {
-      {"numpy", is_npy, read_npy},
+      // First: its length may begin like the magic number of any other format.
+      {"safetensors", is_safetensors, read_plain<read_safetensors>},
+      {"numpy", is_npy, read_plain<read_npy>},
       {"archive", is_archive, read_any_archive},
-      {"mxnet", is_params, read_params},
+      {"mxnet", is_params, read_plain<read_params>},
       {"pytorch-legacy", is_torch_stream, read_torch_stream},
-      {"safetensors", is_safetensors, read_safetensors},
   };
   return kFormats;
 }
 
-SourceFile read_source(std::span<const std::byte> bytes, const std::string& file) {
+SourceFile read_source(std::span<const std::byte> bytes, const std::string& file,
+                       const ReadOptions& options) {
   for (const SourceFormat& format : source_formats()) {
-    if (format.recognises(bytes)) return format.read(bytes, file);
+    if (format.recognises(bytes)) return format.read(bytes, file, options);
   }
   fail(ErrorCode::kBadModel, "{}: {}", file, describe_unknown(bytes));
 }
 
-OpenedSource open_source(const std::filesystem::path& path) {
+OpenedSource open_source(const std::filesystem::path& path, const ReadOptions& options) {
   MappedFile input = MappedFile::open(path);
-  SourceFile content = read_source(input.bytes(), input.name());
+  SourceFile content = read_source(input.bytes(), input.name(), options);
   return {std::move(input), std::move(content)};
 }
 

@@ -1,28 +1,29 @@
 #include "weights_convert/readers/safetensors.h"
 
 #include "engine/check.h"
+#include "engine/weights/file_kind.h"
 #include "engine/weights/weight_file.h"
 
 namespace nestor {
 
-bool is_safetensors(std::span<const std::byte> bytes) {
-  return bytes.size() > 8 && bytes[8] == std::byte{'{'};
-}
+bool is_safetensors(std::span<const std::byte> bytes) { return looks_like_safetensors(bytes); }
 
 SourceFile read_safetensors(std::span<const std::byte> bytes, const std::string& file) {
-  const WeightFile weights = WeightFile::parse(bytes, file);
+  WeightFile weights = WeightFile::parse(bytes, file);
   SourceFile source("safetensors", bytes, file);
-  for (const WeightFile::Entry& entry : weights.entries()) {
+  source.metadata = weights.metadata();
+  std::vector<WeightFile::Entry> entries = std::move(weights).take_entries();
+  source.tensors.reserve(entries.size());
+  for (WeightFile::Entry& entry : entries) {
     const std::optional<DType> dtype = dtype_of(entry.dtype);
     CHECK_AS(kBadModel, dtype, "{}: tensor {:?} has element type {}, which is not supported", file,
              entry.name, entry.dtype);
-    source.tensors.push_back({.name = entry.name,
+    source.tensors.push_back({.name = std::move(entry.name),
                               .dtype = *dtype,
-                              .shape = entry.shape,
+                              .shape = std::move(entry.shape),
                               .data = entry.data,
                               .strides = {}});
   }
-  source.metadata = weights.metadata();
   return source;
 }
 

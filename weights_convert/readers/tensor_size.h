@@ -5,7 +5,7 @@
 #include <span>
 
 #include "engine/checked.h"
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 

@@ -27,6 +27,7 @@ std::string_view text(std::span<const std::byte> bytes) {
 class Folder {
  public:
   Folder(std::span<const ArchiveEntry> entries, const std::string& file) : file_(file) {
+    CHECK_AS(kBadModel, !entries.empty(), "{}: an archive without entries", file);
     const std::string_view folder = folder_of(entries.front().name);
     CHECK_AS(kBadModel, !folder.empty(), "{}: entry {:?} lies in no folder", file,
              entries.front().name);
@@ -60,9 +61,9 @@ class Folder {
   std::map<std::string, const ArchiveEntry*, std::less<>> by_name_;
 };
 
-Pickle read_object(const Folder& folder, const std::string& file) {
+Pickle read_object(const Folder& folder, const std::string& file, bool skip_objects) {
   ByteCursor cursor(folder.contents(kPickle), file);
-  Pickle pickle = read_pickle(cursor);
+  Pickle pickle = read_pickle(cursor, skip_objects);
   CHECK_AS(kBadModel, cursor.remaining() == 0, "{}: {} bytes after the pickle's end", file,
            cursor.remaining());
   return pickle;
@@ -78,7 +79,8 @@ bool is_torch_archive(std::span<const ArchiveEntry> entries) {
 }
 
 SourceFile read_torch_archive(std::span<const ArchiveEntry> entries,
-                              std::span<const std::byte> bytes, const std::string& file) {
+                              std::span<const std::byte> bytes, const std::string& file,
+                              const ReadOptions& options) {
   const Folder folder(entries, file);
   CHECK_AS(kBadModel, !folder.has(kScript) && !folder.has_folder("code/"),
            "{}: a TorchScript archive, expected a state dict", file);
@@ -86,7 +88,7 @@ SourceFile read_torch_archive(std::span<const ArchiveEntry> entries,
     const std::string_view order = text(folder.contents("byteorder"));
     CHECK_AS(kBadModel, order == "little", "{}: byte order {:?}, expected little", file, order);
   }
-  const Pickle pickle = read_object(folder, file);
+  const Pickle pickle = read_object(folder, file, options.skip_objects);
 
   SourceFile source("pytorch", bytes, file);
   const auto find = [&](const PickledStorage& storage) {
@@ -99,7 +101,7 @@ SourceFile read_torch_archive(std::span<const ArchiveEntry> entries,
              entry.name);
     return entry.data;
   };
-  source.tensors = state_dict_tensors(pickle, find, bytes.size(), file);
+  read_state_dict(pickle, find, bytes.size(), options, source);
   // Once each, however many tensors share a storage, and sound sizes first.
   for (const PickledStorage& storage : pickle.storages) {
     check_stored(folder.get(fmt::format("data/{}", storage.key)), file);

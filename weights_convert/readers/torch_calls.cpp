@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <span>
 
 #include "engine/check.h"
+#include "engine/printable_text.h"
+#include "weights_convert/readers/harmless_globals.h"
 
 namespace nestor {
 
@@ -17,8 +20,17 @@ constexpr std::string_view kSize = "torch Size";
 constexpr std::string_view kRebuildTensor = "torch._utils _rebuild_tensor";
 constexpr std::string_view kRebuildTensorV2 = "torch._utils _rebuild_tensor_v2";
 constexpr std::string_view kRebuildParameter = "torch._utils _rebuild_parameter";
-constexpr std::string_view kCallables[] = {kOrderedDict, kSize, kRebuildTensor, kRebuildTensorV2,
-                                           kRebuildParameter};
+constexpr std::string_view kRebuildParameterWithState =
+    "torch._utils _rebuild_parameter_with_state";
+// Tensors with attributes and of subclasses; the module's name changed with PyTorch 1.11.
+constexpr std::string_view kRebuildFromType = "torch._tensor _rebuild_from_type";
+constexpr std::string_view kRebuildFromTypeV2 = "torch._tensor _rebuild_from_type_v2";
+constexpr std::string_view kRebuildFromTypeOld = "torch.tensor _rebuild_from_type";
+constexpr std::string_view kCallables[] = {kOrderedDict,       kSize,
+                                           kRebuildTensor,     kRebuildTensorV2,
+                                           kRebuildParameter,  kRebuildParameterWithState,
+                                           kRebuildFromType,   kRebuildFromTypeV2,
+                                           kRebuildFromTypeOld};
 
 // Keys are numbers. Each use of a storage looks for its key.
 constexpr std::size_t kMaxKeyBytes = 256;
@@ -43,16 +55,29 @@ std::optional<DType> storage_dtype(std::string_view name) {
 
 }  // namespace
 
-std::string_view TorchCalls::global(std::string_view name) const {
-  const auto* callable = std::ranges::find(kCallables, name);
-  if (callable != std::end(kCallables)) return *callable;
-  const auto* storage = std::ranges::find(kStorageClasses, name, &StorageClass::name);
-  CHECK_AS(kBadModel, storage != std::end(kStorageClasses),
-           "{}: the pickle asks for {:?}, which no state dict of weights needs", file_, name);
-  return storage->name;
+PickleValue TorchCalls::global(std::string_view module, std::string_view name) const {
+  const std::string full = fmt::format("{} {}", module, name);
+  if (const auto* known = std::ranges::find(kCallables, full); known != std::end(kCallables)) {
+    return {.kind = Kind::kGlobal, .text = *known};
+  }
+  const auto* storage = std::ranges::find(kStorageClasses, full, &StorageClass::name);
+  if (storage != std::end(kStorageClasses)) return {.kind = Kind::kGlobal, .text = storage->name};
+  CHECK_AS(
+      kBadModel, skip_objects_ || is_harmless_global(full),
+      "{}: the pickle asks for {}, which no state dict of weights needs; --skip-objects leaves "
+      "such objects out, and nothing of them is run either way",
+      file_, quoted_name(full));
+  return {.kind = Kind::kObject, .text = name};
+}
+
+bool TorchCalls::holds_object(const std::vector<PickleId>& arguments) const {
+  // What follows the strides or the hooks says nothing about a tensor's values.
+  return std::ranges::any_of(std::span(arguments).first(std::min<std::size_t>(arguments.size(), 4)),
+                             [this](PickleId id) { return pickle_[id].kind == Kind::kObject; });
 }
 
 PickleValue TorchCalls::call(const PickleValue& callable, const PickleValue& arguments) {
+  if (callable.kind == Kind::kObject) return {.kind = Kind::kObject, .text = callable.text};
   CHECK_AS(kBadModel, callable.kind == Kind::kGlobal && arguments.kind == Kind::kTuple,
            "{}: the pickle calls {} with {}", file_, to_string(callable.kind),
            to_string(arguments.kind));
@@ -66,6 +91,16 @@ PickleValue TorchCalls::call(const PickleValue& callable, const PickleValue& arg
     arity(0, 1);
     return make_ordered_dict(given);
   }
+  if (name == kRebuildFromType || name == kRebuildFromTypeV2 || name == kRebuildFromTypeOld) {
+    arity(4, 4);
+    return rebuild_from_type(given);
+  }
+  if (name == kRebuildParameterWithState) {
+    arity(4, 4);
+    const PickleValue& tensor = pickle_[given[0]];
+    return tensor.kind == Kind::kObject ? tensor : argument(given, 0, Kind::kTensor, name);
+  }
+  if (holds_object(given)) return {.kind = Kind::kObject, .text = name};
   if (name == kSize) {
     arity(1, 1);
     return argument(given, 0, Kind::kTuple, name);
@@ -81,6 +116,16 @@ PickleValue TorchCalls::call(const PickleValue& callable, const PickleValue& arg
   fail(ErrorCode::kBadModel, "{}: the pickle calls {}, which is not callable", file_, name);
 }
 
+// function(*arguments) with a class and attributes, neither of which changes the tensor's values.
+PickleValue TorchCalls::rebuild_from_type(const std::vector<PickleId>& given) {
+  const PickleValue function = pickle_[given[0]];
+  const bool nested = function.kind == Kind::kGlobal &&
+                      function.text.find("_rebuild_from_type") != std::string_view::npos;
+  CHECK_AS(kBadModel, !nested, "{}: the pickle rebuilds a tensor of a tensor with attributes",
+           file_);
+  return call(function, PickleValue(argument(given, 2, Kind::kTuple, "a tensor with attributes")));
+}
+
 // Empty, or of a list of pairs, as Python 2 wrote it.
 PickleValue TorchCalls::make_ordered_dict(const std::vector<PickleId>& given) {
   PickleValue dict{.kind = Kind::kOrderedDict};
@@ -93,11 +138,8 @@ PickleValue TorchCalls::make_ordered_dict(const std::vector<PickleId>& given) {
     for (const PickleId id : pickle_.items_of(pairs)) {
       const PickleValue& pair = pickle_[id];
       const bool sequence = pair.kind == Kind::kList || pair.kind == Kind::kTuple;
-      CHECK_AS(kBadModel,
-               sequence && pickle_.items_of(pair).size() == 2 &&
-                   pickle_[pickle_.items_of(pair)[0]].kind == Kind::kString,
-               "{}: the pickle makes an OrderedDict of something else than names and values",
-               file_);
+      CHECK_AS(kBadModel, sequence && pickle_.items_of(pair).size() == 2,
+               "{}: the pickle makes an OrderedDict of something else than pairs", file_);
       items.insert(items.end(), pickle_.items_of(pair).begin(), pickle_.items_of(pair).end());
     }
   }

@@ -4,7 +4,7 @@
 // The state dict's tensors name storages that come later, in an order that only the keys tell.
 
 #include <algorithm>
-#include <unordered_map>
+#include <map>
 
 #include "engine/check.h"
 #include "engine/checked.h"
@@ -90,26 +90,28 @@ class StorageReader {
   }
 
   ByteCursor& cursor_;
-  std::unordered_map<std::string_view, const PickledStorage*> by_key_;
-  std::unordered_map<std::string_view, std::span<const std::byte>> data_;
+  std::map<std::string_view, const PickledStorage*> by_key_;
+  std::map<std::string_view, std::span<const std::byte>> data_;
 };
 
 }  // namespace
 
 bool is_torch_stream(std::span<const std::byte> bytes) {
-  return !bytes.empty() && bytes.front() == std::byte{kMagicPickle[0]};
+  const auto magic = std::as_bytes(std::span(kMagicPickle));
+  return bytes.size() >= magic.size() && std::ranges::equal(bytes.first(magic.size()), magic);
 }
 
-SourceFile read_torch_stream(std::span<const std::byte> bytes, const std::string& file) {
+SourceFile read_torch_stream(std::span<const std::byte> bytes, const std::string& file,
+                             const ReadOptions& options) {
   ByteCursor cursor(bytes, file);
   check_preamble(cursor);
-  const Pickle object = read_pickle(cursor);
+  const Pickle object = read_pickle(cursor, options.skip_objects);
   StorageReader storages(object, cursor);
   storages.read();
   SourceFile source("pytorch-legacy", bytes, file);
-  source.tensors = state_dict_tensors(
+  read_state_dict(
       object, [&](const PickledStorage& storage) { return storages.find(storage); }, bytes.size(),
-      file);
+      options, source);
   return source;
 }
 

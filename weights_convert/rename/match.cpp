@@ -1,13 +1,18 @@
 #include "weights_convert/rename/match.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <map>
 
 #include "engine/check.h"
+#include "engine/printable_text.h"
 
 namespace nestor {
 
 namespace {
+
+constexpr std::size_t kMostLines = 10;
+constexpr std::int64_t kMostClasses = 1'000'000;
+constexpr std::string_view kHead = "fc.";  // the last layer, whose size is the number of classes
 
 bool is_floating(DType dtype) {
   return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16 ||
@@ -16,15 +21,18 @@ bool is_floating(DType dtype) {
 
 // "layer1.0.bn1.gamma", and how the file spells it where it does so differently.
 std::string both_names(const NamedTensor& tensor) {
-  if (tensor.name == tensor.source_name) return tensor.name;
-  return fmt::format("{} (in the file: {})", tensor.name, tensor.source_name);
+  const std::string name = shortened(tensor.name);
+  if (tensor.name == tensor.source_name) return name;
+  return fmt::format("{} (in the file: {})", name, shortened(tensor.source_name));
 }
 
 class Mismatches {
  public:
-  void missing(const Parameter& parameter) {
+  void missing(const Parameter& parameter, const ObjectNames& objects) {
     ++missing_;
-    add("missing", parameter.name, parameter.shape.to_string(), "nothing");
+    const auto object = objects.find(parameter.name);
+    add("missing", parameter.name, parameter.shape.to_string(),
+        object == objects.end() ? "nothing" : "an object of " + quoted_name(object->second));
   }
   void unexpected(const NamedTensor& tensor) {
     ++unexpected_;
@@ -40,18 +48,22 @@ class Mismatches {
   }
 
   void check(const std::string& file, const std::string& network) const {
-    CHECK_AS(kBadModel, lines_.empty(),
-             "{}: not the weights of {}: {} tensors missing, {} unexpected, {} misshapen{}", file,
-             network, missing_, unexpected_, misshapen_, lines_);
+    CHECK_AS(kBadModel, num_lines_ == 0,
+             "{}: not the weights of {}: {} tensors missing, {} unexpected, {} misshapen{}{}", file,
+             network, missing_, unexpected_, misshapen_, lines_,
+             num_lines_ <= kMostLines ? std::string()
+                                      : fmt::format("\n  and {} more", num_lines_ - kMostLines));
   }
 
  private:
   void add(std::string_view problem, std::string_view name, std::string_view expected,
            std::string_view found) {
+    if (++num_lines_ > kMostLines) return;
     lines_ += fmt::format("\n  {:10} {}: expected {}, found {}", problem, name, expected, found);
   }
 
   int missing_ = 0, unexpected_ = 0, misshapen_ = 0;
+  std::size_t num_lines_ = 0;
   std::string lines_;
 };
 
@@ -59,9 +71,10 @@ class Mismatches {
 
 std::vector<std::size_t> match_parameters(std::span<const Parameter> parameters,
                                           std::span<const NamedTensor> tensors,
-                                          const std::string& file, const std::string& network) {
+                                          const std::string& file, const std::string& network,
+                                          const ObjectNames& objects) {
   Mismatches mismatches;
-  std::unordered_map<std::string_view, std::size_t> by_name;
+  std::map<std::string_view, std::size_t> by_name;  // names may be made to have one hash
   std::vector<bool> wanted(tensors.size(), false);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (by_name.emplace(tensors[i].name, i).second) continue;
@@ -72,7 +85,7 @@ std::vector<std::size_t> match_parameters(std::span<const Parameter> parameters,
   for (const Parameter& parameter : parameters) {
     const auto found = by_name.find(parameter.name);
     if (found == by_name.end()) {
-      mismatches.missing(parameter);
+      mismatches.missing(parameter, objects);
       continue;
     }
     const NamedTensor& tensor = tensors[found->second];
@@ -87,6 +100,31 @@ std::vector<std::size_t> match_parameters(std::span<const Parameter> parameters,
   }
   mismatches.check(file, network);
   return result;
+}
+
+std::optional<int> classes_of(std::span<const Parameter> parameters,
+                              std::span<const NamedTensor> tensors) {
+  std::map<std::string_view, const TensorDesc*> by_name;
+  for (const NamedTensor& tensor : tensors) {
+    if (!by_name.emplace(tensor.name, &tensor.desc).second) return {};
+  }
+  std::int64_t num_classes = 0;
+  for (const Parameter& parameter : parameters) {
+    const auto found = by_name.find(parameter.name);
+    if (found == by_name.end() || !is_floating(found->second->dtype)) return {};
+    const Shape& shape = found->second->shape;
+    if (!parameter.name.starts_with(kHead)) {
+      if (shape != parameter.shape) return {};
+      continue;
+    }
+    const bool same_features = shape.rank() == parameter.shape.rank() &&
+                               (shape.rank() == 1 || shape[1] == parameter.shape[1]);
+    if (!same_features || shape[0] < 1 || shape[0] > kMostClasses) return {};
+    if (num_classes != 0 && num_classes != shape[0]) return {};
+    num_classes = shape[0];
+  }
+  if (by_name.size() != parameters.size() || num_classes == 0) return {};
+  return static_cast<int>(num_classes);
 }
 
 }  // namespace nestor

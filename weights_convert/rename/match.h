@@ -2,12 +2,14 @@
 // Whether a file has exactly the tensors of a network.
 
 #include <cstddef>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "engine/tensor.h"
 #include "graphs/zoo.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 
@@ -17,10 +19,21 @@ struct NamedTensor {
   TensorDesc desc;
 };
 
-// For each parameter the index of its tensor. Throws kBadModel, naming file and network, with one
-// line for every tensor that is missing, unexpected, there twice, or of another shape.
+// What the names of a file could be of, besides tensors: "numpy ndarray", by their names in the
+// file.
+using ObjectNames = std::map<std::string, std::string, std::less<>>;
+
+// For each parameter the index of its tensor. Throws kBadModel, naming file and network, with the
+// numbers of tensors that are missing, unexpected, there twice, or of another shape, and a line for
+// each of the first of them.
 std::vector<std::size_t> match_parameters(std::span<const Parameter> parameters,
                                           std::span<const NamedTensor> tensors,
-                                          const std::string& file, const std::string& network);
+                                          const std::string& file, const std::string& network,
+                                          const ObjectNames& objects = {});
+
+// The number of classes if the tensors are the network's but for the size of its last layer;
+// nothing if they are not.
+std::optional<int> classes_of(std::span<const Parameter> parameters,
+                              std::span<const NamedTensor> tensors);
 
 }  // namespace nestor

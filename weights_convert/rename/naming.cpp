@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 namespace nestor {
@@ -10,8 +11,12 @@ namespace {
 
 using Canonical = std::unordered_map<std::string, std::string>;  // by a framework's name
 
-constexpr std::string_view kCounter = ".num_batches_tracked";
-constexpr std::size_t kMaxLegacyNameBytes = 256;  // longer names are not looked at part by part
+// Of batch norms, and of torch.optim's averaged models.
+constexpr std::string_view kCounters[] = {"num_batches_tracked", "n_averaged"};
+// Modules that wrap others, each a part of the names of all that is in them.
+constexpr std::string_view kWrappers[] = {"module", "_orig_mod", "_fsdp_wrapped_module",
+                                          "_checkpoint_wrapped_module"};
+constexpr std::size_t kMaxSplitNameBytes = 256;  // longer names are not looked at part by part
 
 std::string_view without_prefix(std::string_view name, std::string_view prefix) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
@@ -27,37 +32,110 @@ std::string plain_legacy(std::string_view name) {
   return plain;
 }
 
-// The network's prefix is what, before the names of the table, explains most names of the file:
-// "resnest_conv0_weight" would also be conv0_weight of a scope "resnest_".
-std::string legacy_prefix(const Canonical& table, std::span<const std::string> names) {
-  std::map<std::string, int> votes;
-  for (const std::string& name : names) {
-    const std::string plain = plain_legacy(name);
-    if (plain.size() > kMaxLegacyNameBytes) continue;
-    for (std::size_t start = 0; start != std::string::npos && start < plain.size();) {
-      if (table.contains(plain.substr(start))) ++votes[plain.substr(0, start)];
-      const std::size_t underscore = plain.find('_', start);
-      start = underscore == std::string::npos ? underscore : underscore + 1;
-    }
+std::string without_wrappers(std::string_view name) {
+  std::string bare;
+  while (!name.empty()) {
+    const std::size_t end = std::min(name.find('.'), name.size() - 1) + 1;
+    const std::string_view part = name.substr(0, end);
+    const bool wraps = part.ends_with('.') &&
+                       std::ranges::find(kWrappers, part.substr(0, end - 1)) != std::end(kWrappers);
+    if (!wraps) bare += part;
+    name.remove_prefix(end);
   }
-  const auto most =
-      std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; });
-  return most == votes.end() ? std::string() : most->first;
+  return bare;
 }
 
-std::vector<std::string> spelled(NamingStyle style, const Canonical& table,
-                                 std::span<const std::string> names) {
-  std::vector<std::string> result;
-  const std::string prefix = style == NamingStyle::kLegacy ? legacy_prefix(table, names) : "";
-  for (const std::string& name : names) {
-    switch (style) {
-      case NamingStyle::kStructural: result.push_back(name); break;
-      case NamingStyle::kLegacy:
-        result.emplace_back(without_prefix(plain_legacy(name), prefix));
-        break;
-      case NamingStyle::kTorch: result.emplace_back(without_prefix(name, "module.")); break;
+bool is_counter(std::string_view name) {
+  const std::string_view last = name.substr(name.rfind('.') + 1);
+  return std::ranges::find(kCounters, last) != std::end(kCounters);
+}
+
+// How often each prefix stands before a name of the table: "resnest_conv0_weight" would also be
+// conv0_weight of a scope "resnest_".
+std::map<std::string, std::size_t> count_prefixes(const Canonical& table,
+                                                  std::span<const std::string> spellings,
+                                                  char separator) {
+  std::map<std::string, std::size_t> counts;
+  for (const std::string& name : spellings) {
+    if (name.size() > kMaxSplitNameBytes) continue;
+    for (std::size_t start = 0; start != std::string::npos && start < name.size();) {
+      if (table.contains(name.substr(start))) ++counts[name.substr(0, start)];
+      const std::size_t found = name.find(separator, start);
+      start = found == std::string::npos ? found : found + 1;
     }
   }
+  return counts;
+}
+
+// "dense1_weight": the number of that layer, nothing for other names.
+std::optional<std::string_view> dense_number(std::string_view name) {
+  constexpr std::string_view kDense = "dense";
+  if (!name.starts_with(kDense)) return {};
+  const std::size_t end = name.find('_');
+  const std::string_view number = name.substr(kDense.size(), end - kDense.size());
+  const bool digits = !number.empty() && number.find_first_not_of("0123456789") == number.npos;
+  return end != name.npos && digits ? std::optional(number) : std::nullopt;
+}
+
+// The networks have one dense layer. One that was put in its place for fine-tuning is counted on.
+void name_only_dense_layer(std::span<std::string> spellings) {
+  std::set<std::string, std::less<>> numbers;
+  for (const std::string& name : spellings) {
+    if (const auto number = dense_number(name); number && numbers.size() < 2) {
+      numbers.emplace(*number);
+    }
+  }
+  if (numbers.size() != 1) return;
+  for (std::string& name : spellings) {
+    if (dense_number(name)) name = "dense0" + name.substr(name.find('_'));
+  }
+}
+
+// The names as the table of that style would have them, but for their prefix.
+std::vector<std::string> spelled(NamingStyle style, std::span<const std::string> names) {
+  std::vector<std::string> result;
+  for (const std::string& name : names) {
+    result.push_back(style == NamingStyle::kLegacy ? plain_legacy(name) : without_wrappers(name));
+  }
+  return result;
+}
+
+CanonicalNames explained(NamingStyle style, const Canonical& table,
+                         std::span<const std::string> names) {
+  CanonicalNames result{.style = style, .names = {}};
+  std::vector<std::string> spellings = spelled(style, names);
+  const bool legacy = style == NamingStyle::kLegacy;
+  const auto counts = count_prefixes(table, spellings, legacy ? '_' : '.');
+  const auto most =
+      std::ranges::max_element(counts, {}, [](const auto& count) { return count.second; });
+  if (most != counts.end()) {
+    result.prefix = most->first;
+    for (const auto& [prefix, count] : counts) {
+      if (prefix != most->first && count >= table.size()) result.rivals.push_back(prefix);
+    }
+  }
+  std::vector<bool> has_prefix;
+  for (std::string& spelling : spellings) {
+    has_prefix.push_back(spelling.starts_with(result.prefix));
+    if (has_prefix.back()) spelling.erase(0, result.prefix.size());
+  }
+  if (legacy) name_only_dense_layer(spellings);
+  std::set<std::string_view> found_names;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto found = table.find(spellings[i]);
+    if (found != table.end()) {
+      found_names.insert(found->second);
+      result.names.emplace_back(found->second);
+    } else if (is_counter(names[i])) {
+      result.names.emplace_back();
+    } else if (!has_prefix[i]) {
+      result.outside.push_back(names[i]);
+      result.names.emplace_back();
+    } else {
+      result.names.emplace_back(names[i]);
+    }
+  }
+  result.num_found = found_names.size();
   return result;
 }
 
@@ -73,28 +151,12 @@ CanonicalNames canonical_names(const NameTable& table, std::span<const Parameter
     tables[NamingStyle::kLegacy].emplace(legacy[i], canonical);
     tables[NamingStyle::kTorch].emplace(table.torch_name(canonical), canonical);
   }
-
-  CanonicalNames best;
-  std::ptrdiff_t best_hits = -1;
+  std::optional<CanonicalNames> best;
   for (const auto& [style, known] : tables) {
-    CanonicalNames candidate{.style = style, .names = {}};
-    std::ptrdiff_t hits = 0;
-    const std::vector<std::string> spellings = spelled(style, known, names);
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      const auto found = known.find(spellings[i]);
-      hits += found != known.end();
-      if (style == NamingStyle::kTorch && names[i].ends_with(kCounter)) {
-        candidate.names.emplace_back();
-      } else {
-        candidate.names.emplace_back(found == known.end() ? names[i] : found->second);
-      }
-    }
-    if (hits > best_hits) {
-      best = std::move(candidate);
-      best_hits = hits;
-    }
+    CanonicalNames candidate = explained(style, known, names);
+    if (!best || candidate.num_found > best->num_found) best = std::move(candidate);
   }
-  return best;
+  return *std::move(best);
 }
 
 }  // namespace nestor

@@ -5,10 +5,11 @@
 
 #include "engine/check.h"
 #include "engine/graph/builder.h"
+#include "engine/model.h"
 #include "engine/ops/batch_norm/batch_norm.h"
 #include "engine/ops/convolution/convolution.h"
-#include "engine/session.h"
 #include "engine/weights/safetensors_header.h"
+#include "nestor/session.h"
 
 namespace nestor {
 
@@ -16,6 +17,7 @@ namespace {
 
 using Buffer = std::vector<float>;
 
+// With room for elements of up to four bytes: indices and labels, too.
 Buffer make_buffer(const TensorDesc& desc) {
   return Buffer(static_cast<std::size_t>(desc.shape.num_elements()));
 }
@@ -96,13 +98,12 @@ class Run {
   }
 
   void run_reference(const Node& node, std::span<const TensorView> inputs) {
-    const std::vector<TensorDesc> descs = output_descs(graph_, node);
-    std::vector<float*> outputs;
+    std::vector<MutableTensorView> outputs;
     for (const ValueId id : node.outputs) {
       at(id) = make_buffer(graph_.desc(id));
-      outputs.push_back(at(id).data());
+      outputs.push_back({graph_.desc(id), at(id).data()});
     }
-    node.op->reference(node, inputs, outputs, descs);
+    node.op->reference(node, inputs, outputs);
   }
 
   // Sets the batch norm's running mean and variance to those of its input.

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "engine/check.h"
 #include "engine/checked.h"
@@ -86,6 +86,7 @@ Conversion convert_manifest(const std::filesystem::path& manifest_path,
                             const std::filesystem::path& stored_path,
                             const std::filesystem::path& output, const ConversionOptions& options) {
   const Network& network = require_network(options.network);
+  const NetworkOptions sizes{options.num_classes.value_or(num_classes(network))};
   const MappedFile file = MappedFile::open(manifest_path);
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
                               file.bytes().size());
@@ -93,19 +94,18 @@ Conversion convert_manifest(const std::filesystem::path& manifest_path,
   const WeightFile stored = WeightFile::open(stored_path);
 
   std::vector<NamedTensor> tensors;
-  std::unordered_map<std::string_view, const ManifestRow*> by_name;
+  std::map<std::string_view, const ManifestRow*> by_name;
   std::vector<WeightFileWriter::Entry> entries;
   for (const ManifestRow& row : manifest.rows) {
     tensors.push_back({row.name, row.name, {DType::kFloat32, row.shape}});
     by_name.emplace(row.name, &row);
     entries.push_back({row.name, DType::kFloat32, row.shape});
   }
-  match_parameters(
-      parameters(network, options.network_options), tensors, file.name(),
-      fmt::format("{} with {} classes", network.name, options.network_options.num_classes));
+  match_parameters(parameters(network, sizes), tensors, file.name(),
+                   fmt::format("{} with {} classes", network.name, sizes.num_classes));
 
   ModelFacts facts{.network = &network,
-                   .options = options.network_options,
+                   .options = sizes,
                    .source = "synthetic",
                    .source_sha256 = sha256_hex(file.bytes()),
                    .labels = {},

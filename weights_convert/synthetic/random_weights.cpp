@@ -67,6 +67,7 @@ std::vector<float> calibration_images(const std::string& salt) {
 Conversion convert_random(std::uint64_t seed, const std::filesystem::path& output,
                           const ConversionOptions& options) {
   const Network& network = require_network(options.network);
+  const NetworkOptions sizes{options.num_classes.value_or(num_classes(network))};
   const std::string salt = fmt::format("{}:", seed);
   const std::string_view last_gamma = name_table(network).last_gamma;
   const WeightFunction fill = [&](std::string_view name, const Shape& shape, std::span<float> dst) {
@@ -74,19 +75,18 @@ Conversion convert_random(std::uint64_t seed, const std::filesystem::path& outpu
     fill_synthetic(rule_of(name), last ? std::optional(kLastGammaGain) : std::nullopt,
                    fmt::format("{}{}", salt, name), shape, dst);
   };
-  const Graph graph =
-      build_graph(network, options.network_options, {kNumImages, 3, kImageSide, kImageSide});
+  const Graph graph = build_graph(network, sizes, {kNumImages, 3, kImageSide, kImageSide});
   const auto statistics = batch_statistics(graph, fill, calibration_images(salt));
 
   ModelFacts facts{.network = &network,
-                   .options = options.network_options,
+                   .options = sizes,
                    .source = "synthetic",
                    .source_sha256 = {},
                    .labels = {},
                    .synthetic = true};
   if (options.labels) facts.labels = read_labels(*options.labels, facts.options.num_classes);
   std::vector<WeightFileWriter::Entry> entries;
-  for (const Parameter& parameter : parameters(network, options.network_options)) {
+  for (const Parameter& parameter : parameters(network, sizes)) {
     entries.push_back({parameter.name, DType::kFloat32, parameter.shape});
   }
   Conversion result{.source = facts.source, .source_sha256 = {}, .num_tensors = entries.size()};

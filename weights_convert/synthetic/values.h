@@ -20,7 +20,7 @@
 #include <span>
 #include <string_view>
 
-#include "engine/tensor.h"
+#include "nestor/tensor.h"
 
 namespace nestor {
 

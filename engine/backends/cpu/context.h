@@ -10,6 +10,8 @@
 
 #include "engine/backend.h"
 #include "engine/backends/cpu/onednn.h"
+#include "engine/backends/cpu/spinning.h"
+#include "engine/backends/cpu/team.h"
 
 namespace nestor::cpu {
 
@@ -20,7 +22,10 @@ class CpuContext : public ExecutionContext {
   int threads() const { return threads_; }
   const dnnl::stream& stream() const { return stream_; }
 
+  // The first call of each run.
   void upload(void* dst, const void* src, std::size_t bytes) override {
+    start_team(threads_);
+    if (threads_ > 1 && spinning_ == nullptr) spinning_ = Spinning::of_process(threads_);
     std::memcpy(dst, src, bytes);
   }
   void run(StepKernels steps, std::unique_ptr<Recording>&) override {
@@ -41,11 +46,15 @@ class CpuContext : public ExecutionContext {
 
  private:
   void begin() noexcept override { scope_.emplace(threads_); }
-  void end() noexcept override { scope_.reset(); }
+  void end() noexcept override {
+    scope_.reset();
+    if (spinning_ != nullptr) spinning_->observe();
+  }
 
   int threads_;
   dnnl::stream stream_;
   std::optional<ThreadScope> scope_;
+  std::shared_ptr<Spinning> spinning_;
 };
 
 // Calls work(i), or work(i, thread) with a thread in [0, threads), for i in [0, count) in the

@@ -1,6 +1,7 @@
 #include "engine/backends/cpu/conversion.h"
 
 #include "engine/backends/cpu/context.h"
+#include "engine/image/level_table.h"
 
 namespace nestor::cpu {
 
@@ -47,7 +48,7 @@ StepChoice reorder(const Shape& shape, BufferFormat from, BufferFormat to) {
   const dnnl::reorder::primitive_desc reorder(engine(), src, engine(), dst, attributes);
   StepChoice choice{.variant = "onednn_reorder",
                     .inputs = {from},
-                    .output = to,
+                    .outputs = {to},
                     .workspace_bytes = reorder.scratchpad_desc().get_size()};
   choice.kernel = std::make_unique<PrimitiveKernel>(
       dnnl::reorder(reorder), std::vector<PrimitiveKernel::Argument>{{DNNL_ARG_FROM, src}},
@@ -60,7 +61,7 @@ StepChoice reorder(const Shape& shape, BufferFormat from, BufferFormat to) {
 StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to) {
   if (!from.levels) return reorder(shape, from, to);
   if (to != BufferFormat{}) return {};
-  StepChoice choice{.variant = "normalise", .inputs = {from}, .output = to};
+  StepChoice choice{.variant = "normalise", .inputs = {from}, .outputs = {to}};
   choice.kernel = std::make_unique<NormaliseKernel>(shape, *from.levels);
   return choice;
 }

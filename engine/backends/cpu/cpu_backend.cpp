@@ -7,8 +7,10 @@
 #include "engine/backends/cpu/context.h"
 #include "engine/backends/cpu/conversion.h"
 #include "engine/backends/cpu/memory_available.h"
+#include "engine/backends/cpu/team.h"
 #include "engine/backends/variant_list.h"
 #include "engine/check.h"
+#include "engine/ops/registry.h"
 #include "engine/plan/memory_planner.h"
 
 namespace nestor {
@@ -28,7 +30,10 @@ class NamedKernel : public StepKernel {
       : name_(std::move(name)), kernel_(std::move(kernel)) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
-    cpu::with_errors(name_, [&] { kernel_->load(constants, inputs); });
+    cpu::with_errors(name_, [&] {
+      cpu::require_small_blocks();
+      kernel_->load(constants, inputs);
+    });
   }
   void bind(const StepPointers& pointers) override {
     cpu::with_errors(name_, [&] { kernel_->bind(pointers); });
@@ -44,6 +49,11 @@ class NamedKernel : public StepKernel {
 
 constexpr const char* kDevice = "the CPU device";
 
+std::span<const CpuVariant> variants_of(const Op& op) {
+  const AdmittedOp* const row = find_admitted(op);
+  return row == nullptr ? std::span<const CpuVariant>() : row->cpu();
+}
+
 }  // namespace
 
 void CpuBackend::require(Precision precision) const {
@@ -53,18 +63,25 @@ void CpuBackend::require(Precision precision) const {
   CHECK_AS(kUnsupported, has_bf16(), "bf16 needs a CPU with AVX512_BF16, which this one lacks");
 }
 
+// Of ops that the registry admits without variants for the CPU.
+std::span<const CpuVariant> no_cpu() { return {}; }
+
 BufferFormat CpuBackend::activation_format(Precision precision) {
   return {precision == Precision::kBf16 ? DType::kBFloat16 : DType::kFloat32,
           cpu::blocked_layout()};
 }
 
 StepChoice CpuBackend::choose(const StepRequest& request) {
+  cpu::start_team(request.threads);  // oneDNN's preparations and packing run in it, too
   const cpu::ThreadScope threads(request.threads);
   const std::string& name = request.node.name;
   const auto choose = [&](const CpuVariant& variant) {
-    return cpu::with_errors(name, [&] { return variant.choose(request, *this); });
+    return cpu::with_errors(name, [&] {
+      cpu::require_small_blocks();
+      return variant.choose(request, *this);
+    });
   };
-  StepChoice choice = first_choice(request, variants_of(*request.node.op, cpu_variants()), choose);
+  StepChoice choice = first_choice(request, variants_of(*request.node.op), choose);
   if (choice.kernel != nullptr) {
     choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
   }
@@ -76,8 +93,10 @@ StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, 
   const cpu::ThreadScope scope(threads);
   const std::string name = fmt::format("conversion of {} from {} to {}", shape.to_string(),
                                        to_string(from), to_string(to));
-  StepChoice choice =
-      cpu::with_errors(name, [&] { return cpu::choose_conversion(shape, from, to); });
+  StepChoice choice = cpu::with_errors(name, [&] {
+    cpu::require_small_blocks();
+    return cpu::choose_conversion(shape, from, to);
+  });
   if (choice.kernel != nullptr) {
     choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
   }
@@ -86,13 +105,14 @@ StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, 
 
 bool CpuBackend::same_bytes(const Shape& shape, BufferFormat a, BufferFormat b) const {
   if (a == b) return true;
+  if (a.dtype != b.dtype || a.levels || b.levels) return false;
   const dnnl::memory::dims dims = cpu::dims4(shape);
   const bool one_pixel = dims[2] == 1 && dims[3] == 1;
   const auto blocks_fit = [&](Layout layout) {
     if (layout == Layout::kNchw8c) return dims[1] % 8 == 0;
     return layout != Layout::kNchw16c || dims[1] % 16 == 0;
   };
-  return a.dtype == b.dtype && one_pixel && blocks_fit(a.layout) && blocks_fit(b.layout);
+  return one_pixel && blocks_fit(a.layout) && blocks_fit(b.layout);
 }
 
 std::size_t CpuBackend::buffer_bytes(const Shape& shape, BufferFormat format) const {
@@ -108,12 +128,7 @@ std::unique_ptr<ExecutionContext> CpuBackend::make_context(int threads) {
 
 std::shared_ptr<void> CpuBackend::allocate(std::size_t bytes) {
   const std::size_t rounded = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-  // Not left to the allocator: the kernel promises more than there is, and kills who takes it.
-  if (const std::optional<std::uint64_t> available = cpu::memory_available()) {
-    CHECK_AS(kOutOfMemory, rounded <= *available,
-             "an arena of {} bytes is needed, {} bytes of memory are available", rounded,
-             *available);
-  }
+  cpu::require_memory(rounded, "an arena");
   void* const memory = std::aligned_alloc(kArenaAlignment, rounded);
   CHECK_AS(kOutOfMemory, memory != nullptr, "no memory for an arena of {} bytes", rounded);
   std::memset(memory, 0, rounded);
@@ -136,6 +151,7 @@ std::shared_ptr<const dnnl::memory> CpuBackend::packed(const std::string& name,
       if (copy.layout == layout) return copy.memory;
     }
   }
+  cpu::require_memory(layout.get_size(), name);
   // Packed before the list is touched: where that throws, weight_layout() finds no empty one.
   const Packed packed{layout, std::make_shared<const dnnl::memory>(pack(layout))};
   const auto [place, is_first] = packed_.try_emplace(name, std::vector{packed});

@@ -50,18 +50,12 @@ class CpuBackend : public Backend {
   std::map<std::string, std::vector<Packed>> packed_;
 };
 
-// One way to run an op on the CPU.
+// One way to run an op on the CPU. <op>_cpu() of engine/ops/<op>/cpu.cpp lists an op's, the
+// preferred first.
 struct CpuVariant {
   std::string_view name;
   // No kernel where the variant cannot do it.
   StepChoice (*choose)(const StepRequest& request, CpuBackend& backend);
 };
-
-// The variants of one op, the preferred first: one row of variants.cpp.
-struct CpuVariants {
-  const Op* op;
-  std::span<const CpuVariant> variants;
-};
-std::span<const CpuVariants> cpu_variants();
 
 }  // namespace nestor

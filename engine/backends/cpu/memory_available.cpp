@@ -1,9 +1,15 @@
 #include "engine/backends/cpu/memory_available.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
+#include <new>
 #include <string>
-#include <string_view>
+
+#include "engine/check.h"
+#include "engine/control_groups.h"
 
 namespace nestor::cpu {
 
@@ -44,15 +50,8 @@ std::optional<std::uint64_t> left_in(const fs::path& folder, const GroupFiles& f
   return *limit - std::min(*limit, *usage - cache);
 }
 
-// Of version 2: "0::/system.slice/nestor.service". In a container it is "/".
-std::string own_group(const fs::path& root) {
-  std::ifstream file(root / "proc/self/cgroup");
-  constexpr std::string_view kStart = "0::/";
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(kStart)) return line.substr(kStart.size());
-  }
-  return {};
-}
+constexpr std::size_t kSmallBlocks = 96 << 10;  // stays in the heap when it is freed
+constexpr std::size_t kMappings = 1 << 20;      // a generated kernel has 256 KiB
 
 }  // namespace
 
@@ -63,14 +62,26 @@ std::optional<std::uint64_t> memory_available(const fs::path& root) {
   const auto lower = [&](std::optional<std::uint64_t> other) {
     if (other) least = std::min(least.value_or(*other), *other);
   };
-  // Every group above has a limit, too.
-  const fs::path groups = root / "sys/fs/cgroup";
-  for (fs::path group = own_group(root);; group = group.parent_path()) {
-    lower(left_in(groups / group, kVersion2));
-    if (group.empty()) break;
-  }
-  lower(left_in(groups / "memory", kVersion1));
+  const ControlGroups groups = control_groups(root, "memory");
+  for (const fs::path& group : groups.version2) lower(left_in(group, kVersion2));
+  for (const fs::path& group : groups.version1) lower(left_in(group, kVersion1));
   return least;
+}
+
+void require_memory(std::size_t bytes, std::string_view what) {
+  const std::optional<std::uint64_t> available = memory_available();
+  CHECK_AS(kOutOfMemory, !available || bytes <= *available,
+           "{} of {} bytes is needed, {} bytes of memory are available", what, bytes, *available);
+}
+
+void require_small_blocks() {
+  void* volatile block = std::malloc(kSmallBlocks);  // volatile: else compilers leave both out
+  if (block == nullptr) throw std::bad_alloc();
+  std::free(block);
+  void* const mapping =
+      ::mmap(nullptr, kMappings, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(mapping, kMappings);
 }
 
 }  // namespace nestor::cpu

@@ -37,7 +37,7 @@ class PlaneKernel : public StepKernel {
  protected:
   virtual void run_planes(int threads) = 0;
   void* src(std::size_t idx = 0) const { return pointers_.inputs[idx]; }
-  void* dst() const { return pointers_.outputs[0]; }
+  void* dst(std::size_t idx = 0) const { return pointers_.outputs[idx]; }
   void* workspace() const { return pointers_.workspace; }
 
  private:

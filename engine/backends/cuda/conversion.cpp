@@ -19,7 +19,7 @@ StepChoice streaming_choice(std::string variant, const Shape& shape, const Buffe
   const std::int64_t threads = shape[0] * pixels(shape) * padded8(shape[1]) / 8;
   return {.variant = std::move(variant),
           .inputs = {from},
-          .output = to,
+          .outputs = {to},
           .kernel = nullptr,
           .gpu = streaming_launch(threads, bytes, 0, backend.spec())};
 }
@@ -42,12 +42,7 @@ StepChoice normalise(const Shape& shape, const BufferFormat& from, const BufferF
   std::ranges::copy(from.levels->mean, args.mean);
   std::ranges::copy(from.levels->std, args.std);
   choice.kernel = std::make_unique<SimpleKernel<ImagesArgs>>(
-      backend, choice.variant,
-      to_plain ? &DeviceLibrary::images_to_nchw : &DeviceLibrary::images_to_nhwc, args,
-      [](ImagesArgs& at, const Kernel& step) {
-        at.src = step.input<std::uint8_t>(0);
-        at.dst = step.output<void>();
-      });
+      backend, choice.variant, choice.variant, args, src_to_dst<ImagesArgs>);
   return choice;
 }
 
@@ -65,16 +60,12 @@ StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat
   StepChoice choice =
       streaming_choice(to_nhwc ? "nchw_to_nhwc" : "nhwc_to_nchw", shape, from, to, backend);
   choice.kernel = std::make_unique<SimpleKernel<LayoutArgs>>(
-      backend, choice.variant,
-      to_nhwc ? &DeviceLibrary::nchw_to_nhwc : &DeviceLibrary::nhwc_to_nchw,
+      backend, choice.variant, choice.variant,
       LayoutArgs{.dtype = device_dtype(nhwc),
                  .n = static_cast<int>(shape[0]),
                  .c = static_cast<int>(shape[1]),
                  .pixels = static_cast<int>(pixels(shape))},
-      [](LayoutArgs& args, const Kernel& step) {
-        args.src = step.input<void>(0);
-        args.dst = step.output<void>();
-      });
+      src_to_dst<LayoutArgs>);
   return choice;
 }
 

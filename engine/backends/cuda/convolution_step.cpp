@@ -21,17 +21,17 @@ GemmTile model_tile(const ConvolutionTile& tile) {
 
 std::shared_ptr<const Memory> packed_weight(CudaBackend& backend, const Constants& constants,
                                             ValueId id, const ConvolutionShape& shape,
-                                            ConvolutionEngine engine) {
-  const bool fma = engine == ConvolutionEngine::kFma;
+                                            MmaFamily family) {
+  const bool half = family_row(family).tensor_cores;
   const std::string name =
-      fmt::format("{} packed {}", constants.name(id), fma ? "float32" : "float16");
-  return backend.constant(name, packed_weight_bytes(shape, engine), [&](std::byte* bytes) {
+      fmt::format("{} packed {}", constants.name(id), half ? "float16" : "float32");
+  return backend.constant(name, packed_weight_bytes(shape, family), [&](std::byte* bytes) {
     const Constants::Tensor value = constants.value(id);
-    if (fma) {
+    if (!half) {
       pack_weight(
-          shape, engine, value.data(), [](float x) { return x; }, reinterpret_cast<float*>(bytes));
+          shape, family, value.data(), [](float x) { return x; }, reinterpret_cast<float*>(bytes));
     } else {
-      pack_weight(shape, engine, value.data(), to_half, reinterpret_cast<std::uint16_t*>(bytes));
+      pack_weight(shape, family, value.data(), to_half, reinterpret_cast<std::uint16_t*>(bytes));
     }
   });
 }

@@ -13,9 +13,9 @@ inline constexpr double kSplitHandicap = 1.05;
 
 GemmTile model_tile(const ConvolutionTile& tile);
 
-// A weight on the device as the engine's tiles want it, packed once for all plans of a model.
+// A weight on the device as the family's tiles want it, packed once for all plans of a model.
 std::shared_ptr<const Memory> packed_weight(CudaBackend& backend, const Constants& constants,
                                             ValueId id, const ConvolutionShape& shape,
-                                            ConvolutionEngine engine);
+                                            MmaFamily family);
 
 }  // namespace nestor::cuda

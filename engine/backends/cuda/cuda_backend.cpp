@@ -10,8 +10,9 @@
 #include "engine/backends/cuda/step.h"
 #include "engine/backends/cuda/tune.h"
 #include "engine/backends/variant_list.h"
-#include "engine/version.h"
-#include "kernels/convolution/convolution_tuning.h"
+#include "engine/ops/registry.h"
+#include "kernels/convolution/tiles.h"
+#include "nestor/version.h"
 
 namespace nestor {
 
@@ -54,6 +55,26 @@ CudaBackend::CudaBackend(const DeviceLibrary& library, std::string name, int dev
   DEVICE_CHECK(runtime_->properties(properties));
   spec_ = described_by(properties, name_);
   device_name_ = properties.name;
+  for (const LauncherRow& row : std::span(library.launchers, library.num_launchers)) {
+    const bool is_new = launchers_.emplace(row.name, row).second;
+    CHECK(is_new, "the library of {} has two launchers '{}'", name_, row.name);
+  }
+}
+
+LauncherRow::Function CudaBackend::find_launcher(std::string_view launcher_name,
+                                                 std::size_t args_bytes) const {
+  if (library_ == nullptr) return nullptr;
+  const auto found = launchers_.find(launcher_name);
+  if (found == launchers_.end()) {
+    throw MissingLauncher(
+        fmt::format("the library of {} has no launcher '{}'", name_, launcher_name));
+  }
+  if (found->second.args_bytes != args_bytes) {
+    throw MissingLauncher(
+        fmt::format("the library of {} has launcher '{}' for arguments of {} bytes, expected {}",
+                    name_, launcher_name, found->second.args_bytes, args_bytes));
+  }
+  return found->second.function;
 }
 
 void CudaBackend::require(Precision precision) const {
@@ -73,19 +94,17 @@ BufferFormat CudaBackend::activation_format(Precision precision) {
 
 namespace {
 
-const CudaVariants* row_of(const Op& op) {
-  const auto row = std::ranges::find(cuda_variants(), &op, &CudaVariants::op);
-  return row == cuda_variants().end() ? nullptr : &*row;
+CudaVariants variants_of(const Op& op) {
+  const AdmittedOp* const row = find_admitted(op);
+  return row == nullptr ? CudaVariants{} : row->cuda();
 }
 
 // What the tuning says of the step; null where it says nothing, or what is excluded.
-const TunedChoice* tuned_choice(const StepRequest& request) {
-  const CudaVariants* const row = row_of(*request.node.op);
-  if (request.tuning == nullptr || !request.forced_variant.empty() || row == nullptr ||
-      row->problem == nullptr) {
+const TunedChoice* tuned_choice(const StepRequest& request, const CudaVariants& offered) {
+  if (request.tuning == nullptr || !request.forced_variant.empty() || offered.problem == nullptr) {
     return nullptr;
   }
-  const auto found = request.tuning->find(row->problem(request));
+  const auto found = request.tuning->find(offered.problem(request));
   if (found == request.tuning->end()) return nullptr;
   const bool excluded = std::ranges::count(request.excluded_variants, found->second.variant) > 0;
   return excluded ? nullptr : &found->second;
@@ -93,13 +112,25 @@ const TunedChoice* tuned_choice(const StepRequest& request) {
 
 }  // namespace
 
+// Of ops that the registry admits without variants for CUDA.
+CudaVariants no_cuda() { return {}; }
+
+StepChoice CudaBackend::choice_of(const CudaVariant& variant, const StepRequest& request) {
+  try {
+    return variant.choose(request, *this);
+  } catch (const MissingLauncher& error) {
+    return {.why_not = fmt::format("{}: {}", variant.name, error.what())};
+  }
+}
+
 StepChoice CudaBackend::choose(const StepRequest& request) {
-  const std::span<const CudaVariant> variants = variants_of(*request.node.op, cuda_variants());
+  const CudaVariants offered = variants_of(*request.node.op);
+  const std::span<const CudaVariant> variants = offered.variants;
   const auto choose_from = [&](const StepRequest& wanted) {
     return first_choice(wanted, variants,
-                        [&](const CudaVariant& variant) { return variant.choose(wanted, *this); });
+                        [&](const CudaVariant& variant) { return choice_of(variant, wanted); });
   };
-  const TunedChoice* const tuned = tuned_choice(request);
+  const TunedChoice* const tuned = tuned_choice(request, offered);
   if (tuned == nullptr) return choose_from(request);
   StepRequest pinned = request;
   pinned.forced_variant = tuned->variant;
@@ -109,31 +140,33 @@ StepChoice CudaBackend::choose(const StepRequest& request) {
                                                       (tuned->tile.empty() && tuned->splits == 1));
   StepChoice choice = possible ? choose_from(pinned) : StepChoice{};
   if (choice.kernel == nullptr) {
-    throw TuningError(fmt::format("{} ({}) cannot run as variant '{}', tile '{}', {} splits",
-                                  request.node.name, row_of(*request.node.op)->problem(request),
-                                  tuned->variant, tuned->tile, tuned->splits));
+    throw TuningError(fmt::format("{} ({}) cannot run as variant '{}', tile '{}', {} splits{}",
+                                  request.node.name, offered.problem(request), tuned->variant,
+                                  tuned->tile, tuned->splits,
+                                  choice.why_not.empty() ? "" : ": " + choice.why_not));
   }
   choice.gpu->tuned = true;
   return choice;
 }
 
 std::optional<TuningKey> CudaBackend::tuning_key(Precision precision) const {
-  return TuningKey{.gpu = can_run() ? device_name_ : "",
-                   .architecture = fmt::format("sm_{}", spec_.sm),
-                   .toolkit = can_run() ? library_->toolkit : "",
-                   .kernels = fmt::format("{} api {} tiles {:016x}", version_info().version,
-                                          kDeviceLibraryVersion, convolution_tiles_digest()),
-                   .precision = precision};
+  return TuningKey{
+      .gpu = can_run() ? device_name_ : "",
+      .architecture = fmt::format("sm_{}", spec_.sm),
+      .toolkit = can_run() ? library_->toolkit : "",
+      .kernels = fmt::format("{} api {} tiles {:016x}", version_info().version,
+                             kDeviceLibraryVersion, convolution_tiles_digest(spec_.sm)),
+      .precision = precision};
 }
 
 void CudaBackend::tune(const StepRequest& request, const Constants& constants,
                        const TuneOptions& options, TuningReport& report) {
-  const CudaVariants* const row = row_of(*request.node.op);
-  if (row == nullptr || row->problem == nullptr) return;
-  const std::string problem = row->problem(request);
+  const CudaVariants offered = variants_of(*request.node.op);
+  if (offered.problem == nullptr) return;
+  const std::string problem = offered.problem(request);
   const bool known = std::ranges::count(report.problems, problem, &TunedProblem::problem) > 0;
   if (known) return;
-  cuda::tune_step(request, row->variants, constants, options, *this, report, problem);
+  cuda::tune_step(request, offered.variants, constants, options, *this, report, problem);
 }
 
 StepChoice CudaBackend::choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
@@ -231,6 +264,43 @@ void CudaBackend::upload(void* dst, const void* src, std::size_t bytes) const {
   const cuda::OwnedStream stream(runtime_);
   DEVICE_CHECK(runtime_->copy_to_device(dst, src, bytes, stream.get()));
   DEVICE_CHECK(runtime_->synchronize(stream.get()));
+}
+
+namespace {
+
+DeviceInfo describe(const DeviceLibrary& library, std::string name, int device) {
+  DeviceInfo info{.name = std::move(name)};
+  try {
+    const std::unique_ptr<DeviceRuntime> runtime(library.make_runtime(device));
+    CHECK_AS(kOutOfMemory, runtime != nullptr, "no memory for the runtime of {}", info.name);
+    DeviceProperties properties;
+    DEVICE_CHECK(runtime->properties(properties));
+    info.description = properties.name;
+    info.architecture = fmt::format("sm_{}", properties.sm);
+    info.memory_bytes = properties.memory_bytes;
+    described_by(properties, info.name);
+    std::size_t free_bytes = 0;
+    DEVICE_CHECK(runtime->free_memory(free_bytes));
+    info.free_bytes = free_bytes;
+  } catch (const Error& error) {
+    info.why_unusable = error.what();
+  }
+  return info;
+}
+
+}  // namespace
+
+std::vector<DeviceInfo> list_gpus(const DeviceLibrary& library, std::string_view kind) {
+  int count = 0;
+  DEVICE_CHECK(library.count_devices(count));
+  std::vector<DeviceInfo> gpus;
+  for (int i = 0; i < count; ++i)
+    gpus.push_back(describe(library, fmt::format("{}:{}", kind, i), i));
+  return gpus;
+}
+
+std::vector<DeviceInfo> list_gpus(std::string_view kind) {
+  return list_gpus(cuda::open_device_library(fmt::format("libnestor_{}.so", kind)), kind);
 }
 
 std::unique_ptr<Backend> open_cuda_backend(std::string_view device) {

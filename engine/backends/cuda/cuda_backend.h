@@ -12,9 +12,18 @@
 #include "engine/backend.h"
 #include "engine/backends/cuda/device_memory.h"
 #include "engine/backends/cuda/device_spec.h"
+#include "engine/error.h"
 #include "kernels/runtime/library.h"
 
 namespace nestor {
+
+struct CudaVariant;
+
+// A library lacks a launcher, or has it for other arguments: the variant that wants it cannot run.
+class MissingLauncher : public Error {
+ public:
+  explicit MissingLauncher(const std::string& message) : Error(ErrorCode::kUnsupported, message) {}
+};
 
 class CudaBackend : public Backend {
  public:
@@ -47,6 +56,16 @@ class CudaBackend : public Backend {
   const DeviceLibrary& library() const;
   const cuda::Runtime& runtime() const;
 
+  // The library's launcher of that name, for a step that is being chosen; null if the device is only
+  // described. Throws MissingLauncher.
+  template <class Args>
+  Launcher<Args> launcher(std::string_view launcher_name) const {
+    return reinterpret_cast<Launcher<Args>>(find_launcher(launcher_name, sizeof(Args)));
+  }
+
+  // The variant's choice; without a kernel, and why, if the library lacks a launcher of it.
+  StepChoice choice_of(const CudaVariant& variant, const StepRequest& request);
+
   // The format in which activations lie in that precision.
   static BufferFormat activation_format(Precision precision);
 
@@ -60,14 +79,20 @@ class CudaBackend : public Backend {
   void upload(void* dst, const void* src, std::size_t bytes) const;
 
  private:
+  LauncherRow::Function find_launcher(std::string_view launcher_name, std::size_t args_bytes) const;
+
   std::string name_;
   DeviceSpec spec_;
   std::string device_name_;
   const DeviceLibrary* library_ = nullptr;
+  std::map<std::string_view, LauncherRow> launchers_;  // of the library
   cuda::Runtime runtime_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const cuda::Memory>> constants_;
 };
+
+// The devices of a library, called "<kind>:0" and so on. One that fails is listed with the reason.
+std::vector<DeviceInfo> list_gpus(const DeviceLibrary& library, std::string_view kind);
 
 // One way to run an op on a GPU.
 struct CudaVariant {
@@ -81,14 +106,12 @@ struct CudaVariant {
                                          CudaBackend& backend) = nullptr;
 };
 
-// The variants of one op, the preferred first: one row of variants.cpp.
+// What <op>_cuda() of engine/ops/<op>/cuda.cpp offers: the preferred variant first.
 struct CudaVariants {
-  const Op* op;
   std::span<const CudaVariant> variants;
   // Names what is to be computed, for tuning files; null where there is nothing to tune.
   std::string (*problem)(const StepRequest& request) = nullptr;
 };
-std::span<const CudaVariants> cuda_variants();
 
 // Opens "cuda", "cuda:1", "cuda:sm_70" and, in builds that have the emulator, "simt".
 std::unique_ptr<Backend> open_cuda_backend(std::string_view device);

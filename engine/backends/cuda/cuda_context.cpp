@@ -94,8 +94,8 @@ void CudaContext::download(std::span<const Download> outputs) {
 void CudaContext::submit(std::size_t slot_idx, const BoundSteps& bound, const void* src) {
   if (pipeline_ == nullptr) pipeline_ = std::make_unique<Pipeline>(runtime_);
   Slot& slot = pipeline_->slots[slot_idx];
-  std::size_t output_bytes = 0;
-  for (const Download& output : bound.outputs) output_bytes += output.bytes;
+  const std::size_t output_bytes =
+      bound.outputs.empty() ? 0 : bound.outputs.back().offset + bound.outputs.back().bytes;
   reserve(slot.host_input, bound.input_bytes, Memory::Place::kPinnedHost);
   reserve(slot.device_input, bound.input_bytes, Memory::Place::kDevice);
   reserve(slot.device_outputs, output_bytes, Memory::Place::kDevice);
@@ -116,10 +116,9 @@ void CudaContext::submit(std::size_t slot_idx, const BoundSteps& bound, const vo
   run(bound.steps, bound.recording);
   auto* const on_device = static_cast<std::byte*>(slot.device_outputs.get());
   auto* const on_host = static_cast<std::byte*>(slot.host_outputs.get());
-  std::size_t offset = 0;
   for (const Download& output : bound.outputs) {
-    DEVICE_CHECK(runtime_->copy_on_device(on_device + offset, output.src, output.bytes, stream()));
-    offset += output.bytes;
+    DEVICE_CHECK(
+        runtime_->copy_on_device(on_device + output.offset, output.src, output.bytes, stream()));
   }
   DEVICE_CHECK(runtime_->record(slot.computed.get(), stream()));
 

@@ -12,8 +12,8 @@ namespace nestor::cuda {
 void Kernel::bind(const StepPointers& pointers) { pointers_ = pointers; }
 
 void Kernel::run(ExecutionContext& context) {
-  const DeviceStatus status =
-      launch(backend_.library(), static_cast<CudaContext&>(context).stream());
+  static_cast<void>(backend_.library());  // throws if the device is only described
+  const DeviceStatus status = launch(static_cast<CudaContext&>(context).stream());
   check(status, name_.c_str(), __FILE__, __LINE__);
 }
 

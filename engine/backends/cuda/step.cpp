@@ -1,5 +1,7 @@
 #include "engine/backends/cuda/step.h"
 
+#include <algorithm>
+
 #include "kernels/split_attention/split_attention.h"
 
 namespace nestor::cuda {
@@ -12,11 +14,14 @@ constexpr int kResidentStreamingBlocks = 8;  // of 256 threads, on a multiproces
 
 StepChoice activation_choice(const StepRequest& request) {
   const BufferFormat format = CudaBackend::activation_format(request.precision);
-  StepChoice choice{.variant = {}, .inputs = {}, .output = format, .kernel = nullptr};
-  for (const ValueId id : request.node.inputs) {
-    const bool constant = is_constant(request.graph.value(id));
-    choice.inputs.push_back(constant ? BufferFormat{} : format);
-  }
+  const auto format_of = [&](ValueId id) {
+    const Value& value = request.graph.value(id);
+    const bool activation = !is_constant(value) && value.desc.dtype == DType::kFloat32;
+    return activation ? format : BufferFormat{value.desc.dtype, Layout::kPlain};
+  };
+  StepChoice choice{.variant = {}, .inputs = {}, .outputs = {}, .kernel = nullptr};
+  std::ranges::transform(request.node.inputs, std::back_inserter(choice.inputs), format_of);
+  std::ranges::transform(request.node.outputs, std::back_inserter(choice.outputs), format_of);
   return choice;
 }
 
@@ -37,9 +42,12 @@ std::int64_t input_bytes(const StepRequest& request, const StepChoice& choice,
 
 std::int64_t tensor_bytes(const StepRequest& request, const StepChoice& choice,
                           const CudaBackend& backend) {
-  const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
-  return input_bytes(request, choice, backend, false) +
-         static_cast<std::int64_t>(backend.buffer_bytes(dst, choice.output));
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < request.node.outputs.size(); ++i) {
+    bytes +=
+        backend.buffer_bytes(request.graph.desc(request.node.outputs[i]).shape, choice.outputs[i]);
+  }
+  return input_bytes(request, choice, backend, false) + static_cast<std::int64_t>(bytes);
 }
 
 std::int64_t constant_bytes(const StepRequest& request, const StepChoice& choice,

@@ -32,10 +32,12 @@ std::vector<TunedChoice> favourites(const StepRequest& request,
   std::vector<TunedChoice> found;
   for (const CudaVariant& variant : variants) {
     if (std::ranges::count(request.excluded_variants, variant.name) > 0) continue;
+    const StepChoice choice = backend.choice_of(variant, request);
+    if (choice.kernel == nullptr) continue;
     const std::size_t before = found.size();
     if (variant.candidates != nullptr) {
       std::ranges::move(variant.candidates(request, backend), std::back_inserter(found));
-    } else if (const StepChoice choice = variant.choose(request, backend); choice.kernel) {
+    } else {
       // A step that does the next node too is not to be compared with those that do not.
       if (choice.also != nullptr && !found.empty()) continue;
       found.push_back({.variant = std::string(variant.name),
@@ -44,7 +46,7 @@ std::vector<TunedChoice> favourites(const StepRequest& request,
                        .us = choice.gpu->modelled_us});
       if (choice.also != nullptr) return found;
     }
-    for (TunedChoice& choice : found | std::views::drop(before)) choice.variant = variant.name;
+    for (TunedChoice& added : found | std::views::drop(before)) added.variant = variant.name;
   }
   if (found.empty()) return found;
   // The first variant that can do it goes before faster ones, as in plans.
@@ -107,10 +109,12 @@ class Bench {
                                  ? nullptr
                                  : take(backend_.buffer_bytes(value.desc.shape, step.inputs[i])));
     }
-    const Shape& dst = request_.graph.desc(request_.node.outputs[0]).shape;
-    found.outputs = {step.inplace_input < 0
-                         ? take(backend_.buffer_bytes(dst, step.output))
-                         : found.inputs[static_cast<std::size_t>(step.inplace_input)]};
+    for (std::size_t i = 0; i < step.outputs.size(); ++i) {
+      const Shape& dst = request_.graph.desc(request_.node.outputs[i]).shape;
+      found.outputs.push_back(i == 0 && step.inplace_input >= 0
+                                  ? found.inputs[static_cast<std::size_t>(step.inplace_input)]
+                                  : take(backend_.buffer_bytes(dst, step.outputs[i])));
+    }
     found.workspace = take(step.workspace_bytes);
     if (pointers != nullptr) *pointers = std::move(found);
     return offset;

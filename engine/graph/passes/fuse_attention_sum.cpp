@@ -26,9 +26,8 @@ Graph fuse_attention_sum(Graph graph, const Pays& pays) {
     gates.params = SplitAttentionParams{
         .radix = p.radix, .cardinality = p.cardinality, .pool = {}, .gates_only = true};
     gates.name += ".gates";
-    to.values.push_back(
-        {Value::Kind::kComputed, gates.op->infer(gates, input_descs(to, gates))[0], gates.name});
-    gates.outputs = {static_cast<ValueId>(to.values.size() - 1)};
+    gates.outputs.clear();
+    add_outputs(to, gates, Value::Kind::kComputed);
     fused.op = &fused_convolution_op();
     fused.params =
         FusedConvolutionParams{.source = {.radix = p.radix, .has_pool = p.has_pool, .pool = p.pool},

@@ -8,6 +8,8 @@ Graph remove_dead_nodes(Graph graph) {
   std::vector<bool> needed(graph.values.size(), false);
   for (const GraphOutput& output : graph.outputs) {
     needed[static_cast<std::size_t>(output.value)] = true;
+    const ValueId count = graph.value(output.value).count;
+    if (count >= 0) needed[static_cast<std::size_t>(count)] = true;
   }
   std::vector<Node> kept;
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {

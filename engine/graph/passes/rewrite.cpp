@@ -10,14 +10,8 @@ Rewrite::Rewrite(Graph graph)
     : graph_(std::move(graph)),
       producers_(producers(graph_)),
       uses_(use_counts(graph_)),
-      readers_(graph_.values.size(), -1),
-      removed_(graph_.nodes.size(), false) {
-  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-    for (const ValueId id : graph_.nodes[i].inputs) {
-      readers_[static_cast<std::size_t>(id)] = static_cast<int>(i);
-    }
-  }
-}
+      readers_(readers(graph_)),
+      removed_(graph_.nodes.size(), false) {}
 
 std::size_t Rewrite::idx(const Node& node) const {
   return static_cast<std::size_t>(&node - graph_.nodes.data());
@@ -32,8 +26,8 @@ Node* Rewrite::sole_producer(ValueId value, const Op& op) {
 
 Node* Rewrite::sole_reader(ValueId value, const Op& op) {
   const auto id = static_cast<std::size_t>(value);
-  if (readers_[id] < 0 || uses_[id] != 1) return nullptr;
-  Node& node = graph_.nodes[static_cast<std::size_t>(readers_[id])];
+  if (readers_[id].empty() || uses_[id] != 1) return nullptr;
+  Node& node = graph_.nodes[static_cast<std::size_t>(readers_[id].front())];
   return node.op == &op && !removed_[idx(node)] ? &node : nullptr;
 }
 
@@ -41,13 +35,10 @@ void Rewrite::remove(const Node& node) { removed_[idx(node)] = true; }
 
 ValueId Rewrite::add_constant(const Op& op, std::any params, std::vector<ValueId> inputs,
                               std::string name) {
-  Node node{&op, std::move(params), std::move(inputs), {}, name};
-  const std::vector<TensorDesc> outputs = op.infer(node, input_descs(graph_, node));
-  graph_.values.push_back({Value::Kind::kConstant, outputs[0], std::move(name)});
-  const auto id = static_cast<ValueId>(graph_.values.size() - 1);
-  node.outputs.push_back(id);
+  Node node{&op, std::move(params), std::move(inputs), {}, std::move(name)};
+  add_outputs(graph_, node, Value::Kind::kConstant);
   constants_.push_back(std::move(node));
-  return id;
+  return constants_.back().outputs[0];
 }
 
 void Rewrite::move(const Node& node, Node& where) {
@@ -63,7 +54,7 @@ Graph Rewrite::finish() {
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     Node& node = graph_.nodes[i];
     if (removed_[i]) continue;
-    const bool constant = is_constant(graph_.value(node.outputs[0]));
+    const bool constant = is_constant(graph_, node);
     (constant ? kept : rest).push_back(std::move(node));
   }
   std::ranges::move(constants_, std::back_inserter(kept));

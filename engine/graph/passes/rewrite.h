@@ -38,7 +38,7 @@ class Rewrite {
   Graph graph_;
   std::vector<int> producers_;
   std::vector<int> uses_;
-  std::vector<int> readers_;  // the last node that reads each value, -1 for none
+  std::vector<std::vector<int>> readers_;
   std::vector<bool> removed_;
   std::vector<Node> constants_;
 };

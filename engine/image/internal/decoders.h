@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/image/decode.h"
+#include "nestor/decode.h"
 
 namespace nestor::image {
 

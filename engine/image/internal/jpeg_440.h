@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/image/image.h"
+#include "nestor/image.h"
 
 namespace nestor::image {
 

@@ -7,17 +7,17 @@ namespace nestor {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   CHECK(inputs.size() == 2, "{}: {} inputs, expected 2", node.name, inputs.size());
   CHECK(inputs[0] == inputs[1], "{}: cannot add {} and {}", node.name, to_string(inputs[0]),
         to_string(inputs[1]));
-  return {inputs[0]};
+  return {{inputs[0], {}, {RowsInUse::By::kLikeInput, 0}}};
 }
 
-void reference(const Node&, std::span<const TensorView> inputs, std::span<float* const> outputs,
-               std::span<const TensorDesc> output_descs) {
-  for (std::int64_t i = 0; i < output_descs[0].shape.num_elements(); ++i) {
-    outputs[0][i] = inputs[0].as<float>()[i] + inputs[1].as<float>()[i];
+void reference(const Node&, std::span<const TensorView> inputs,
+               std::span<const MutableTensorView> outputs) {
+  for (std::int64_t i = 0; i < outputs[0].desc.shape.num_elements(); ++i) {
+    outputs[0].as<float>()[i] = inputs[0].as<float>()[i] + inputs[1].as<float>()[i];
   }
 }
 

@@ -17,7 +17,7 @@ StepChoice onednn(const StepRequest& request, CpuBackend&) {
                                                  attributes, cpu::engine());
   StepChoice choice{.variant = std::string("onednn_") + description.impl_info_str(),
                     .inputs = {format, format},
-                    .output = format,
+                    .outputs = {format},
                     .workspace_bytes = description.scratchpad_desc().get_size()};
   choice.kernel = std::make_unique<cpu::PrimitiveKernel>(
       dnnl::binary(description),

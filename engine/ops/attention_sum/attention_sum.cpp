@@ -9,7 +9,7 @@ namespace nestor {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   const int radix = params<AttentionSumParams>(node).radix;
   CHECK(inputs.size() == 2, "{}: {} inputs, expected 2", node.name, inputs.size());
   const Shape& src = inputs[0].shape;
@@ -23,9 +23,9 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
-               std::span<float* const> outputs, std::span<const TensorDesc> output_descs) {
+               std::span<const MutableTensorView> outputs) {
   const int radix = params<AttentionSumParams>(node).radix;
-  const Shape& dst = output_descs[0].shape;
+  const Shape& dst = outputs[0].desc.shape;
   const std::int64_t pixels = dst[2] * dst[3];
   for (std::int64_t n = 0; n < dst[0]; ++n) {
     for (std::int64_t i = 0; i < dst[1] * pixels; ++i) {
@@ -35,7 +35,7 @@ void reference(const Node& node, std::span<const TensorView> inputs,
         sum += double{inputs[1].as<float>()[split * dst[1] + i / pixels]} *
                inputs[0].as<float>()[split * dst[1] * pixels + i];
       }
-      outputs[0][n * dst[1] * pixels + i] = static_cast<float>(sum);
+      outputs[0].as<float>()[n * dst[1] * pixels + i] = static_cast<float>(sum);
     }
   }
 }

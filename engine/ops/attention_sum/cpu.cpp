@@ -47,7 +47,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   if (radix > cpu::kMaxRadix || !cpu::fills_blocks(dst[1])) return {};
   return {.variant = {},
           .inputs = {format, {DType::kFloat32, Layout::kPlain}},
-          .output = format,
+          .outputs = {format},
           .kernel = std::make_unique<Kernel>(radix, src, dst, format)};
 }
 

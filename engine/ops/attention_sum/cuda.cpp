@@ -1,5 +1,4 @@
-#include "engine/backends/cuda/cuda_kernel.h"
-#include "engine/backends/cuda/step.h"
+#include "engine/backends/cuda/streaming.h"
 #include "engine/ops/attention_sum/attention_sum.h"
 #include "kernels/attention_sum/attention_sum.h"
 
@@ -12,27 +11,23 @@ StepChoice attention_sum(const StepRequest& request, CudaBackend& backend) {
   if (dst[1] % 8 != 0) return {};
   StepChoice choice = cuda::activation_choice(request);
   choice.inputs[1] = {};  // the attention: float32
-  choice.gpu = cuda::streaming_launch(request, choice, backend);
-  choice.kernel = std::make_unique<cuda::SimpleKernel<AttentionSumArgs>>(
-      backend, request.node.name, &DeviceLibrary::attention_sum,
-      AttentionSumArgs{.dtype = cuda::device_dtype(request.precision),
-                       .n = static_cast<int>(dst[0]),
-                       .pixels = static_cast<int>(cuda::pixels(dst)),
-                       .width = static_cast<int>(dst[1]),
-                       .radix = params<AttentionSumParams>(request.node).radix},
-      [](AttentionSumArgs& args, const cuda::Kernel& step) {
-        args.src = step.input<void>(0);
-        args.attention = step.input<float>(1);
-        args.dst = step.output<void>();
-      });
-  return choice;
+  return cuda::streaming(request, backend, "attention_sum", std::move(choice),
+                         AttentionSumArgs{.dtype = cuda::device_dtype(request.precision),
+                                          .n = static_cast<int>(dst[0]),
+                                          .pixels = static_cast<int>(cuda::pixels(dst)),
+                                          .width = static_cast<int>(dst[1]),
+                                          .radix = params<AttentionSumParams>(request.node).radix},
+                         [](AttentionSumArgs& args, const cuda::Kernel& step) {
+                           cuda::src_to_dst(args, step);
+                           args.attention = step.input<float>(1);
+                         });
 }
 
 }  // namespace
 
-std::span<const CudaVariant> attention_sum_cuda() {
+CudaVariants attention_sum_cuda() {
   static constexpr CudaVariant kVariants[] = {{"attention_sum", attention_sum}};
-  return kVariants;
+  return {kVariants};
 }
 
 }  // namespace nestor

@@ -11,7 +11,7 @@ namespace nestor {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   CHECK(inputs.size() == 5, "{}: {} inputs, expected 5", node.name, inputs.size());
   const Shape& src = inputs[0].shape;
   CHECK(src.rank() == 4, "{}: src {} must have four dimensions", node.name, src.to_string());
@@ -23,7 +23,7 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
-               std::span<float* const> outputs, std::span<const TensorDesc>) {
+               std::span<const MutableTensorView> outputs) {
   const double eps = params<BatchNormParams>(node).eps;
   const Shape& shape = inputs[0].desc.shape;
   const std::int64_t plane = shape[2] * shape[3];
@@ -34,7 +34,8 @@ void reference(const Node& node, std::span<const TensorView> inputs,
     const double beta = inputs[2].as<float>()[c];
     const double mean = inputs[3].as<float>()[c];
     const double variance = inputs[4].as<float>()[c];
-    outputs[0][i] = static_cast<float>(gamma * (src[i] - mean) / std::sqrt(variance + eps) + beta);
+    outputs[0].as<float>()[i] =
+        static_cast<float>(gamma * (src[i] - mean) / std::sqrt(variance + eps) + beta);
   }
 }
 

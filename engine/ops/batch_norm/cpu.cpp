@@ -51,7 +51,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   return {
       .variant = {},
       .inputs = {format, parameter, parameter, parameter, parameter},
-      .output = format,
+      .outputs = {format},
       .kernel = std::make_unique<Kernel>(params<BatchNormParams>(request.node).eps,
                                          request.graph.desc(request.node.inputs[0]).shape, format)};
 }

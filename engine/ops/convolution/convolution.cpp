@@ -8,7 +8,7 @@ namespace nestor {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   const auto& p = params<ConvolutionParams>(node);
   const std::size_t expected = 2 + std::size_t{p.has_bias} + std::size_t{p.has_residual};
   CHECK(inputs.size() == expected, "{}: {} inputs, expected {}", node.name, inputs.size(),
@@ -36,16 +36,16 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
-               std::span<float* const> outputs, std::span<const TensorDesc> output_descs) {
+               std::span<const MutableTensorView> outputs) {
   const auto& p = params<ConvolutionParams>(node);
   const Shape& x = inputs[0].desc.shape;
   const Shape& f = inputs[1].desc.shape;
-  const Shape& y = output_descs[0].shape;
+  const Shape& y = outputs[0].desc.shape;
   const float* src = inputs[0].as<float>();
   const float* weight = inputs[1].as<float>();
   const float* bias = p.has_bias ? inputs[2].as<float>() : nullptr;
   const float* residual = p.has_residual ? inputs.back().as<float>() : nullptr;
-  float* dst = outputs[0];
+  float* dst = outputs[0].as<float>();
   const std::int64_t group_outputs = y[1] / p.groups;
   for (std::int64_t n = 0; n < y[0]; ++n) {
     for (std::int64_t k = 0; k < y[1]; ++k) {

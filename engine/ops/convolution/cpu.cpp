@@ -71,7 +71,7 @@ StepChoice winograd(const StepRequest& request, CpuBackend& backend) {
   StepChoice choice{
       .variant = {},
       .inputs = std::vector<BufferFormat>(node.inputs.size(), {DType::kFloat32, Layout::kPlain}),
-      .output = format,
+      .outputs = {format},
       .workspace_bytes = kernel->workspace_bytes(),
       .kernel = nullptr};
   choice.inputs[0] = format;

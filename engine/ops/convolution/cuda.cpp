@@ -1,10 +1,11 @@
-// The convolution's variants for CUDA: one for each engine of kernels/convolution, whose tile and
+// The convolution's variants for CUDA: one for each MMA family of kernels/convolution, whose tile and
 // split-K the model chooses, and the stem's (cuda_stem.cpp, cuda_max_pool.cpp).
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "engine/backends/cuda/convolution_step.h"
 #include "engine/backends/cuda/cuda_kernel.h"
@@ -54,7 +55,8 @@ struct Candidate {
 };
 
 // Deterministic plans choose for this batch, whatever the batch is; of what costs at most so many
-// times the best there, they take what is fastest for one image.
+// times the best there, they take what is fastest for one image. Images are not always the first
+// dimension: a convolution may run on many items of each (Graph::items).
 constexpr int kDeterministicBatch = 16;
 constexpr double kDeterministicSlack = 1.05;
 
@@ -62,14 +64,15 @@ constexpr double kDeterministicSlack = 1.05;
 class TileProblem {
  public:
   TileProblem(const StepRequest& request, const StepChoice& choice, CudaBackend& backend,
-              ConvolutionEngine engine)
+              MmaFamily family)
       : spec_(backend.spec()),
         shape_(cuda::convolution_shape(request)),
         dtype_(cuda::device_dtype(request.precision)),
-        engine_(engine),
+        family_(family),
         deterministic_(request.deterministic),
+        items_(request.graph.items(request.node.inputs[0])),
         radix_(feeds_radix(request)),
-        image_bytes_(cuda::tensor_bytes(request, choice, backend) / shape_.n),
+        item_bytes_(cuda::tensor_bytes(request, choice, backend) / shape_.n),
         weight_bytes_(cuda::constant_bytes(request, choice, backend)) {
     if (radix_ > 0 && shape_.k % (8 * radix_) != 0) radix_ = 0;
   }
@@ -83,15 +86,15 @@ class TileProblem {
     return deterministic_ && !own ? 0 : radix_;
   }
 
-  // All that the engine can do, the fastest by the model first.
+  // All that the family can do, the fastest by the model first.
   std::vector<Candidate> candidates() const {
     ConvolutionShape shape = shape_;
-    if (deterministic_) shape.n = kDeterministicBatch;
+    if (deterministic_) shape.n = static_cast<int>(kDeterministicBatch * items_);
     std::vector<Candidate> found;
     for (int i = 0; i < kNumConvolutionTiles; ++i) {
       const ConvolutionTile& tile = kConvolutionTiles[i];
-      if (tile.engine != engine_ || model_tile(tile, shape).resident_blocks(spec_) == 0) continue;
-      const ConvolutionGemm gemm = convolution_gemm(shape, engine_);
+      if (tile.family != family_ || model_tile(tile, shape).resident_blocks(spec_) == 0) continue;
+      const ConvolutionGemm gemm = convolution_gemm(shape, family_);
       for (const int split : cuda::kSplits) {
         if (split > 1 && gemm.num_slices < 4 * split) break;
         const ConvolutionChoice choice{i, split};
@@ -128,7 +131,7 @@ class TileProblem {
   // Of candidates by their time for kDeterministicBatch.
   void prefer_for_one_image(std::vector<Candidate>& sorted) const {
     ConvolutionShape one = shape_;
-    one.n = 1;
+    one.n = static_cast<int>(items_);
     const double most = kDeterministicSlack * sorted.front().us;
     const auto end = std::ranges::find_if(
         sorted, [&](const Candidate& candidate) { return candidate.us > most; });
@@ -139,14 +142,14 @@ class TileProblem {
 
   cuda::GemmTime modelled(const ConvolutionShape& shape, ConvolutionChoice choice) const {
     const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
-    const ConvolutionGemm gemm = convolution_gemm(shape, engine_);
+    const ConvolutionGemm gemm = convolution_gemm(shape, family_);
     return cuda::gemm_time({.m = shape.num_rows(),
                             .n = gemm.max_columns,
                             .k = std::int64_t{gemm.num_slices} * tile.slice(),
                             .groups = shape.groups,
                             .taps = shape.r * shape.s,
-                            .half = engine_ != ConvolutionEngine::kFma,
-                            .tensor_bytes = image_bytes_ * shape.n,
+                            .half = family_row(family_).tensor_cores,
+                            .tensor_bytes = item_bytes_ * shape.n,
                             .weight_bytes = weight_bytes_},
                            model_tile(tile, shape), choice.splits, spec_);
   }
@@ -161,21 +164,26 @@ class TileProblem {
   const DeviceSpec& spec_;
   ConvolutionShape shape_;
   DeviceDType dtype_;
-  ConvolutionEngine engine_;
+  MmaFamily family_;
   bool deterministic_;
+  std::int64_t items_;  // of an image
   int radix_;
-  std::int64_t image_bytes_, weight_bytes_;
+  std::int64_t item_bytes_, weight_bytes_;
 };
 
 class ConvolutionKernel final : public cuda::Kernel {
  public:
   ConvolutionKernel(CudaBackend& backend, std::string name, const ConvolutionArgs& args,
                     const ConvolutionParams& params, std::size_t dst_bytes)
-      : Kernel(backend, std::move(name)), args_(args), params_(params), dst_bytes_(dst_bytes) {}
+      : Kernel(backend, std::move(name)),
+        launcher_(backend.launcher<ConvolutionArgs>("convolution")),
+        args_(args),
+        params_(params),
+        dst_bytes_(dst_bytes) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
-    const ConvolutionEngine engine = kConvolutionTiles[args_.choice.tile].engine;
-    weight_ = cuda::packed_weight(backend(), constants, inputs[1], args_.shape, engine);
+    const MmaFamily family = kConvolutionTiles[args_.choice.tile].family;
+    weight_ = cuda::packed_weight(backend(), constants, inputs[1], args_.shape, family);
     args_.weight = weight_->get();
     if (params_.has_bias) {
       bias_ = array(constants, inputs[2], cuda::padded8(args_.shape.k));
@@ -188,7 +196,7 @@ class ConvolutionKernel final : public cuda::Kernel {
   }
 
  private:
-  DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
+  DeviceStatus launch(Stream stream) override {
     args_.src = input<void>(0);
     args_.residual = params_.has_residual ? input<void>(params_.has_bias ? 3 : 2) : nullptr;
     args_.dst = output<void>();
@@ -196,9 +204,10 @@ class ConvolutionKernel final : public cuda::Kernel {
       args_.pooled = reinterpret_cast<float*>(output<std::byte>() + dst_bytes_);
     }
     args_.workspace = static_cast<float*>(workspace());
-    return library.convolution(args_, stream);
+    return launcher_(args_, stream);
   }
 
+  Launcher<ConvolutionArgs> launcher_;
   ConvolutionArgs args_;
   ConvolutionParams params_;
   std::size_t dst_bytes_;  // where the pooled sums begin
@@ -206,23 +215,22 @@ class ConvolutionKernel final : public cuda::Kernel {
   std::shared_ptr<void> counters_;
 };
 
-// The choice before anything is chosen; nothing where the engine cannot do it here at all.
-std::optional<StepChoice> engine_choice(const StepRequest& request, CudaBackend& backend,
-                                        ConvolutionEngine engine) {
-  const bool fma = engine == ConvolutionEngine::kFma;
+// The choice before anything is chosen; nothing where the family cannot do it here at all.
+std::optional<StepChoice> family_choice(const StepRequest& request, CudaBackend& backend,
+                                        MmaFamily family) {
+  const bool tensor_cores = family_row(family).tensor_cores;
   const bool half = cuda::device_dtype(request.precision) == DeviceDType::kFloat16;
-  if (!engine_runs_on(engine, backend.spec().sm) || (!fma && !half)) return std::nullopt;
+  if (!family_runs_on(family, backend.spec().sm) || (tensor_cores && !half)) return std::nullopt;
   StepChoice choice = cuda::activation_choice(request);
-  choice.inputs[1] = {fma ? DType::kFloat32 : DType::kFloat16, Layout::kPlain};
+  choice.inputs[1] = {tensor_cores ? DType::kFloat16 : DType::kFloat32, Layout::kPlain};
   return choice;
 }
 
-StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend,
-                         ConvolutionEngine engine) {
-  std::optional<StepChoice> possible = engine_choice(request, backend, engine);
+StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend, MmaFamily family) {
+  std::optional<StepChoice> possible = family_choice(request, backend, family);
   if (!possible) return {};
   StepChoice choice = std::move(*possible);
-  const TileProblem problem(request, choice, backend, engine);
+  const TileProblem problem(request, choice, backend, family);
   const std::optional<Candidate> chosen = problem.choose(request);
   if (!chosen) return {};
 
@@ -234,12 +242,12 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend,
                        .shape = shape,
                        .choice = chosen->choice,
                        .relu = p.relu};
-  const std::size_t dst_bytes = backend.buffer_bytes(dst, choice.output);
+  const std::size_t dst_bytes = backend.buffer_bytes(dst, choice.outputs[0]);
   if (const int radix = problem.sums_radix(tile); radix > 0) {
-    choice.output.sums_tile = tile.m;
-    choice.output.sums_parts = radix;
+    choice.outputs[0].sums_tile = tile.m;
+    choice.outputs[0].sums_parts = radix;
     args.pooled_parts = radix;
-    args.pooled_slots = static_cast<int>(cuda::sums_slots(dst, choice.output));
+    args.pooled_slots = static_cast<int>(cuda::sums_slots(dst, choice.outputs[0]));
   }
   choice.workspace_bytes = convolution_workspace_bytes(shape, chosen->choice);
   const ConvolutionGrid grid = convolution_grid(shape, chosen->choice);
@@ -260,18 +268,18 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend,
   return choice;
 }
 
-template <ConvolutionEngine kEngine>
-StepChoice engine(const StepRequest& request, CudaBackend& backend) {
-  return implicit_gemm(request, backend, kEngine);
+template <MmaFamily kFamily>
+StepChoice on_family(const StepRequest& request, CudaBackend& backend) {
+  return implicit_gemm(request, backend, kFamily);
 }
 
-template <ConvolutionEngine kEngine>
+template <MmaFamily kFamily>
 std::vector<TunedChoice> tiles(const StepRequest& request, CudaBackend& backend) {
-  const std::optional<StepChoice> possible = engine_choice(request, backend, kEngine);
+  const std::optional<StepChoice> possible = family_choice(request, backend, kFamily);
   if (!possible) return {};
   std::vector<TunedChoice> result;
   for (const Candidate& candidate :
-       TileProblem(request, *possible, backend, kEngine).candidates()) {
+       TileProblem(request, *possible, backend, kFamily).candidates()) {
     result.push_back({.variant = {},
                       .tile = candidate.tile().name,
                       .splits = candidate.choice.splits,
@@ -302,43 +310,45 @@ ConvolutionShape convolution_shape(const StepRequest& request) {
           .groups = p.groups};
 }
 
-ConvolutionEngine tensor_engine(int sm) {
-  if (sm >= 80) return ConvolutionEngine::kAmpere;
-  return sm >= 75 ? ConvolutionEngine::kTuring : ConvolutionEngine::kVolta;
-}
-
 StepChoice convolution_on_tensor_cores(const StepRequest& request, CudaBackend& backend) {
-  return implicit_gemm(request, backend, tensor_engine(backend.spec().sm));
+  return implicit_gemm(request, backend, tensor_family(backend.spec().sm));
 }
 
 }  // namespace cuda
 
-std::span<const CudaVariant> convolution_cuda() {
-  static constexpr CudaVariant kVariants[] = {
-      {"stem_convolution_mma", cuda::stem_convolution_mma},
-      {"stem_convolution", cuda::stem_convolution},
-      {"convolution_max_pool", cuda::convolution_max_pool},
-      {"convolution_sm80", engine<ConvolutionEngine::kAmpere>, tiles<ConvolutionEngine::kAmpere>},
-      {"convolution_sm75", engine<ConvolutionEngine::kTuring>, tiles<ConvolutionEngine::kTuring>},
-      {"convolution_sm70", engine<ConvolutionEngine::kVolta>, tiles<ConvolutionEngine::kVolta>},
-      {"convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
-  };
-  return kVariants;
-}
+namespace {
 
-// As problem.h writes them, "_sums2" where the result is pooled for a split attention of radix 2,
-// and
-// "_maxpool" where the stem's maximum reads it.
+// As problem.h writes them, "_sums2" if the result is pooled for a split attention of radix 2, and
+// "_maxpool" if the stem's maximum reads it.
 std::string convolution_problem(const StepRequest& request) {
   ConvolutionProblem problem{.params = params<ConvolutionParams>(request.node),
                              .src = request.graph.desc(request.node.inputs[0]).shape,
                              .weight = request.graph.desc(request.node.inputs[1]).shape,
                              .dst = {},
                              .precision = request.precision};
-  if (request.deterministic) problem.src[0] = kDeterministicBatch;
+  if (request.deterministic) {
+    problem.src[0] = kDeterministicBatch * request.graph.items(request.node.inputs[0]);
+  }
   const int radix = feeds_radix(request);
   return to_string(problem) + (radix > 0 ? fmt::format("_sums{}", radix) : "") +
          (cuda::max_pool_of(request) != nullptr ? "_maxpool" : "");
 }
+
+// Those of the stem, then one of each family.
+template <std::size_t... kRow>
+CudaVariants variants(std::index_sequence<kRow...>) {
+  static constexpr CudaVariant kVariants[] = {
+      {"stem_convolution_mma", cuda::stem_convolution_mma},
+      {"stem_convolution", cuda::stem_convolution},
+      {"convolution_max_pool", cuda::convolution_max_pool},
+      {kMmaFamilies[kRow].variant, on_family<kMmaFamilies[kRow].family>,
+       tiles<kMmaFamilies[kRow].family>}...,
+  };
+  return {kVariants, convolution_problem};
+}
+
+}  // namespace
+
+CudaVariants convolution_cuda() { return variants(std::make_index_sequence<kNumMmaFamilies>()); }
 
 }  // namespace nestor

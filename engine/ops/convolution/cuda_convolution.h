@@ -8,16 +8,13 @@ namespace nestor::cuda {
 
 ConvolutionShape convolution_shape(const StepRequest& request);
 
-// The engine with tensor cores of an architecture.
-ConvolutionEngine tensor_engine(int sm);
-
 // The 3x3 maximum with stride 2 that alone reads the convolution's result; null where there is
 // none.
 const Node* max_pool_of(const StepRequest& request);
 
 // --- variants -----------------------------------------------------------------------------------
 
-// Implicit GEMM by tensor_engine(), with the tile that the model likes best.
+// Implicit GEMM by tensor_family(), with the tile that the model likes best.
 StepChoice convolution_on_tensor_cores(const StepRequest& request, CudaBackend& backend);
 
 // The network's first layer, 3x3 or 7x7 with stride 2 on 3 channels, which reads the network's

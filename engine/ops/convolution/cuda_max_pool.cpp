@@ -21,11 +21,14 @@ class ConvolutionMaxPoolKernel final : public cuda::Kernel {
   ConvolutionMaxPoolKernel(CudaBackend& backend, std::string name,
                            const ConvolutionMaxPoolArgs& args, const ConvolutionShape& shape,
                            bool has_bias)
-      : Kernel(backend, std::move(name)), args_(args), shape_(shape), has_bias_(has_bias) {}
+      : Kernel(backend, std::move(name)),
+        launcher_(backend.launcher<ConvolutionMaxPoolArgs>("convolution_max_pool")),
+        args_(args),
+        shape_(shape),
+        has_bias_(has_bias) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
-    weight_ =
-        cuda::packed_weight(backend(), constants, inputs[1], shape_, cuda::tensor_engine(args_.sm));
+    weight_ = cuda::packed_weight(backend(), constants, inputs[1], shape_, tensor_family(args_.sm));
     args_.weight = weight_->get();
     if (!has_bias_) return;
     bias_ = array(constants, inputs[2], shape_.k);
@@ -33,12 +36,13 @@ class ConvolutionMaxPoolKernel final : public cuda::Kernel {
   }
 
  private:
-  DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
+  DeviceStatus launch(Stream stream) override {
     args_.src = input<void>(0);
     args_.dst = output<void>();
-    return library.convolution_max_pool(args_, stream);
+    return launcher_(args_, stream);
   }
 
+  Launcher<ConvolutionMaxPoolArgs> launcher_;
   ConvolutionMaxPoolArgs args_;
   ConvolutionShape shape_;
   bool has_bias_;
@@ -92,7 +96,7 @@ StepChoice cuda::convolution_max_pool(const StepRequest& request, CudaBackend& b
   const std::int64_t weight_bytes = cuda::constant_bytes(request, choice, backend);
   const std::int64_t src_bytes = std::int64_t{2} * shape.n * shape.h * shape.w * shape.c;
   const std::int64_t dst_bytes =
-      static_cast<std::int64_t>(backend.buffer_bytes(dst, choice.output));
+      static_cast<std::int64_t>(backend.buffer_bytes(dst, choice.outputs[0]));
   // A block's rows are one patch's, read once for all taps; rows that neighbours share count twice.
   DeviceSpec spec = backend.spec();
   const int patch_pixels = (tile.y_lines() + 2) * (tile.y_columns() + 2);

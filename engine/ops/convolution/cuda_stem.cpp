@@ -16,8 +16,11 @@ namespace {
 // Reads the network's input in the format in which it is given, or a tensor in the kernels' layout.
 class StemKernel : public cuda::Kernel {
  public:
-  StemKernel(CudaBackend& backend, const StepRequest& request, const BufferFormat& src)
-      : Kernel(backend, request.node.name), src_(src) {
+  StemKernel(CudaBackend& backend, std::string_view launcher, const StepRequest& request,
+             const BufferFormat& src)
+      : Kernel(backend, request.node.name),
+        launcher_(backend.launcher<StemConvolutionArgs>(launcher)),
+        src_(src) {
     const ConvolutionShape shape = cuda::convolution_shape(request);
     args_.dtype = cuda::device_dtype(request.precision);
     args_.sm = backend.spec().sm;
@@ -38,7 +41,11 @@ class StemKernel : public cuda::Kernel {
   }
 
  protected:
-  const StemConvolutionArgs& arguments() {
+  StemConvolutionArgs args_;
+  std::shared_ptr<const cuda::Memory> weight_;
+
+ private:
+  DeviceStatus launch(Stream stream) override {
     if (src_.levels) {
       args_.images = input<std::uint8_t>(0);
     } else if (src_.layout == Layout::kPlain) {
@@ -47,13 +54,10 @@ class StemKernel : public cuda::Kernel {
       args_.src = input<void>(0);
     }
     args_.dst = output<void>();
-    return args_;
+    return launcher_(args_, stream);
   }
 
-  StemConvolutionArgs args_;
-  std::shared_ptr<const cuda::Memory> weight_;
-
- private:
+  Launcher<StemConvolutionArgs> launcher_;
   BufferFormat src_;
   std::shared_ptr<const cuda::Memory> bias_;
 };
@@ -80,11 +84,6 @@ class FmaKernel final : public StemKernel {
         });
     args_.weight = static_cast<const float*>(weight_->get());
   }
-
- private:
-  DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
-    return library.stem_convolution(arguments(), stream);
-  }
 };
 
 class MmaKernel final : public StemKernel {
@@ -102,11 +101,6 @@ class MmaKernel final : public StemKernel {
                            reinterpret_cast<std::uint16_t*>(bytes));
         });
     args_.packed = weight_->get();
-  }
-
- private:
-  DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
-    return library.stem_convolution_mma(arguments(), stream);
   }
 };
 
@@ -160,7 +154,8 @@ StepChoice cuda::stem_convolution(const StepRequest& request, CudaBackend& backe
   if (!is_stem(request)) return {};
   StepChoice choice = stem_choice(request);
   choice.gpu = fma_launch(request, choice, backend);
-  choice.kernel = std::make_unique<FmaKernel>(backend, request, choice.inputs[0]);
+  choice.kernel =
+      std::make_unique<FmaKernel>(backend, "stem_convolution", request, choice.inputs[0]);
   return choice;
 }
 
@@ -204,7 +199,8 @@ StepChoice cuda::stem_convolution_mma(const StepRequest& request, CudaBackend& b
                          .waves = time.waves,
                          .tile = "8x32 pixels",
                          .modelled_us = time.us};
-  choice.kernel = std::make_unique<MmaKernel>(backend, request, choice.inputs[0]);
+  choice.kernel =
+      std::make_unique<MmaKernel>(backend, "stem_convolution_mma", request, choice.inputs[0]);
   return choice;
 }
 

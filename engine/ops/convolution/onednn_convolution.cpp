@@ -129,7 +129,7 @@ StepChoice choose_onednn_convolution(const OnednnConvolution& problem, CpuBacken
   choice.inputs.assign(num_inputs, {problem.src_format.dtype, Layout::kPlain});
   choice.inputs[0] = problem.src_format;
   if (problem.params.has_bias) choice.inputs[2].dtype = DType::kFloat32;
-  choice.output = problem.dst_format;
+  choice.outputs = {problem.dst_format};
   if (problem.params.has_residual) {
     choice.inplace_input = static_cast<int>(num_inputs) - 1;
     choice.inputs.back() = problem.dst_format;

@@ -7,7 +7,7 @@ namespace nestor {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   CHECK(inputs.size() == 3, "{}: {} inputs, expected 3", node.name, inputs.size());
   const Shape& src = inputs[0].shape;
   const Shape& weight = inputs[1].shape;
@@ -20,9 +20,9 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
   return {{inputs[0].dtype, {src[0], weight[0]}}};
 }
 
-void reference(const Node&, std::span<const TensorView> inputs, std::span<float* const> outputs,
-               std::span<const TensorDesc> output_descs) {
-  const Shape& dst = output_descs[0].shape;
+void reference(const Node&, std::span<const TensorView> inputs,
+               std::span<const MutableTensorView> outputs) {
+  const Shape& dst = outputs[0].desc.shape;
   const std::int64_t channels = inputs[0].desc.shape[1];
   for (std::int64_t n = 0; n < dst[0]; ++n) {
     for (std::int64_t k = 0; k < dst[1]; ++k) {
@@ -31,7 +31,7 @@ void reference(const Node&, std::span<const TensorView> inputs, std::span<float*
         sum += double{inputs[0].as<float>()[n * channels + c]} *
                inputs[1].as<float>()[k * channels + c];
       }
-      outputs[0][n * dst[1] + k] = static_cast<float>(sum);
+      outputs[0].as<float>()[n * dst[1] + k] = static_cast<float>(sum);
     }
   }
 }

@@ -1,9 +1,10 @@
-// Fused convolutions on CUDA: one variant for each engine of kernels/convolution, whose tile and
+// Fused convolutions on CUDA: one variant for each MMA family of kernels/convolution, whose tile and
 // split-K the model chooses.
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/backends/cuda/convolution_step.h"
 #include "engine/backends/cuda/cuda_kernel.h"
@@ -66,7 +67,7 @@ struct LoadCost {
 };
 
 // Shares so that 128x256 on sm_70 takes 1.3 (pool) times the plain kernel's cycles, as the model of
-// the SASS says (fused_convolution_sm70.cu; 1.07 with attention); attention's is the tile plan's
+// the SASS says (sm70/fused_convolution.cu; 1.07 with attention); attention's is the tile plan's
 // more cautious estimate. The AVD pool's loads, of which all but two wait, are an estimate too.
 LoadCost load_cost(const ConvolutionSource& source, const DeviceSpec& spec) {
   switch (source_kind(source)) {
@@ -87,7 +88,7 @@ LoadCost load_cost(const ConvolutionSource& source, const DeviceSpec& spec) {
 cuda::GemmProblem problem_of(const FusedConvolutionShape& shape, const ConvolutionTile& tile,
                              const DeviceSpec& spec) {
   const auto slices = [&](const ConvolutionSource& source) {
-    return source.c == 0 ? 0.0 : convolution_gemm(shape.gemm(source), tile.engine).num_slices * 1.0;
+    return source.c == 0 ? 0.0 : convolution_gemm(shape.gemm(source), tile.family).num_slices * 1.0;
   };
   const double first = slices(shape.source), second = slices(shape.shortcut);
   const LoadCost a = load_cost(shape.source, spec), b = load_cost(shape.shortcut, spec);
@@ -98,7 +99,7 @@ cuda::GemmProblem problem_of(const FusedConvolutionShape& shape, const Convoluti
           .k = (narrow(static_cast<std::int64_t>(first + second)) + starts) * tile.slice(),
           .fetched = (first * a.elements + second * b.elements) / (first + second),
           .load_share = (first + second) / (first / a.share + second / b.share),
-          .half = tile.engine != ConvolutionEngine::kFma};
+          .half = family_row(tile.family).tensor_cores};
 }
 
 struct Candidate {
@@ -108,13 +109,13 @@ struct Candidate {
 };
 
 // Tiles and splits that can do it, the fastest by the model first.
-std::vector<Candidate> candidates(const FusedConvolutionShape& shape, ConvolutionEngine engine,
+std::vector<Candidate> candidates(const FusedConvolutionShape& shape, MmaFamily family,
                                   DeviceDType dtype, std::int64_t tensor_bytes,
                                   std::int64_t weight_bytes, const DeviceSpec& spec) {
   std::vector<Candidate> found;
   for (int i = 0; i < kNumConvolutionTiles; ++i) {
     const ConvolutionTile& tile = kConvolutionTiles[i];
-    if (tile.engine != engine || !fused_convolution_supports(shape, dtype, {i, 1})) continue;
+    if (tile.family != family || !fused_convolution_supports(shape, dtype, {i, 1})) continue;
     cuda::GemmTile modelled = cuda::model_tile(tile);
     modelled.shared_bytes = fused_shared_bytes(shape, tile);
     if (modelled.resident_blocks(spec) == 0) continue;
@@ -123,7 +124,7 @@ std::vector<Candidate> candidates(const FusedConvolutionShape& shape, Convolutio
     problem.weight_bytes = weight_bytes;
     for (const int split : cuda::kSplits) {
       const ConvolutionChoice choice{i, split};
-      if (split > 1 && fused_num_slices(shape, engine) < 4 * split) break;
+      if (split > 1 && fused_num_slices(shape, family) < 4 * split) break;
       if (!fused_convolution_supports(shape, dtype, choice)) continue;
       const cuda::GemmTime time = cuda::gemm_time(problem, modelled, split, spec);
       found.push_back({choice, time, time.us * (split > 1 ? cuda::kSplitHandicap : 1)});
@@ -139,20 +140,23 @@ class FusedConvolutionKernel final : public cuda::Kernel {
  public:
   FusedConvolutionKernel(CudaBackend& backend, std::string name, const FusedConvolutionArgs& args,
                          const FusedConvolutionParams& params)
-      : Kernel(backend, std::move(name)), args_(args), params_(params) {}
+      : Kernel(backend, std::move(name)),
+        launcher_(backend.launcher<FusedConvolutionArgs>("fused_convolution")),
+        args_(args),
+        params_(params) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     const FusedConvolutionShape& shape = args_.shape;
-    const ConvolutionEngine engine = kConvolutionTiles[args_.choice.tile].engine;
+    const MmaFamily family = kConvolutionTiles[args_.choice.tile].family;
     weight_ =
-        cuda::packed_weight(backend(), constants, inputs[1], shape.gemm(shape.source), engine);
+        cuda::packed_weight(backend(), constants, inputs[1], shape.gemm(shape.source), family);
     args_.weight = weight_->get();
     bias_ = array(constants, inputs[2], cuda::padded8(shape.k));
     args_.bias = static_cast<const float*>(bias_->get());
     if (params_.has_shortcut) {
       shortcut_weight_ = cuda::packed_weight(
           backend(), constants, inputs[fused_convolution_inputs(params_).shortcut_weight],
-          shape.gemm(shape.shortcut), engine);
+          shape.gemm(shape.shortcut), family);
       args_.shortcut_weight = shortcut_weight_->get();
     }
     const int num_counters = convolution_num_counters(shape.gemm(shape.source), args_.choice);
@@ -162,7 +166,7 @@ class FusedConvolutionKernel final : public cuda::Kernel {
   }
 
  private:
-  DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
+  DeviceStatus launch(Stream stream) override {
     const FusedConvolutionInputs at = fused_convolution_inputs(params_);
     args_.src = input<void>(0);
     args_.gates = params_.source.radix > 0 ? input<float>(at.gates) : nullptr;
@@ -170,21 +174,22 @@ class FusedConvolutionKernel final : public cuda::Kernel {
     args_.residual = params_.has_residual ? input<void>(at.residual) : nullptr;
     args_.dst = output<void>();
     args_.workspace = static_cast<float*>(workspace());
-    return library.fused_convolution(args_, stream);
+    return launcher_(args_, stream);
   }
 
+  Launcher<FusedConvolutionArgs> launcher_;
   FusedConvolutionArgs args_;
   FusedConvolutionParams params_;
   std::shared_ptr<const cuda::Memory> weight_, bias_, shortcut_weight_;
   std::shared_ptr<void> counters_;
 };
 
-// The choice before a tile is chosen, with the engine's formats.
-StepChoice untiled_choice(const StepRequest& request, ConvolutionEngine engine) {
+// The choice before a tile is chosen, with the family's formats.
+StepChoice untiled_choice(const StepRequest& request, MmaFamily family) {
   const auto& p = params<FusedConvolutionParams>(request.node);
   const FusedConvolutionInputs at = fused_convolution_inputs(p);
   StepChoice choice = cuda::activation_choice(request);
-  const DType weight = engine == ConvolutionEngine::kFma ? DType::kFloat32 : DType::kFloat16;
+  const DType weight = family_row(family).tensor_cores ? DType::kFloat16 : DType::kFloat32;
   choice.inputs[1].dtype = weight;
   if (p.has_shortcut) choice.inputs[at.shortcut_weight].dtype = weight;
   if (p.source.radix > 0) choice.inputs[at.gates] = {DType::kFloat32, Layout::kPlain};
@@ -192,19 +197,19 @@ StepChoice untiled_choice(const StepRequest& request, ConvolutionEngine engine) 
 }
 
 std::vector<Candidate> candidates(const StepRequest& request, CudaBackend& backend,
-                                  ConvolutionEngine engine) {
+                                  MmaFamily family) {
   const FusedConvolutionShape shape = shape_of(request);
-  if (!engine_runs_on(engine, backend.spec().sm) || shape.source.c == 0) return {};
-  const StepChoice choice = untiled_choice(request, engine);
-  return candidates(shape, engine, cuda::device_dtype(request.precision),
+  if (!family_runs_on(family, backend.spec().sm) || shape.source.c == 0) return {};
+  const StepChoice choice = untiled_choice(request, family);
+  return candidates(shape, family, cuda::device_dtype(request.precision),
                     cuda::tensor_bytes(request, choice, backend),
                     cuda::constant_bytes(request, choice, backend), backend.spec());
 }
 
-template <ConvolutionEngine kEngine>
+template <MmaFamily kFamily>
 std::vector<TunedChoice> tiles(const StepRequest& request, CudaBackend& backend) {
   std::vector<TunedChoice> result;
-  for (const Candidate& candidate : candidates(request, backend, kEngine)) {
+  for (const Candidate& candidate : candidates(request, backend, kFamily)) {
     result.push_back({.variant = {},
                       .tile = kConvolutionTiles[candidate.choice.tile].name,
                       .splits = candidate.choice.splits,
@@ -213,9 +218,9 @@ std::vector<TunedChoice> tiles(const StepRequest& request, CudaBackend& backend)
   return result;
 }
 
-template <ConvolutionEngine kEngine>
-StepChoice engine(const StepRequest& request, CudaBackend& backend) {
-  const std::vector<Candidate> all = candidates(request, backend, kEngine);
+template <MmaFamily kFamily>
+StepChoice on_family(const StepRequest& request, CudaBackend& backend) {
+  const std::vector<Candidate> all = candidates(request, backend, kFamily);
   const auto chosen = std::ranges::find_if(all, [&](const Candidate& candidate) {
     return request.pinned == nullptr ||
            (request.pinned->tile == kConvolutionTiles[candidate.choice.tile].name &&
@@ -227,7 +232,7 @@ StepChoice engine(const StepRequest& request, CudaBackend& backend) {
   const auto& p = params<FusedConvolutionParams>(request.node);
   const DeviceDType dtype = cuda::device_dtype(request.precision);
   const FusedConvolutionShape shape = shape_of(request);
-  StepChoice choice = untiled_choice(request, kEngine);
+  StepChoice choice = untiled_choice(request, kFamily);
 
   const ConvolutionTile& tile = kConvolutionTiles[tile_choice.tile];
   const ConvolutionShape gemm = shape.gemm(shape.source);
@@ -252,21 +257,6 @@ StepChoice engine(const StepRequest& request, CudaBackend& backend) {
   return choice;
 }
 
-}  // namespace
-
-std::span<const CudaVariant> fused_convolution_cuda() {
-  static constexpr CudaVariant kVariants[] = {
-      {"fused_convolution_sm80", engine<ConvolutionEngine::kAmpere>,
-       tiles<ConvolutionEngine::kAmpere>},
-      {"fused_convolution_sm75", engine<ConvolutionEngine::kTuring>,
-       tiles<ConvolutionEngine::kTuring>},
-      {"fused_convolution_sm70", engine<ConvolutionEngine::kVolta>,
-       tiles<ConvolutionEngine::kVolta>},
-      {"fused_convolution_fma", engine<ConvolutionEngine::kFma>, tiles<ConvolutionEngine::kFma>},
-  };
-  return kVariants;
-}
-
 // "fused_n16_h56_w56_k256_gated_c64_h56_w56_st1_window1_p0_residual_relu_fp16": dst, then each
 // source and what it takes.
 std::string fused_convolution_problem(const StepRequest& request) {
@@ -280,6 +270,20 @@ std::string fused_convolution_problem(const StepRequest& request) {
                      text(shape.source), p.has_shortcut ? "_shortcut" + text(shape.shortcut) : "",
                      p.has_residual ? "_residual" : "", p.relu ? "_relu" : "",
                      to_string(request.precision));
+}
+
+template <std::size_t... kRow>
+CudaVariants variants(std::index_sequence<kRow...>) {
+  static constexpr CudaVariant kVariants[] = {{kMmaFamilies[kRow].fused_variant,
+                                               on_family<kMmaFamilies[kRow].family>,
+                                               tiles<kMmaFamilies[kRow].family>}...};
+  return {kVariants, fused_convolution_problem};
+}
+
+}  // namespace
+
+CudaVariants fused_convolution_cuda() {
+  return variants(std::make_index_sequence<kNumMmaFamilies>());
 }
 
 }  // namespace nestor

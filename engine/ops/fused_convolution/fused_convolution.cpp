@@ -38,7 +38,7 @@ Shape loaded_shape(const Node& node, const FusedSource& source, const Shape& src
   return {src[0], src[1] / std::max(1, source.radix), size(src[2]), size(src[3])};
 }
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   const auto& p = params<FusedConvolutionParams>(node);
   const FusedConvolutionInputs at = fused_convolution_inputs(p);
   CHECK(inputs.size() == at.count, "{}: {} inputs, expected {}", node.name, inputs.size(),
@@ -72,7 +72,7 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
-               std::span<float* const> outputs, std::span<const TensorDesc>) {
+               std::span<const MutableTensorView> outputs) {
   const auto& p = params<FusedConvolutionParams>(node);
   const FusedConvolutionInputs at = fused_convolution_inputs(p);
   // 1x1 of what is loaded; `more`: bias and residual.
@@ -102,7 +102,7 @@ void reference(const Node& node, std::span<const TensorView> inputs,
   const ConvolutionParams conv{
       .has_bias = true, .has_residual = p.has_residual || p.has_shortcut, .relu = p.relu};
   const OracleTensor dst = convolve(p.source, inputs[0], more, conv);
-  std::copy(dst.data.begin(), dst.data.end(), outputs[0]);
+  std::copy(dst.data.begin(), dst.data.end(), outputs[0].as<float>());
 }
 
 std::int64_t multiply_adds(const Node& node, std::span<const TensorDesc> inputs,

@@ -31,7 +31,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   return {.variant = {},
           .inputs = {format},
-          .output = {DType::kFloat32, format.layout},
+          .outputs = {{DType::kFloat32, format.layout}},
           .kernel = std::make_unique<Kernel>(src, format)};
 }
 

@@ -1,5 +1,4 @@
-#include "engine/backends/cuda/cuda_kernel.h"
-#include "engine/backends/cuda/step.h"
+#include "engine/backends/cuda/streaming.h"
 #include "kernels/global_average_pool/global_average_pool.h"
 
 namespace nestor {
@@ -12,30 +11,24 @@ StepChoice global_average_pool(const StepRequest& request, CudaBackend& backend)
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   if (src[1] % 8 != 0) return {};
   StepChoice choice = cuda::activation_choice(request);
-  choice.output = {};
+  choice.outputs = {BufferFormat{}};
   const std::int64_t blocks = cuda::ceil_div(src[1], kChannelsPerBlock) * src[0];
   choice.gpu =
       cuda::streaming_launch(blocks * cuda::kStreamingThreads,
                              cuda::tensor_bytes(request, choice, backend), 0, backend.spec());
   choice.gpu->grid = {cuda::ceil_div(src[1], kChannelsPerBlock), src[0], 1};
-  choice.kernel = std::make_unique<cuda::SimpleKernel<GlobalAveragePoolArgs>>(
-      backend, request.node.name, &DeviceLibrary::global_average_pool,
-      GlobalAveragePoolArgs{.dtype = cuda::device_dtype(request.precision),
-                            .n = static_cast<int>(src[0]),
-                            .pixels = static_cast<int>(cuda::pixels(src)),
-                            .c = static_cast<int>(src[1])},
-      [](GlobalAveragePoolArgs& args, const cuda::Kernel& step) {
-        args.src = step.input<void>(0);
-        args.dst = step.output<float>();
-      });
-  return choice;
+  return cuda::streaming(request, backend, "global_average_pool", std::move(choice),
+                         GlobalAveragePoolArgs{.dtype = cuda::device_dtype(request.precision),
+                                               .n = static_cast<int>(src[0]),
+                                               .pixels = static_cast<int>(cuda::pixels(src)),
+                                               .c = static_cast<int>(src[1])});
 }
 
 }  // namespace
 
-std::span<const CudaVariant> global_average_pool_cuda() {
+CudaVariants global_average_pool_cuda() {
   static constexpr CudaVariant kVariants[] = {{"global_average_pool", global_average_pool}};
-  return kVariants;
+  return {kVariants};
 }
 
 }  // namespace nestor

@@ -34,7 +34,7 @@ StepChoice onednn(const StepRequest& request, CpuBackend&) {
   if (!description) return {};
   StepChoice choice{.variant = std::string("onednn_") + description.impl_info_str(),
                     .inputs = {format},
-                    .output = format,
+                    .outputs = {format},
                     .workspace_bytes = description.scratchpad_desc().get_size()};
   choice.kernel = std::make_unique<cpu::PrimitiveKernel>(
       dnnl::pooling_forward(description),

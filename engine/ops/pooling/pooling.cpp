@@ -20,7 +20,7 @@ std::int64_t pooled_size(const PoolingParams& p, std::int64_t size) {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   const auto& p = params<PoolingParams>(node);
   CHECK(inputs.size() == 1, "{}: {} inputs, expected 1", node.name, inputs.size());
   const Shape& src = inputs[0].shape;
@@ -32,13 +32,13 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
-               std::span<float* const> outputs, std::span<const TensorDesc> output_descs) {
+               std::span<const MutableTensorView> outputs) {
   const auto& p = params<PoolingParams>(node);
   const Shape& x = inputs[0].desc.shape;
-  const Shape& y = output_descs[0].shape;
+  const Shape& y = outputs[0].desc.shape;
   for (std::int64_t plane = 0; plane < y[0] * y[1]; ++plane) {
     const float* src = inputs[0].as<float>() + plane * x[2] * x[3];
-    float* dst = outputs[0] + plane * y[2] * y[3];
+    float* dst = outputs[0].as<float>() + plane * y[2] * y[3];
     for (std::int64_t out_row = 0; out_row < y[2]; ++out_row) {
       for (std::int64_t out_col = 0; out_col < y[3]; ++out_col) {
         float largest = -std::numeric_limits<float>::infinity();

@@ -26,7 +26,7 @@ StepChoice plain(const StepRequest& request, CpuBackend&) {
   const BufferFormat format{DType::kFloat32, Layout::kPlain};
   return {.variant = {},
           .inputs = {format},
-          .output = format,
+          .outputs = {format},
           .kernel = std::make_unique<Kernel>(params<RSoftmaxParams>(request.node),
                                              request.graph.desc(request.node.inputs[0]).shape)};
 }

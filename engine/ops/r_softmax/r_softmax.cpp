@@ -12,7 +12,7 @@ namespace nestor {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   const auto& p = params<RSoftmaxParams>(node);
   CHECK(inputs.size() == 1, "{}: {} inputs, expected 1", node.name, inputs.size());
   const Shape& src = inputs[0].shape;
@@ -23,11 +23,12 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
-               std::span<float* const> outputs, std::span<const TensorDesc> output_descs) {
+               std::span<const MutableTensorView> outputs) {
   const auto& p = params<RSoftmaxParams>(node);
-  const std::int64_t channels = output_descs[0].shape[1];
-  for (std::int64_t n = 0; n < output_descs[0].shape[0]; ++n) {
-    r_softmax(p, channels, inputs[0].as<float>() + n * channels, outputs[0] + n * channels);
+  const std::int64_t channels = outputs[0].desc.shape[1];
+  for (std::int64_t n = 0; n < outputs[0].desc.shape[0]; ++n) {
+    r_softmax(p, channels, inputs[0].as<float>() + n * channels,
+              outputs[0].as<float>() + n * channels);
   }
 }
 

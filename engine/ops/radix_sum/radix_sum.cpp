@@ -9,7 +9,7 @@ namespace nestor {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   const int radix = params<RadixSumParams>(node).radix;
   CHECK(inputs.size() == 1, "{}: {} inputs, expected 1", node.name, inputs.size());
   const Shape& src = inputs[0].shape;
@@ -20,15 +20,15 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
-               std::span<float* const> outputs, std::span<const TensorDesc> output_descs) {
+               std::span<const MutableTensorView> outputs) {
   const int radix = params<RadixSumParams>(node).radix;
-  const Shape& dst = output_descs[0].shape;
+  const Shape& dst = outputs[0].desc.shape;
   const std::int64_t split = dst[1] * dst[2] * dst[3];
   for (std::int64_t n = 0; n < dst[0]; ++n) {
     for (std::int64_t i = 0; i < split; ++i) {
       double sum = 0;
       for (int r = 0; r < radix; ++r) sum += inputs[0].as<float>()[(n * radix + r) * split + i];
-      outputs[0][n * split + i] = static_cast<float>(sum);
+      outputs[0].as<float>()[n * split + i] = static_cast<float>(sum);
     }
   }
 }

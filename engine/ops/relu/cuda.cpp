@@ -1,5 +1,4 @@
-#include "engine/backends/cuda/cuda_kernel.h"
-#include "engine/backends/cuda/step.h"
+#include "engine/backends/cuda/streaming.h"
 #include "kernels/relu/relu.h"
 
 namespace nestor {
@@ -8,24 +7,16 @@ namespace {
 
 StepChoice relu(const StepRequest& request, CudaBackend& backend) {
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
-  StepChoice choice = cuda::activation_choice(request);
-  choice.gpu = cuda::streaming_launch(request, choice, backend);
-  choice.kernel = std::make_unique<cuda::SimpleKernel<ReluArgs>>(
-      backend, request.node.name, &DeviceLibrary::relu,
-      ReluArgs{.dtype = cuda::device_dtype(request.precision),
-               .count = dst[0] * cuda::pixels(dst) * cuda::padded8(dst[1])},
-      [](ReluArgs& args, const cuda::Kernel& step) {
-        args.src = step.input<void>(0);
-        args.dst = step.output<void>();
-      });
-  return choice;
+  return cuda::streaming(request, backend, "relu", cuda::activation_choice(request),
+                         ReluArgs{.dtype = cuda::device_dtype(request.precision),
+                                  .count = dst[0] * cuda::pixels(dst) * cuda::padded8(dst[1])});
 }
 
 }  // namespace
 
-std::span<const CudaVariant> relu_cuda() {
+CudaVariants relu_cuda() {
   static constexpr CudaVariant kVariants[] = {{"relu", relu}};
-  return kVariants;
+  return {kVariants};
 }
 
 }  // namespace nestor

@@ -7,16 +7,16 @@ namespace nestor {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   CHECK(inputs.size() == 1, "{}: {} inputs, expected 1", node.name, inputs.size());
-  return {inputs[0]};
+  return {{inputs[0], {}, {RowsInUse::By::kLikeInput, 0}}};
 }
 
-void reference(const Node&, std::span<const TensorView> inputs, std::span<float* const> outputs,
-               std::span<const TensorDesc> output_descs) {
+void reference(const Node&, std::span<const TensorView> inputs,
+               std::span<const MutableTensorView> outputs) {
   const float* src = inputs[0].as<float>();
-  for (std::int64_t i = 0; i < output_descs[0].shape.num_elements(); ++i) {
-    outputs[0][i] = src[i] < 0 ? 0 : src[i];
+  for (std::int64_t i = 0; i < outputs[0].desc.shape.num_elements(); ++i) {
+    outputs[0].as<float>()[i] = src[i] < 0 ? 0 : src[i];
   }
 }
 

@@ -204,7 +204,7 @@ StepChoice planes(const StepRequest& request, CpuBackend& backend) {
   const std::size_t workspace = kernel->workspace_bytes(request.threads);
   return {.variant = {},
           .inputs = {format, parameter, parameter, parameter, parameter},
-          .output = format,
+          .outputs = {format},
           .workspace_bytes = workspace,
           .kernel = std::move(kernel)};
 }

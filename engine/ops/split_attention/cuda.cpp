@@ -18,9 +18,12 @@ class SplitAttentionKernel final : public cuda::Kernel {
   SplitAttentionKernel(CudaBackend& backend, std::string name, const SplitAttentionArgs& args,
                        std::size_t sums_offset, bool gates_only)
       : Kernel(backend, std::move(name)),
+        split_attention_(backend.launcher<SplitAttentionArgs>("split_attention")),
         args_(args),
         sums_offset_(sums_offset),
-        gates_only_(gates_only) {}
+        gates_only_(gates_only) {
+    if (args.tile_rows == 0) pooled_sums_ = backend.launcher<PooledSumsArgs>("pooled_sums");
+  }
 
   // Hidden channels are padded to multiples of 8 in each cardinal group.
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
@@ -65,27 +68,29 @@ class SplitAttentionKernel final : public cuda::Kernel {
     });
   }
 
-  DeviceStatus launch(const DeviceLibrary& library, Stream stream) override {
+  DeviceStatus launch(Stream stream) override {
     args_.src = input<void>(0);
     args_.dst = gates_only_ ? nullptr : output<void>();
     args_.gates = gates_only_ ? output<float>() : nullptr;
     if (args_.tile_rows > 0) {
       args_.sums = reinterpret_cast<const float*>(input<std::byte>(0) + sums_offset_);
-      return library.split_attention(args_, stream);
+      return split_attention_(args_, stream);
     }
     args_.sums = static_cast<const float*>(workspace());
-    const DeviceStatus pooled = library.pooled_sums({.dtype = args_.dtype,
-                                                     .src = args_.src,
-                                                     .sums = static_cast<float*>(workspace()),
-                                                     .n = args_.n,
-                                                     .pixels = args_.h * args_.w,
-                                                     .width = args_.width,
-                                                     .radix = args_.radix,
-                                                     .pixels_per_slot = kPixelsPerSlot},
-                                                    stream);
-    return pooled.ok() ? library.split_attention(args_, stream) : pooled;
+    const DeviceStatus pooled = pooled_sums_({.dtype = args_.dtype,
+                                              .src = args_.src,
+                                              .sums = static_cast<float*>(workspace()),
+                                              .n = args_.n,
+                                              .pixels = args_.h * args_.w,
+                                              .width = args_.width,
+                                              .radix = args_.radix,
+                                              .pixels_per_slot = kPixelsPerSlot},
+                                             stream);
+    return pooled.ok() ? split_attention_(args_, stream) : pooled;
   }
 
+  Launcher<SplitAttentionArgs> split_attention_;
+  Launcher<PooledSumsArgs> pooled_sums_ = nullptr;  // unless the convolution left its sums
   SplitAttentionArgs args_;
   std::size_t sums_offset_;
   bool gates_only_;
@@ -115,7 +120,7 @@ StepChoice one_launch(const StepRequest& request, CudaBackend& backend) {
   if (!supports(p, width, hidden)) return {};
 
   StepChoice choice = cuda::activation_choice(request);
-  if (p.gates_only) choice.output = {DType::kFloat32, Layout::kPlain};
+  if (p.gates_only) choice.outputs = {{DType::kFloat32, Layout::kPlain}};
   const std::size_t sums_offset = backend.buffer_bytes(src, choice.inputs[0]);
   for (const std::size_t weight : {1, 3}) choice.inputs[weight].dtype = choice.inputs[0].dtype;
   const BufferFormat available = request.available[0];
@@ -184,10 +189,10 @@ StepChoice gates(const StepRequest& request, CudaBackend& backend) {
 
 }  // namespace
 
-std::span<const CudaVariant> split_attention_cuda() {
+CudaVariants split_attention_cuda() {
   static constexpr CudaVariant kVariants[] = {{"split_attention", sum_apart},
                                               {"attention_gates", gates}};
-  return kVariants;
+  return {kVariants};
 }
 
 }  // namespace nestor

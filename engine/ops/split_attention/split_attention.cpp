@@ -15,7 +15,7 @@ namespace nestor {
 
 namespace {
 
-std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
+std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   const auto& p = params<SplitAttentionParams>(node);
   CHECK(inputs.size() == 5, "{}: {} inputs, expected 5", node.name, inputs.size());
   const Shape& src = inputs[0].shape;
@@ -40,7 +40,7 @@ std::vector<TensorDesc> infer(const Node& node, std::span<const TensorDesc> inpu
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
-               std::span<float* const> outputs, std::span<const TensorDesc>) {
+               std::span<const MutableTensorView> outputs) {
   const auto& p = params<SplitAttentionParams>(node);
   const TensorView& src = inputs[0];
   const auto fc = [&](const TensorView& x, std::size_t weight, bool activate) {
@@ -54,13 +54,13 @@ void reference(const Node& node, std::span<const TensorView> inputs,
   const OracleTensor attention =
       run_oracle(node, r_softmax_op(), RSoftmaxParams{p.radix, p.cardinality}, {logits.view()});
   if (p.gates_only) {
-    std::copy(attention.data.begin(), attention.data.end(), outputs[0]);
+    std::copy(attention.data.begin(), attention.data.end(), outputs[0].as<float>());
     return;
   }
   OracleTensor dst =
       run_oracle(node, attention_sum_op(), AttentionSumParams{p.radix}, {src, attention.view()});
   if (p.has_pool) dst = run_oracle(node, pooling_op(), p.pool, {dst.view()});
-  std::copy(dst.data.begin(), dst.data.end(), outputs[0]);
+  std::copy(dst.data.begin(), dst.data.end(), outputs[0].as<float>());
 }
 
 std::int64_t multiply_adds(const Node&, std::span<const TensorDesc> inputs,

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <functional>
 
-#include "engine/error.h"
 #include "engine/graph/constants.h"
 #include "engine/ops/fold_batch_norm/fold_batch_norm.h"
 #include "engine/ops/relu/relu.h"
+#include "nestor/error.h"
 #include "tests/support/weights.h"
 
 namespace nestor {

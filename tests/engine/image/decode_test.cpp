@@ -1,11 +1,11 @@
-#include "engine/image/decode.h"
+#include "nestor/decode.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <optional>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "tests/support/encode_image.h"
 
 namespace nestor {

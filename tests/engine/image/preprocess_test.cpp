@@ -1,10 +1,11 @@
-#include "engine/image/preprocess.h"
+#include "nestor/preprocess.h"
 
 #include <catch2/catch.hpp>
 #include <functional>
 #include <limits>
 
-#include "engine/error.h"
+#include "engine/image/resize_plan.h"
+#include "nestor/error.h"
 #include "tests/support/encode_image.h"
 
 namespace nestor {
@@ -39,6 +40,45 @@ TEST_CASE("the contracts round sizes and offsets as their frameworks do", "[imag
   CHECK(plan_resize(640, 480, contract(kResnest, 320)).window == Window{102, 22, 436, 436});
   CHECK(plan_resize(1, 1, contract(kGluoncv, 224)).target.width == 256);
   CHECK(plan_resize(1, 1, contract(kResnest, 224)).window == Window{0, 0, 1, 1});
+}
+
+TEST_CASE("detectors' images get a short side within a longest one, as GluonCV rounds",
+          "[image][cpu]") {
+  const Preprocess within{.rule = ResizeRule::kShortSideWithin};
+  const auto size = [&](int width, int height, const Preprocess& preprocess) {
+    const ResizeTarget target = plan_resize(width, height, preprocess).target;
+    CHECK(target == ResizeTarget::whole(target.width, target.height));
+    return std::pair(target.width, target.height);
+  };
+  CHECK(size(640, 480, within) == std::pair(1067, 800));
+  CHECK(size(640, 427, within) == std::pair(1199, 800));
+  CHECK(size(640, 240, within) == std::pair(1333, 500));
+  CHECK(size(240, 640, within) == std::pair(500, 1333));
+  CHECK(size(1, 1, within) == std::pair(800, 800));
+  // 1.5 and 2.5 go to the even neighbour; 5 * 0.5 = 2.5 does not exceed 2.
+  Preprocess small{.rule = ResizeRule::kShortSideWithin, .short_side = 1, .longest_side = 2};
+  CHECK(size(5, 2, small) == std::pair(2, 1));
+  CHECK(size(3, 2, small) == std::pair(2, 1));
+  CHECK_THROWS_AS(plan_resize(8000, 2, within), Error);  // no row would be left
+  small.longest_side = 0;
+  CHECK_THROWS_AS(plan_resize(5, 2, small), Error);
+
+  const Image image = testing::test_picture(64, 24);
+  for (const auto rule : kAll) {
+    Preprocess preprocess = contract(rule, 32);
+    preprocess.rule = ResizeRule::kShortSideWithin;
+    preprocess.short_side = 48;
+    preprocess.longest_side = 96;
+    const Image resized = resize_and_crop(image, preprocess);
+    CHECK(std::pair(resized.width, resized.height) == std::pair(96, 36));
+    CHECK(resized.rgb ==
+          (rule == PreprocessContract::kGluoncv
+               ? resize_opencv(image, ResizeTarget::whole(96, 36), Interpolation::kBilinear)
+               : resize_pillow(image, ResizeTarget::whole(96, 36), PillowFilter::kBilinear))
+              .rgb);
+    preprocess.rule = ResizeRule::kNone;
+    CHECK(resize_and_crop(image, preprocess).rgb == image.rgb);
+  }
 }
 
 TEST_CASE("images smaller than the crop are enlarged", "[image][cpu]") {
@@ -111,6 +151,11 @@ TEST_CASE("preprocessing metadata come back", "[image][cpu]") {
                         .interpolation = Interpolation::kBicubic,
                         .normalisation = {{0.5F, 0.1F, 1.0F / 3}, {0.229F, 0.224F, 0.225F}}};
   CHECK(preprocess_from_json(to_json(preprocess), "file") == preprocess);
+  const Preprocess detector{
+      .rule = ResizeRule::kShortSideWithin, .short_side = 864, .longest_side = 1440};
+  CHECK(preprocess_from_json(to_json(detector), "file") == detector);
+  const Preprocess segmenter{.rule = ResizeRule::kNone};
+  CHECK(preprocess_from_json(to_json(segmenter), "file") == segmenter);
   CHECK(to_json({}) ==
         R"({"contract":"gluoncv","crop_size":224,"crop_ratio":0.875,"interpolation":"bilinear",)"
         R"("mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225]})");
@@ -124,6 +169,10 @@ TEST_CASE("bad preprocessing metadata are refused, naming the file", "[image][cp
         R"({"contract":"timm","crop_size":224,"mean":[1,2]})",
         R"({"contract":"timm","crop_size":224,"std":[1,2,0]})",
         R"({"contract":"timm","crop_size":224,"std":"none"})",
+        R"({"contract":"timm","crop_size":224,"rule":"stretch"})",
+        R"({"contract":"timm","crop_size":224,"short_side":0})",
+        R"({"contract":"timm","crop_size":224,"longest_side":99999})",
+        R"({"contract":"timm","crop_size":224,"short_side":9,"longest_side":8})",
         R"({"contract":"timm","crop_size":224,"crop_sise":1})"}) {
     INFO(text);
     CHECK(code_of([&] { preprocess_from_json(text, "weights"); }) == ErrorCode::kBadModel);

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "engine/backends/cpu/cpu_backend.h"
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "tests/support/op_runner.h"
 
 namespace nestor {
@@ -90,11 +90,11 @@ std::vector<float> by_oracle(const ConvolutionParams& params, const TensorDesc& 
   const Node node{&convolution_op(), params, {}, {}, "conv"};
   const TensorDesc weight_desc{DType::kFloat32, weight_shape};
   const std::vector<TensorDesc> descs{src_desc, weight_desc};
-  const TensorDesc dst = convolution_op().infer(node, descs)[0];
+  const TensorDesc dst = convolution_op().infer(node, descs)[0].desc;
   std::vector<float> result(static_cast<std::size_t>(dst.shape.num_elements()));
-  float* const to = result.data();
   const std::vector<TensorView> views{{src_desc, src.data()}, {weight_desc, weight.data()}};
-  convolution_op().reference(node, views, {&to, 1}, {&dst, 1});
+  const MutableTensorView output{dst, result.data()};
+  convolution_op().reference(node, views, {&output, 1});
   return result;
 }
 

@@ -71,9 +71,8 @@ struct Data {
       inputs.push_back({{DType::kFloat32, problem.dst}, residual.data()});
     }
     const Node node{&convolution_op(), problem.params, {}, {}, "oracle"};
-    const TensorDesc desc{DType::kFloat32, problem.dst};
-    float* const data = dst.data();
-    convolution_op().reference(node, inputs, {&data, 1}, {&desc, 1});
+    const MutableTensorView output{{DType::kFloat32, problem.dst}, dst.data()};
+    convolution_op().reference(node, inputs, {&output, 1});
     return dst;
   }
 };

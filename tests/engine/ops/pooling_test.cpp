@@ -43,11 +43,11 @@ std::vector<float> by_oracle(const PoolingParams& params, const Shape& shape,
                              const std::vector<float>& src) {
   const Node node{&pooling_op(), params, {}, {}, "pool"};
   const TensorDesc desc{DType::kFloat32, shape};
-  const TensorDesc dst = pooling_op().infer(node, {&desc, 1})[0];
+  const TensorDesc dst = pooling_op().infer(node, {&desc, 1})[0].desc;
   std::vector<float> result(static_cast<std::size_t>(dst.shape.num_elements()));
-  float* const to = result.data();
   const TensorView view{desc, src.data()};
-  pooling_op().reference(node, {&view, 1}, {&to, 1}, {&dst, 1});
+  const MutableTensorView output{dst, result.data()};
+  pooling_op().reference(node, {&view, 1}, {&output, 1});
   return result;
 }
 

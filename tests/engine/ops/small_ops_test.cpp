@@ -80,10 +80,10 @@ std::vector<float> by_oracle(const Op& op, std::any params,
     descs.push_back({DType::kFloat32, shape});
     views.push_back({descs.back(), data.data()});
   }
-  const TensorDesc dst = op.infer(node, descs)[0];
+  const TensorDesc dst = op.infer(node, descs)[0].desc;
   std::vector<float> result(static_cast<std::size_t>(dst.shape.num_elements()));
-  float* const to = result.data();
-  op.reference(node, views, {&to, 1}, {&dst, 1});
+  const MutableTensorView output{dst, result.data()};
+  op.reference(node, views, {&output, 1});
   return result;
 }
 

@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/error.h"
 #include "engine/graph/builder.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/ops/radix_sum/radix_sum.h"
 #include "engine/ops/relu/relu.h"
 #include "graphs/zoo.h"
+#include "nestor/error.h"
 
 namespace nestor {
 
@@ -116,7 +116,7 @@ TEST_CASE("plans of small networks keep their promises, and their arena is tight
 TEST_CASE("plans of all networks keep their promises, and their arena is tight",
           "[plan][cpu][slow]") {
   for (const Network& network : networks()) {
-    const std::int64_t native = network.evaluation.input_size;
+    const std::int64_t native = classification(network).evaluation.input_size;
     for (const std::int64_t batch : {1, 16}) {
       for (const auto& size : std::set<std::pair<std::int64_t, std::int64_t>>{
                {32, 32}, {161, 227}, {224, 224}, {native, native}}) {

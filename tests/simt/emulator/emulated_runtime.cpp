@@ -94,6 +94,11 @@ std::string invalid(const Launch& launch, int sm) {
     return "a grid of " + std::to_string(grid.x) + "x" + std::to_string(grid.y) + "x" +
            std::to_string(grid.z);
   }
+  const Index3& cluster = launch.cluster;
+  if (cluster.x != 1 || cluster.y != 1 || cluster.z != 1) {
+    return "a cluster of " + std::to_string(cluster.x) + "x" + std::to_string(cluster.y) + "x" +
+           std::to_string(cluster.z) + " blocks; clusters are not emulated";
+  }
   // Gaps between arrays come on top; the exact limit is checked when Smem is known.
   const int with_gaps = std::min(shared_limit(sm) + 8 * 1024, static_cast<int>(kMaxSharedBytes));
   if (launch.shared_bytes < 0 || launch.shared_bytes > with_gaps) {
@@ -392,6 +397,13 @@ DeviceStatus EmulatedRuntime::fill(void* device, unsigned char value, std::size_
   });
 }
 
+DeviceStatus EmulatedRuntime::make_tensor_map(TensorMap&, const TensorMapSpec& spec) {
+  ENTER("make_tensor_map");
+  return failure(DeviceCode::kInvalidArgument,
+                 is_possible(spec) ? "make_tensor_map: the emulator has no copy engine"
+                                   : "make_tensor_map: an extent is not possible");
+}
+
 // --- events
 // -----------------------------------------------------------------------------------------
 
@@ -640,6 +652,7 @@ DeviceStatus launch(void* kernel, Call call, const LaunchConfig& config, Stream 
   simt::Launch made;
   made.name = config.name;
   made.grid = {config.grid.x, config.grid.y, config.grid.z};
+  made.cluster = {config.cluster.x, config.cluster.y, config.cluster.z};
   made.num_threads = config.num_threads;
   made.shared_bytes = config.shared_bytes;
   made.kernel = kernel;

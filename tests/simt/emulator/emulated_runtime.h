@@ -57,6 +57,7 @@ class EmulatedRuntime final : public DeviceRuntime {
   DeviceStatus end_capture(Stream stream, DeviceGraph& graph) override;
   DeviceStatus launch_graph(DeviceGraph graph, Stream stream) override;
   DeviceStatus destroy_graph(DeviceGraph graph) override;
+  DeviceStatus make_tensor_map(TensorMap& map, const TensorMapSpec& spec) override;
   void fail_call(std::int64_t calls_from_now, DeviceCode code) override;
   std::int64_t num_calls() const override;
 

@@ -24,7 +24,7 @@ namespace nestor::simt {
 // A kernel with its arguments.
 struct Launch {
   const char* name = "";
-  Index3 grid;
+  Index3 grid, cluster{1, 1, 1};
   int num_threads = 0;
   int shared_bytes = 0;
   void* kernel = nullptr;

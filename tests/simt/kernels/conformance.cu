@@ -282,4 +282,21 @@ DeviceStatus run_block_sum(const BlockSumArgs& args, Stream stream) {
   return launch(block_sum_kernel, {"block_sum", {1}, 128, sizeof(SumSmem)}, stream, args);
 }
 
+namespace {
+
+__global__ void __launch_bounds__(32) append_kernel(const __grid_constant__ AppendArgs args) {
+  if (threadIdx.x == 0) {
+    store(args.value, 2 * load<std::uint32_t>(args.value) + args.digit);
+  }
+}
+
+}  // namespace
+
+DeviceStatus run_append(const AppendArgs& args, GridSize cluster, bool overlap, Stream stream) {
+  LaunchConfig config{"append", {1}, 32};
+  config.cluster = cluster;
+  config.overlap = overlap;
+  return launch(append_kernel, config, stream, args);
+}
+
 }  // namespace nestor::test

@@ -89,4 +89,11 @@ struct BlockSumArgs {
 };
 DeviceStatus run_block_sum(const BlockSumArgs& args, Stream stream);
 
+// One thread: value = 2 * value + digit, so that the value tells the order of launches.
+struct AppendArgs {
+  std::uint32_t* value;
+  std::uint32_t digit;
+};
+DeviceStatus run_append(const AppendArgs& args, GridSize cluster, bool overlap, Stream stream);
+
 }  // namespace nestor::test

@@ -31,6 +31,9 @@ import places
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
+sys.path.insert(0, str(ROOT / "kernels"))
+import hot_kernels  # noqa: E402
+
 WORK = ROOT / "build" / "mutate"
 BUILDS = {
     "fast": [],
@@ -55,8 +58,9 @@ Kernel = collections.namedtuple("Kernel", "name files tags environment")
 
 CONVOLUTION = [
     f"kernels/convolution/{name}" for name in
-    ("convolution*.cu", "epilogue.cuh", "implicit_gemm.cuh", "halo_gemm.cuh", "fma_gemm.cuh")
-]
+    ("convolution.cu", "*/convolution.cu", "*/halo.cu", "gemm/epilogue.cuh",
+     "gemm/implicit_gemm.cuh", "gemm/halo_gemm.cuh", "gemm/fma_gemm.cuh")
+]  # fmt: skip
 
 
 def convolution(tiles):
@@ -68,8 +72,9 @@ KERNELS = [
     convolution("convolution_sm75"),
     convolution("convolution_sm80"),
     convolution("convolution_fma"),
-    Kernel("fused_convolution", ["kernels/convolution/fused_convolution*.cu",
-                                 "kernels/convolution/sources.cuh", *CONVOLUTION, *SHARED],
+    Kernel("fused_convolution", ["kernels/convolution/fused_convolution.cu",
+                                 "kernels/convolution/*/fused_convolution.cu",
+                                 "kernels/convolution/gemm/sources.cuh", *CONVOLUTION, *SHARED],
            "[fused_convolution]", {}),
     Kernel("convolution_max_pool", ["kernels/convolution_max_pool/*.cu*", *SHARED],
            "[convolution_max_pool]", {}),
@@ -82,8 +87,6 @@ KERNELS = [
                     "kernels/top_k/*.cu*", CHANNEL_SUMS, *SHARED],
            "[global_average_pool],[dense],[top_k]", {}),
 ]  # fmt: skip
-# Single ops, for plans that do not fuse them.
-NOT_HOT = {"add", "attention_sum", "batch_norm", "layout", "r_softmax", "radix_sum", "relu"}
 
 
 def fail(message):
@@ -291,7 +294,7 @@ def digest(kernel, files):
         path for path in ROOT.glob("tests/kernels/*_test.cpp")
         if any(tag in path.read_text() for tag in tags)
     ]  # fmt: skip
-    patterns = [*kernel.files, "kernels/device/*", "kernels/*/*.h", "tests/kernels/kernel_test.*",
+    patterns = [*kernel.files, "kernels/device/*", "kernels/**/*.h", "tests/kernels/kernel_test.*",
                 "tests/simt/emulator/*", "tests/simt/mutate/mutants.*"]  # fmt: skip
     sources = {path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()}
     hashed = hashlib.sha256(repr(kernel).encode())
@@ -506,10 +509,10 @@ def main():
             f"no kernel {', '.join(sorted(unknown))}; "
             f"there are {', '.join(k.name for k in KERNELS)}"
         )
-    with_kernels = {path.parent.name for path in ROOT.glob("kernels/*/*.cu")} - {"runtime"}
-    known = {pathlib.Path(pattern).parent.name for k in KERNELS for pattern in k.files} | NOT_HOT
-    if with_kernels - known:
-        fail(f"KERNELS has no row for kernels of {', '.join(sorted(with_kernels - known))}")
+    known = {path for k in KERNELS for pattern in k.files for path in ROOT.glob(pattern)}
+    missing = [str(path.relative_to(ROOT)) for path in hot_kernels.hot_files() if path not in known]
+    if missing:
+        fail(f"KERNELS has no row for {', '.join(missing)}, which hot_kernels.py calls hot")
     chosen = [k for k in KERNELS if not arguments.kernels or k.name in arguments.kernels]
 
     files = make_copy()

@@ -75,6 +75,18 @@ TEST_CASE("pretrained: every name of the list finds its own weights", "[apps][cp
   CHECK(named("resnest50") == "gluoncv/resnest50");
   CHECK(named("resnest50d.in1k") == "timm/resnest50d.in1k");
   CHECK(named("resnest50-528c19ca") == "resnest/resnest50");
+  for (const char* const name : {"resnest50d", "timm/resnest50d", "hf_hub:timm/resnest50d.in1k"}) {
+    CHECK(named(name) == "timm/resnest50d.in1k");
+    CHECK(selected(name, kAnyWeights) == "timm/resnest50d.in1k");
+    CHECK(selected("resnest50", name) == "timm/resnest50d.in1k");
+    CHECK(network_called(name) == "resnest50");
+  }
+  CHECK(selected("timm/resnest50d.in1k", "in1k") == "timm/resnest50d.in1k");
+  CHECK(test::error_of([] { selected("resnest50d", "gluoncv"); }).first == ErrorCode::kUsage);
+  CHECK(network_called("resnest50_fast_1s4x24d") == "resnest50_fast_1s4x24d");
+  CHECK(network_called("resnest50d_1s4x24d") == "resnest50_fast_1s4x24d");
+  CHECK(network_called("vgg") == "vgg");
+  CHECK(network_called("") == "");
   CHECK(test::error_of([] { named("resnest"); }).first == ErrorCode::kUsage);
 }
 
@@ -83,8 +95,20 @@ TEST_CASE("pretrained: addresses", "[apps][cpu]") {
   CHECK(urls_of(params, "http://mirror/a") == Strings{"http://mirror/a/resnest50-bcfefe1d.zip"});
   const OfficialFile& pth = select_by_name(official_files(), "timm/resnest101e.in1k");
   CHECK(urls_of(pth, "https://mirror/") == Strings{"https://mirror/resnest101-22405ba7.pth"});
-  CHECK(urls_of(pth, "") == Strings{"https://github.com/rwightman/pytorch-image-models/releases/"
-                                    "download/v0.1-resnest/resnest101-22405ba7.pth"});
+  // timm's own, then the same file where the ResNeSt repository has it.
+  const std::string github = "https://github.com/";
+  CHECK(urls_of(pth, "") ==
+        Strings{github + "huggingface/pytorch-image-models/releases/download/v0.1-resnest/"
+                         "resnest101-22405ba7.pth",
+                github + "zhanghang1989/ResNeSt/releases/download/weights_step1/"
+                         "resnest101-22405ba7.pth",
+                "https://s3.us-west-1.wasabisys.com/resnest/torch/resnest101-22405ba7.pth"});
+  // GluonCV's own host is reported dead.
+  CHECK(urls_of(params, "") ==
+        Strings{github + "zhanghang1989/ResNeSt/releases/download/weights_step2/"
+                         "resnest50-bcfefe1d.zip",
+                "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/models/"
+                "resnest50-bcfefe1d.zip"});
 }
 
 }  // namespace nestor

@@ -98,4 +98,67 @@ TEST_CASE("archives of other things are refused", "[archive][convert][cpu]") {
         ErrorCode::kBadModel);
 }
 
+TEST_CASE("archives that two readers could read as two files are refused",
+          "[archive][convert][cpu]") {
+  const std::string one = zip_file(std::vector<ZipEntry>{{"w.params", kParams}});
+  const std::string other_params = params_file(std::vector<NamedFloats>{{"w", {1}, {9}}});
+  const std::string two = zip_file(std::vector<ZipEntry>{{"w.params", other_params}});
+  const auto commented = [](std::string file, const std::string& comment) {
+    const auto size = static_cast<std::uint16_t>(comment.size());
+    return patched(std::move(file), file.size() - 2, Bytes().u16(size).str()) + comment;
+  };
+  const auto message = [](const std::string& file) {
+    return error_of([&] { read_source(as_bytes(file), "a.zip"); }).second;
+  };
+  CHECK(message(commented(one, "made by hand")) == "");
+  CHECK_THAT(message(commented(one, two)), Catch::Contains("end record"));
+  CHECK_THAT(message(commented(one, two + "x")), Catch::Contains("end record in its comment"));
+  CHECK_THAT(message(commented(one, one.substr(one.size() - 22))), Catch::Contains("end record"));
+  // One behind the other, and a directory that does not stand before its end record.
+  CHECK_THAT(message(two + one), Catch::Contains("a.zip: "));
+  const std::size_t end = one.size() - 22;
+  CHECK_THAT(message(one.substr(0, end) + "gap" + one.substr(end)),
+             Catch::Contains("expected to end where"));
+  // An entry that the directory does not list, before the one that it lists.
+  const std::size_t entries = two.find("PK\x01\x02");
+  std::string hidden = two.substr(0, entries) + one;
+  const std::size_t directory = hidden.find("PK\x01\x02");
+  const auto shift = [&](std::size_t position) {
+    const auto old =
+        static_cast<std::uint32_t>(static_cast<unsigned char>(hidden[position]) |
+                                   static_cast<unsigned char>(hidden[position + 1]) << 8);
+    hidden =
+        patched(hidden, position, Bytes().u32(old + static_cast<std::uint32_t>(entries)).str());
+  };
+  shift(directory + 42);
+  shift(hidden.size() - 22 + 16);
+  CHECK_THAT(message(hidden), Catch::Contains("that the directory does not list"));
+}
+
+TEST_CASE("archive headers that contradict the directory are refused", "[archive][convert][cpu]") {
+  const std::string file = zip_file(std::vector<ZipEntry>{{"w.params", kParams}});
+  for (const std::size_t offset : {8, 14, 18, 22}) {  // method, checksum, sizes
+    const std::string bad = patched(file, offset, std::string(1, '\x08'));
+    CHECK_THAT(error_of([&] { read_source(as_bytes(bad), "a.zip"); }).second,
+               Catch::Contains("than by the directory"));
+    if (offset == 8) continue;
+    const std::string later = patched(file, offset, std::string(4, '\0'));
+    CHECK(read_source(as_bytes(later), "a.zip").tensors.size() == 1);
+  }
+}
+
+TEST_CASE("what systems add to archives is left out", "[archive][convert][cpu]") {
+  const std::string mac(200, '\0');
+  const std::string file = zip_file(std::vector<ZipEntry>{{"net.params", kParams},
+                                                          {"__MACOSX/._net.params", mac},
+                                                          {"._other.params", mac},
+                                                          {".DS_Store", mac}});
+  CHECK(read_source(as_bytes(file), "a.zip").tensors.at(0).name == "w");
+  const std::string torch = zip_file(std::vector<ZipEntry>{
+      {"net/", ""}, {"net/data.pkl", "\x80\x02}."}, {"__MACOSX/net/._data.pkl", mac}});
+  CHECK(read_source(as_bytes(torch), "a.zip").tensors.empty());
+  CHECK(code_of(zip_file(std::vector<ZipEntry>{{"__MACOSX/._net.params", mac}})) ==
+        ErrorCode::kBadModel);
+}
+
 }  // namespace nestor::test

@@ -243,4 +243,180 @@ TEST_CASE("PyTorch legacy streams place storages by the list of keys", "[torch][
   message_of(torch_stream(pickle, std::vector<Storage>{{"x", {7, 8}}, {"x", {7, 8}}, {"y", {9}}}));
 }
 
+namespace {
+
+std::string global(std::string_view module, std::string_view name) {
+  return "c" + std::string(module) + "\n" + std::string(name) + "\n";
+}
+
+// A checkpoint with the value beside its state dict.
+std::string beside(const std::string& value) {
+  return pickled_dict(
+      Items{{"args", value}, {"state_dict", "}(" + pickled_string("w") + kMatrix + "u"}});
+}
+
+}  // namespace
+
+TEST_CASE("harmless values beside the weights stay closed", "[torch][convert][cpu]") {
+  const std::string tuple = "(" + pickled_string("a") + pickled_int(1) + "t";
+  for (const std::string& value : {
+           global("argparse", "Namespace") + ")\x81}(" + pickled_string("lr") + pickled_int(1) +
+               "ub",
+           global("collections", "Counter") + "}" + pickled_int(3) + pickled_int(1) + "s\x85R",
+           global("collections", "defaultdict") + global("__builtin__", "list") + "\x85R" +
+               pickled_string("k") + "]s",
+           global("collections", "deque") + ")R(" + pickled_int(1) + pickled_int(2) + "e",
+           global("pathlib", "PosixPath") + "(" + pickled_string("a") + pickled_string("b") + "tR",
+           global("__builtin__", "set") + "](" + pickled_int(1) + "e\x85R",
+           global("datetime", "datetime") + global("_codecs", "encode") + "(" +
+               pickled_string("x") + pickled_string("latin1") + "tR\x85R",
+           global("torch", "device") + pickled_string("cuda") + "\x85R",
+           global("torch", "float16"),
+           global("torch", "Size") + "(" + pickled_int(2) + "t\x85R",
+           global("numpy.core.multiarray", "scalar") + "(" + global("numpy", "dtype") + "(" +
+               pickled_string("f8") + "tR" + global("_codecs", "encode") + "(" +
+               pickled_string("x") + "tRtR",
+           std::string("\x8A\x0A") + std::string(10, '\x7F'),           // more than 64 bits
+           std::string("\x8B\x10\0\0\0", 5) + std::string(16, '\x7F'),  // LONG4
+           std::string("\x8F(") + pickled_int(1) + "\x90",              // a set
+           "}" + tuple + pickled_int(1) + "s",
+           "}G" + std::string(8, '\0') + "Ns",  // keys
+           std::string("}\x88Ns"),
+           std::string("}NNs"),
+       }) {
+    INFO(value);
+    for (const std::string& file : containers(beside(value))) {
+      CHECK(read_source(as_bytes(file), "a.pth").tensors.at(0).name == "w");
+    }
+  }
+}
+
+TEST_CASE("objects of unknown classes are skipped only when that is asked for",
+          "[torch][convert][cpu]") {
+  for (const std::string& value :
+       {global("os", "system") + pickled_string("true") + "\x85R",
+        global("my.config", "Options") + ")\x81}" + pickled_string("a") + pickled_int(1) + "sb",
+        global("builtins", "eval"), global("builtins", "getattr") + "(NNtR",
+        global("numpy", "load"), global("argparse", "ArgumentParser"), global("builtins", "se"),
+        global("torch", " ")}) {
+    for (const std::string& file : containers(beside(value))) {
+      CHECK(message_of(file).find("--skip-objects") != std::string::npos);
+      ReadOptions skip;
+      skip.skip_objects = true;
+      CHECK(read_source(as_bytes(file), "a.pth", skip).tensors.at(0).name == "w");
+    }
+  }
+  // What cannot be an object stays refused.
+  ReadOptions skip;
+  skip.skip_objects = true;
+  const std::string stack_global = torch_archive("\x80\x02}(NN\x93u.", kStorages);
+  CHECK(error_of([&] { read_source(as_bytes(stack_global), "a.pth", skip); }).first ==
+        ErrorCode::kBadModel);
+}
+
+TEST_CASE("a tensor that depends on an object is named", "[torch][convert][cpu]") {
+  const std::string array =
+      global("numpy.core.multiarray", "_reconstruct") + "(" + global("numpy", "ndarray") + "tR";
+  const std::string rebuilt = global("torch._utils", "_rebuild_tensor_v2") + "(" + array +
+                              pickled_int(0) + "))\x89" + "NtR";
+  const std::string pickle = pickled_dict(Items{{"w", kMatrix}, {"v", array}, {"u", rebuilt}});
+  for (const std::string& file : containers(pickle)) {
+    const SourceFile source = read_source(as_bytes(file), "a.pth");
+    CHECK(source.tensors.size() == 1);
+    CHECK(source.objects.at("v") == "_reconstruct");
+    CHECK(source.objects.at("u") == "torch._utils _rebuild_tensor_v2");
+  }
+}
+
+TEST_CASE("tensors with attributes are tensors", "[torch][convert][cpu]") {
+  // _rebuild_from_type_v2(function, class, arguments, attributes)
+  const std::size_t arguments = kMatrix.find('(', kMatrix.find("_v2"));
+  const std::string call = kMatrix.substr(0, arguments);
+  const std::string tuple = kMatrix.substr(arguments, kMatrix.size() - arguments - 1);
+  REQUIRE(kMatrix.back() == 'R');
+  for (const char* name : {"_rebuild_from_type", "_rebuild_from_type_v2"}) {
+    const std::string pickle = pickled_dict(
+        Items{{"w", global("torch._tensor", name) + "(" + call + global("torch", "Tensor") + tuple +
+                        "}" + pickled_string("note") + pickled_string("x") + "stR"}});
+    for (const std::string& file : containers(pickle)) {
+      CHECK(values_of(read_source(as_bytes(file), "a.pth").tensors.at(0)) ==
+            floats(std::vector<float>{0, 1, 2, 3, 4, 5}));
+    }
+  }
+}
+
+TEST_CASE("the state dict is looked for under known keys first, then where names are explained",
+          "[torch][convert][cpu]") {
+  const auto dict = [](std::string_view name) {
+    return "}(" + pickled_string(name) + kMatrix + "u";
+  };
+  const auto first_name = [](const std::string& pickle, ReadOptions options = {}) {
+    const std::string file = torch_archive(pickle, kStorages);
+    return read_source(as_bytes(file), "a.pth", options).tensors.at(0).name.value();
+  };
+  ReadOptions wanted;
+  wanted.explains = [](std::span<const std::string> names) { return names[0] == "w"; };
+  CHECK(first_name(pickled_dict(Items{{"best_acc1", kMatrix}, {"state_dict", dict("w")}})) == "w");
+  CHECK(first_name(pickled_dict(Items{{"model", dict("w")}, {"loss", kMatrix}})) == "w");
+  CHECK(first_name(pickled_dict(Items{{"state_dict", dict("v")}, {"model", dict("w")}}), wanted) ==
+        "w");
+  CHECK(first_name(pickled_dict(Items{{"net", dict("w")}, {"optimizer", dict("v")}}), wanted) ==
+        "w");
+  CHECK(
+      first_name(pickled_dict(Items{{"net", "}" + pickled_string("state_dict") + dict("w") + "s"}}),
+                 wanted) == "w");
+  CHECK(first_name(pickled_dict(Items{{"best_acc1", kMatrix}, {"net", dict("w")}}), wanted) == "w");
+  CHECK(first_name(pickled_dict(Items{{"w", kMatrix}, {"net", dict("w")}}), wanted) == "w");
+  CHECK(first_name(pickled_dict(Items{{"v", kMatrix}, {"net", dict("u")}}), wanted) == "v");
+  ReadOptions keyed;
+  keyed.state_dict_key = "net_ema";
+  CHECK(first_name(pickled_dict(Items{{"net", dict("w")}, {"net_ema", dict("v")}}), keyed) == "v");
+  const auto message = [&](const std::string& pickle, const ReadOptions& options) {
+    const std::string file = torch_archive(pickle, kStorages);
+    return error_of([&] { read_source(as_bytes(file), "a.pth", options); }).second;
+  };
+  CHECK_THAT(message(pickled_dict(Items{{"net", dict("w")}, {"ema", dict("w")}}), wanted),
+             Catch::Contains("under several keys, net, ema"));
+  CHECK_THAT(message(pickled_dict(Items{{"net", dict("v")}, {"epoch", pickled_int(1)}}), wanted),
+             Catch::Contains("keys \"net\", \"epoch\""));
+  keyed.state_dict_key = "nets";
+  CHECK_THAT(message(pickled_dict(Items{{"net", dict("v")}}), keyed),
+             Catch::Contains("no key \"nets\"; there are \"net\""));
+}
+
+TEST_CASE("checkpoints may name their classes", "[torch][convert][cpu]") {
+  const std::string inner = "}(" + pickled_string("w") + kMatrix + "u";
+  const auto labels = [&](const char* key, const std::string& value) {
+    const std::string file =
+        torch_archive(pickled_dict(Items{{"state_dict", inner}, {key, value}}), kStorages);
+    return read_source(as_bytes(file), "a.pth").labels;
+  };
+  const std::string cat = pickled_string("cat"), dog = pickled_string("dog");
+  const std::vector<std::string> both = {"cat", "dog"};
+  CHECK(labels("class_to_idx", "}(" + dog + pickled_int(1) + cat + pickled_int(0) + "u") == both);
+  CHECK(labels("idx_to_class", "}(" + pickled_int(0) + cat + pickled_int(1) + dog + "u") == both);
+  CHECK(labels("id2label", "}(" + pickled_string("1") + dog + pickled_string("0") + cat + "u") ==
+        both);
+  CHECK(labels("classes", "](" + cat + dog + "e") == both);
+  for (const std::string& bad :
+       {"}(" + dog + pickled_int(1) + cat + pickled_int(1) + "u", "}(" + dog + pickled_int(2) + "u",
+        "}(" + dog + pickled_int(-1) + "u", std::string("]"),
+        "](" + pickled_string("\xFF") + "e"}) {
+    CHECK(labels("class_to_idx", bad).empty());
+  }
+}
+
+TEST_CASE("names of one hash cost no more than others", "[torch][convert][cpu]") {
+  // Quadratic, this would take minutes: the only bound that the test needs.
+  std::string items = "}(";
+  for (const std::string& name : names_of_one_hash(60'000)) {
+    items += pickled_string(name) + "h\x01";
+  }
+  const std::string kept =
+      "\x80\x02}" + pickled_string("first") + kMatrix + "q\x01s" + items.substr(1) + "u.";
+  const std::string file = torch_archive(kept, kStorages);
+  const auto [code, message] = error_of([&] { read_source(as_bytes(file), "a.pth"); });
+  CHECK(message.find("more than 16 times the file") == std::string::npos);
+}
+
 }  // namespace nestor::test

@@ -1,5 +1,8 @@
 #include "weights_convert/rename/match.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/support/weight_files.h"
@@ -41,6 +44,32 @@ TEST_CASE("every tensor that does not fit is listed with what was expected and f
     INFO(message);
     CHECK(message.find(part) != std::string::npos);
   }
+}
+
+TEST_CASE("of many mismatches the first are listed", "[rename][convert][cpu]") {
+  std::vector<Parameter> many;
+  for (int i = 0; i < 500; ++i) many.push_back({fmt::format("p{}", i), {2}});
+  const std::string message =
+      test::error_of([&] { match_parameters(many, {}, "f", "net"); }).second;
+  CHECK_THAT(message, Catch::Contains("500 tensors missing"));
+  CHECK_THAT(message, Catch::Contains("and 490 more"));
+  CHECK(std::ranges::count(message, '\n') == 11);
+}
+
+TEST_CASE("a network's tensors tell the number of its classes", "[rename][convert][cpu]") {
+  const std::vector<Parameter> wanted = {{"a", {2}}, {"fc.weight", {10, 4}}, {"fc.bias", {10}}};
+  const auto classes = [&](std::vector<NamedTensor> tensors) {
+    return classes_of(wanted, tensors).value_or(-1);
+  };
+  const NamedTensor a = tensor("a", {2});
+  CHECK(classes({a, tensor("fc.weight", {3, 4}), tensor("fc.bias", {3})}) == 3);
+  CHECK(classes({a, tensor("fc.weight", {10, 4}), tensor("fc.bias", {10})}) == 10);
+  CHECK(classes({a, tensor("fc.weight", {3, 4}), tensor("fc.bias", {2})}) == -1);
+  CHECK(classes({a, tensor("fc.weight", {3, 5}), tensor("fc.bias", {3})}) == -1);
+  CHECK(classes({a, tensor("fc.weight", {3, 4}, DType::kInt8), tensor("fc.bias", {3})}) == -1);
+  CHECK(classes({tensor("a", {3}), tensor("fc.weight", {3, 4}), tensor("fc.bias", {3})}) == -1);
+  CHECK(classes({a, a, tensor("fc.weight", {3, 4}), tensor("fc.bias", {3})}) == -1);
+  CHECK(classes({a, tensor("fc.weight", {3, 4})}) == -1);
 }
 
 }  // namespace nestor

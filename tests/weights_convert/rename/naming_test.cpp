@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "weights_convert/rename/glob.h"
+
 namespace nestor {
 
 namespace {
@@ -83,6 +85,95 @@ TEST_CASE("names of no parameter stay as they are, counters of batches vanish",
   CHECK(found.names[0] == "bn1.gamma");
   CHECK_FALSE(found.names[1]);
   CHECK(found.names[2] == "head.weight");
+}
+
+TEST_CASE("what wrappers and outer modules put before names is taken away",
+          "[rename][convert][cpu]") {
+  const Network& resnest = network("resnest14");
+  const std::vector<Parameter> all = parameters(resnest, {});
+  const std::vector<std::string> legacy = name_table(resnest).legacy_names(all);
+  const auto found_with = [&](auto spell, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      names.push_back(spell(name_table(resnest).torch_name(all[i].name), all[i].name, legacy[i]));
+    }
+    names.insert(names.end(), more.begin(), more.end());
+    CanonicalNames found = canonical_names(name_table(resnest), all, names);
+    for (std::size_t i = 0; i < all.size(); ++i) CHECK(found.names[i] == all[i].name);
+    CHECK(found.num_found == all.size());
+    for (std::size_t i = all.size(); i < names.size(); ++i) CHECK_FALSE(found.names[i]);
+    return found;
+  };
+  for (const std::string prefix :
+       {"module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "module.module.",
+        "model.", "net.", "backbone.", "0.", "model.module._orig_mod.", "a.b.c.", "layer1."}) {
+    INFO(prefix);
+    const std::vector<std::string> outside = {"criterion.weight", "n_averaged"};
+    const bool own = prefix.find("mod") != 0 && prefix.find("_orig") != 0;
+    const auto torch = [&](const std::string& name, auto&&...) { return prefix + name; };
+    const CanonicalNames found =
+        found_with(torch, prefix == "model." || own ? outside : std::vector<std::string>{});
+    if (own) CHECK(found.outside == std::vector<std::string>{"criterion.weight"});
+    found_with([&](auto&&, const std::string& name, auto&&) { return prefix + name; });
+  }
+  // Wrappers within the network, as torch.compile and FSDP leave them around single modules.
+  found_with([](std::string name, auto&&...) {
+    if (name.starts_with("layer")) name.insert(7, "_orig_mod.");
+    return name;
+  });
+  // Blocks within blocks of Gluon, with and without arg: and aux:.
+  for (const std::string prefix : {"resnest0_", "hybridsequential0_resnest1_", "net_0_a_"}) {
+    found_with([&](auto&&, auto&&, const std::string& name) { return "arg:" + prefix + name; },
+               {"loss0_weight"});
+  }
+}
+
+TEST_CASE("the only dense layer of an export is the last one, whatever its number",
+          "[rename][convert][cpu]") {
+  const Network& resnest = network("resnest14");
+  const std::vector<Parameter> all = parameters(resnest, {});
+  const std::vector<std::string> legacy = name_table(resnest).legacy_names(all);
+  for (const auto& [head, found] : {std::pair<std::string, bool>{"resnest0_dense1_", true},
+                                    {"resnest0_dense17_", true},
+                                    {"dense1_", true},
+                                    {"dense0_", true},
+                                    {"resnest0_densely_", false}}) {
+    std::vector<std::string> names;
+    for (const std::string& name : legacy) {
+      const bool dense = name.starts_with("dense0_");
+      names.push_back(dense ? head + name.substr(7) : "resnest0_" + name);
+    }
+    CHECK((canonical_names(name_table(resnest), all, names).num_found == all.size()) == found);
+  }
+  std::vector<std::string> two = legacy;
+  two.emplace_back("dense1_weight");
+  CHECK(canonical_names(name_table(resnest), all, two).names.back() == "dense1_weight");
+}
+
+TEST_CASE("two complete sets of weights under two prefixes are told", "[rename][convert][cpu]") {
+  const Network& resnest = network("resnest14");
+  const std::vector<Parameter> all = parameters(resnest, {});
+  std::vector<std::string> names;
+  for (const char* prefix : {"student.", "teacher."}) {
+    for (const Parameter& parameter : all) {
+      names.push_back(prefix + name_table(resnest).torch_name(parameter.name));
+    }
+  }
+  const CanonicalNames found = canonical_names(name_table(resnest), all, names);
+  CHECK(found.prefix == "student.");
+  CHECK(found.rivals == std::vector<std::string>{"teacher."});
+}
+
+TEST_CASE("globs match whole names", "[rename][convert][cpu]") {
+  CHECK(matches_glob("*total_ops", "layer1.0.total_ops"));
+  CHECK(matches_glob("*total_ops", "total_ops"));
+  CHECK(matches_glob("a?c*", "abcde"));
+  CHECK(matches_glob("*.*.weight", "a.b.weight"));
+  CHECK(matches_glob("*", ""));
+  CHECK_FALSE(matches_glob("*total_ops", "total_ops2"));
+  CHECK_FALSE(matches_glob("a?c", "ac"));
+  CHECK_FALSE(matches_glob("", "a"));
+  CHECK_FALSE(matches_glob("*a*a*a*a*a*a*a*a*b", std::string(60'000, 'a')));
 }
 
 }  // namespace nestor

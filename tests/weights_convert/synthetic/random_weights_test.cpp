@@ -25,7 +25,7 @@ TEST_CASE("random weights follow from the seed and keep activations in range",
   const TemporaryFolder folder;
   ConversionOptions options;
   options.network = "resnest14";
-  options.network_options.num_classes = 2;
+  options.num_classes = 2;
   const auto make = [&](std::uint64_t seed, const char* name) {
     convert_random(seed, folder.path() / name, options);
     return WeightFile::open(folder.path() / name);

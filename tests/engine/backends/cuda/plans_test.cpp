@@ -7,14 +7,14 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/backend.h"
-#include "engine/error.h"
 #include "engine/graph/builder.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/ops/convolution/convolution.h"
 #include "engine/plan/fused_floor.h"
 #include "engine/plan/planner.h"
-#include "engine/session.h"
+#include "engine/session_internals.h"
 #include "graphs/zoo.h"
+#include "nestor/error.h"
 #include "tests/support/model.h"
 #include "tests/support/weights.h"
 
@@ -25,7 +25,7 @@ namespace {
 Plan plan_for(const Network& network, std::string_view device, std::int64_t batch,
               Precision precision = Precision::kFp16, const std::vector<std::string>& taps = {},
               const std::vector<std::string>& excluded_variants = {}, bool deterministic = false) {
-  const int side = network.evaluation.input_size;
+  const int side = classification(network).evaluation.input_size;
   const Graph graph = build_graph(network, {}, {batch, 3, side, side});
   const auto backend = open_backend(device);
   const PlanKey key{.batch = batch,
@@ -275,7 +275,7 @@ TEST_CASE("cuda plans: a session plans without a GPU and refuses to run", "[cuda
   const auto model =
       std::make_shared<const Model>(graph, shape, test::weight_file(graph(shape), 1), "cuda:sm_70");
   Session session(model, {});
-  const Plan& plan = session.plan(shape);
+  const Plan& plan = SessionInternals::plan(session, shape);
   CHECK(plan.key.precision == Precision::kFp16);
   const auto json = nlohmann::json::parse(to_json(plan));
   for (const char* const field :
