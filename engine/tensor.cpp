@@ -32,17 +32,6 @@ std::int64_t Shape::num_elements() const {
 
 std::string Shape::to_string() const { return fmt::format("[{}]", fmt::join(dims_, ", ")); }
 
-std::string_view to_string(Layout layout) {
-  switch (layout) {
-    case Layout::kPlain: return "plain";
-    case Layout::kNhwc: return "nhwc";
-    case Layout::kNhwc8: return "nhwc8";
-    case Layout::kNchw8c: return "nchw8c";
-    case Layout::kNchw16c: return "nchw16c";
-  }
-  return "unknown";
-}
-
 std::string to_string(const TensorDesc& desc) {
   return fmt::format("{} {}", to_string(desc.dtype), desc.shape.to_string());
 }

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/image/preprocess.h"
 #include "graphs/zoo.h"
+#include "nestor/preprocess.h"
 #include "weights_convert/labels.h"
 #include "weights_convert/readers/registry.h"
 

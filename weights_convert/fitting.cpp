@@ -43,7 +43,7 @@ std::vector<NetworkFit> fitting_networks(const SourceTensors& tensors) {
 KnownNames::KnownNames(const Network* network) {
   for (const Network& each : networks()) {
     if (network != nullptr && network != &each) continue;
-    known_.push_back({&each, parameters(each, {each.num_classes})});
+    known_.push_back({&each, parameters(each, {num_classes(each)})});
   }
 }
 

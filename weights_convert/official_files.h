@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/image/preprocess.h"
+#include "nestor/preprocess.h"
 
 namespace nestor {
 

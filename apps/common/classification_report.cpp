@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/printable_text.h"
-#include "engine/version.h"
+#include "nestor/version.h"
 
 namespace nestor {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "apps/common/text_output.h"
-#include "engine/image/preprocess.h"
 #include "nestor/nestor.h"
+#include "nestor/preprocess.h"
 
 namespace nestor {
 

@@ -3,12 +3,12 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/error.h"
-#include "engine/image/preprocess.h"
 #include "engine/printable_text.h"
 #include "engine/utf8.h"
 #include "engine/weights/file_kind.h"
 #include "engine/weights/metadata.h"
+#include "nestor/error.h"
+#include "nestor/preprocess.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace nestor;

@@ -7,8 +7,8 @@
 
 #include "engine/atomic_file.h"
 #include "engine/digest.h"
-#include "engine/error.h"
 #include "engine/weights/weight_file.h"
+#include "nestor/error.h"
 #include "weights_convert/pretrained/plain_file.h"
 
 namespace nestor {

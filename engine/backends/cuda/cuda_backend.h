@@ -12,8 +12,8 @@
 #include "engine/backend.h"
 #include "engine/backends/cuda/device_memory.h"
 #include "engine/backends/cuda/device_spec.h"
-#include "engine/error.h"
 #include "kernels/runtime/library.h"
+#include "nestor/error.h"
 
 namespace nestor {
 

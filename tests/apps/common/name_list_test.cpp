@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "tests/support/weight_files.h"
 
 using namespace nestor;

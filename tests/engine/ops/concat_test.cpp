@@ -3,7 +3,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 
-#include "engine/error.h"
+#include "nestor/error.h"
 #include "tests/support/op_runner.h"
 
 namespace nestor {

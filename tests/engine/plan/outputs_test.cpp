@@ -5,13 +5,13 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "engine/error.h"
 #include "engine/graph/passes/pass.h"
 #include "engine/ops/convolution/convolution.h"
 #include "engine/ops/dense/dense.h"
 #include "engine/ops/relu/relu.h"
 #include "engine/plan/planner.h"
-#include "engine/session.h"
+#include "nestor/error.h"
+#include "nestor/session.h"
 #include "tests/support/compare.h"
 #include "tests/support/interpreter.h"
 #include "tests/support/model.h"

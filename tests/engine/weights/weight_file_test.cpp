@@ -7,10 +7,10 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "engine/image/preprocess.h"
 #include "engine/weights/file_kind.h"
 #include "engine/weights/metadata.h"
 #include "engine/weights/safetensors_header.h"
+#include "nestor/preprocess.h"
 #include "tests/support/allocations.h"
 #include "tests/support/weight_files.h"
 
