@@ -14,7 +14,7 @@
 namespace nestor {
 
 // Whose pixels to reproduce, bit for bit, where decoders differ (4:4:0 and CMYK JPEG, 16-bit grey
-// PNG, damaged files): spec/classification.md section 5 and the golden preprocessing data.
+// PNG, damaged files). tests/golden/data has pictures with the pixels of both.
 enum class DecoderConvention : std::uint8_t {
   kMxnet,   // MXNet with OpenCV 3.4, as GluonCV reads images
   kPillow,  // Pillow, as timm and the ResNeSt repository read them
