@@ -236,8 +236,9 @@ TEST_CASE("convolution tiles at their edges", "[simt][kernels][convolution]") {
                       dtype);
       check_tile(test, {i, 1});
     }
+    // Rows in each step of a slab.
     for (const int columns : {1, 8, tile.n - 8, tile.n - 1, tile.n + 1, tile.n + 8, 67}) {
-      const Case test(fmt::format("n1_c32_h3_w3_k{}_r1_s1_bias_residual", columns).c_str(), dtype);
+      const Case test(fmt::format("n1_c32_h5_w7_k{}_r1_s1_bias_residual", columns).c_str(), dtype);
       if (convolution_supports(test.shape, dtype, {i, 1})) check_tile(test, {i, 1});
     }
     for (const int channels : {1, 3, 8, 31, 32, 33, 64, 96, 103}) {
@@ -308,7 +309,7 @@ TEST_CASE("a group of a convolution does not see the next one's channels",
 }
 
 TEST_CASE("groups end anywhere in a chunk of channels", "[simt][kernels][convolution]") {
-  for (int rest = 1; rest < 8; ++rest) {
+  for (int rest = 1; rest <= 8; ++rest) {  // tensor cores take whole chunks
     const std::string text =
         fmt::format("n1_c16_h4_w3_k{}_r1_s1_g2_bias_residual_relu", 2 * (8 + rest));
     for (const DeviceDType dtype : kDTypes) check_all_tiles(text.c_str(), dtype);
@@ -584,6 +585,7 @@ TEST_CASE("halo tiles at their edges", "[simt][kernels][convolution][halo]") {
       check(fmt::format("n1_c40_h{}_w1_k{}_r3_s3_bias_relu", rows, tile.n));  // one line of taps
       check(fmt::format("n{}_c8_h1_w1_k16_r3_s3_bias_relu", rows));           // one tap
     }
+    // Rows in each step of a slab.
     for (const int columns : {1, 8, tile.n - 8, tile.n - 1, tile.n + 1, tile.n + 8, 67}) {
       check(fmt::format("n1_c32_h3_w3_k{}_r3_s3_bias_residual", columns));
     }

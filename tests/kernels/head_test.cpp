@@ -130,6 +130,9 @@ TEST_CASE("dense kernel", "[simt][dense]") {
 
 TEST_CASE("top_k kernel", "[simt][top_k]") {
   test_top_k(random_values(3000, 1), 3, 5);
+  std::vector<float> zeros = random_values(3000, 2);
+  for (std::size_t i = 0; i < zeros.size(); i += 7) zeros[i] = 0.0F;
+  test_top_k(zeros, 3, 5);
   for (const std::size_t classes : {1, 2, 31, 255, 256, 257, 997}) {
     for (const int k : {1, 5, 8}) {
       if (static_cast<std::size_t>(k) <= classes) test_top_k(random_values(classes, classes), 1, k);

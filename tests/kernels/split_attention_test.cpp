@@ -225,6 +225,7 @@ TEST_CASE("split_attention of odd shapes", "[simt][split_attention]") {
   test({2, 7, 7, 16, 1, 1, 16}, {.pool_stride = 2, .pixels_per_block = 3});
   test({1, 11, 12, 8, 4, 1, 8}, {.pool_stride = 3});
   test({1, 2, 2, 1024, 1, 1, 1024}, {.channels_per_block = 1024});
+  test({1, 3, 3, 8, 2, 1, 1});  // one hidden value
   // A block's pixels at one round of its threads less 1, one round, and more.
   for (const int pixels : {31, 32, 33}) {
     test({1, pixels, 1, 64, 2, 1, 32});
@@ -242,6 +243,8 @@ TEST_CASE("split_attention adds the slots that a convolution's tiles leave",
     test({3, 3, 4, 16, 2, 1, 8}, {.tile_rows = tile_rows});
   }
   test({2, 7, 7, 64, 2, 1, 32}, {.tile_rows = 32});
+  // More slots than the groups of threads that are added one by one.
+  for (int radix = 1; radix <= 4; ++radix) test({1, 13, 13, 24, radix, 1, 8}, {.tile_rows = 8});
   test({2, 5, 5, 24, 3, 3, 24}, {.channels_per_block = 24, .tile_rows = 16});
   for (int tile_rows = 1; tile_rows < 40; ++tile_rows) {
     for (int pixels = 1; pixels < 40; ++pixels) {

@@ -278,7 +278,8 @@ TEST_CASE("stem_convolution_mma gives the same bits in all schedules", "[simt][s
 
 TEST_CASE("stem_convolution_mma of images gives the bits of their normalised planes",
           "[simt][stem_convolution]") {
-  constexpr int kPixels = 2 * 9 * 14;
+  // Columns of dst in both halves of a tile, and behind it.
+  constexpr int kWidth = 70, kPixels = 2 * 9 * kWidth;
   Random random(7);
   std::vector<std::uint8_t> bytes(kPixels * 3);
   std::vector<float> normalised(bytes.size());
@@ -295,7 +296,7 @@ TEST_CASE("stem_convolution_mma of images gives the bits of their normalised pla
     const auto device = devices.front().open();
     const Array<std::uint8_t> images(*device, bytes);
     const Array<float> planes(*device, normalised);
-    StemConvolutionArgs args{.n = 2, .h = 9, .w = 14};
+    StemConvolutionArgs args{.n = 2, .h = 9, .w = kWidth};
     args.planes = planes.data();
     const Memory of_planes = run_mma(*device, args, sm, filter);
     args.planes = nullptr;

@@ -29,10 +29,11 @@ HALO = ["halo tiles at their edges", "halo tiles give the same bits in all sched
 FAMILIES = {  # a part of the kernels' names, and the tests that must notice
     "convolution_sm70": TILES, "convolution_sm75": TILES, "convolution_sm80": TILES,
     "halo_sm70": HALO, "halo_sm75": HALO, "halo_sm80": HALO,
-    "convolution_fma": ["convolutions that tensor cores do not take", *TILES[:2]],
+    "convolution_fma": ["convolutions that tensor cores do not take", *TILES[:2], *SHARED],
     "fused_convolution": FUSED,
     "convolution_max_pool": ["convolution_max_pool at odd sizes"],
-    "split_attention": ["split_attention of odd shapes", "split_attention of every network's layers"],
+    "split_attention": ["split_attention of odd shapes", "split_attention of every network's layers",
+                        "split_attention adds the slots that a convolution's tiles leave"],
     "stem_convolution": ["stem_convolution_mma against the oracle", "stem_convolution against the oracle",
                          "stem_convolution_mma of images gives the bits of their normalised planes",
                          "stem_convolution of images gives the bits of its two steps"],
@@ -111,7 +112,7 @@ def chosen(mutants, per_kind):
 
 def explained(family, mutant, reasons):
     for names, kinds, pattern, reason in reasons:
-        if re.fullmatch(names, family) and re.fullmatch(kinds, mutant.kind) and re.search(pattern, mutant.where()):
+        if re.fullmatch(names, family) and re.fullmatch(kinds, mutant.kind) and re.search(pattern, f"{mutant.where()} in {mutant.kernel}"):
             return reason
     return None
 
@@ -140,7 +141,7 @@ def family_results(build, sm, family, per_kind, pool):
     lines = coverage(program, tests, sm, family)
     mutants = [m for t in texts for m in places.mutants_of(t, belongs(family), lambda k, n: n in lines[k])]
     machine = (build / "lib/libnestor_ptx_machine.so").read_bytes()
-    base = hashlib.sha256("".join(texts).encode() + machine + "".join(tests).encode()).hexdigest()
+    base = hashlib.sha256(program.read_bytes() + machine + "".join(tests).encode()).hexdigest()
     remembered_file = MEMORY / f"{sm}_{family}_{base[:16]}.json"
     remembered = json.loads(remembered_file.read_text()) if remembered_file.exists() else {}
     wanted = list(chosen(mutants, per_kind))
