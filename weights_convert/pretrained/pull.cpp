@@ -184,7 +184,7 @@ void convert_locked(const fs::path& original, const OfficialFile& file, const We
   const fs::path unfinished = cache.unfinished(file);
   ConversionOptions conversion;
   conversion.network = file.network;
-  conversion.network_options.num_classes = file.num_classes;
+  conversion.num_classes = file.num_classes;
   conversion.source = file.source;
   conversion.preprocess = file.preprocess;
   try {
