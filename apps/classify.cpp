@@ -156,9 +156,10 @@ class TurnedPhotos {
   void warn(RunSummary& summary) const {
     if (count_ == 0) return;
     const std::string others = count_ > 1 ? fmt::format(" and {} more", count_ - 1) : "";
-    summary.warn(fmt::format("{}{}: EXIF says that the photo is to be turned, which is not done, as "
-                             "in the frameworks; --orientation apply does it",
-                             first_, others));
+    summary.warn(
+        fmt::format("{}{}: EXIF says that the photo is to be turned, which is not done, as "
+                    "in the frameworks; --orientation apply does it",
+                    first_, others));
   }
 
  private:

@@ -105,24 +105,25 @@ void convert_and_report(const Arguments& arguments, Work work) {
                   megabytes, done.source, seconds.count(), megabytes / seconds.count()));
 }
 
-// What a fine-tuned model was trained with.
+// The preprocessing that a fine-tuned model was trained with.
 void add_preprocess(CLI::App& app, Arguments& arguments) {
   PreprocessChanges& changes = arguments.conversion.changes;
   const char* const group = "Preprocessing to store (default: as the weights' source evaluates)";
   app.add_option("--img-size,--crop-size", changes.crop_size,
-                 "Pixels a side of the network's input")
+                 "Side of the network's square input, in pixels")
       ->type_name("N")
       ->group(group);
   app.add_option("--crop-pct,--crop-ratio", changes.crop_ratio,
-                 "Input size over short side after resizing")
+                 "Input size divided by the short side after resizing")
       ->type_name("RATIO")
       ->group(group);
-  app.add_option("--interpolation", arguments.interpolation, "nearest, bilinear or bicubic")
+  app.add_option("--interpolation", arguments.interpolation,
+                 "Kernel to resize with: nearest, bilinear or bicubic")
       ->type_name("KERNEL")
       ->group(group);
   for (auto [name, values, help] :
-       {std::tuple("--mean", &arguments.mean, "Subtracted from RGB / 255"),
-        std::tuple("--std", &arguments.std, "Divides after that")}) {
+       {std::tuple("--mean", &arguments.mean, "Means to subtract from RGB / 255"),
+        std::tuple("--std", &arguments.std, "Standard deviations to divide by after that")}) {
     app.add_option(name, *values, help)
         ->delimiter(',')
         ->allow_extra_args(false)

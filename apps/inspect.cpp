@@ -93,9 +93,10 @@ void add_options(CLI::App& app, Options& options) {
   add_device_options(app, options.device);
 
   CLI::Option* const image =
-      app.add_option("--image", options.image,
-                     "Show this image as it is decoded, and as a network gets it: the model, if one "
-                     "is named too")
+      app.add_option(
+             "--image", options.image,
+             "Show this image as it is decoded, and as a network gets it: the model, if one "
+             "is named too")
           ->type_name("FILE")
           ->group("Images");
   add_decode_options(app, options.preprocess);

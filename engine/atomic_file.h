@@ -9,11 +9,11 @@
 namespace nestor {
 
 // Bytes go to a file without a name in the same folder, so that nothing is left behind whatever
-// becomes of the process; where the file system cannot do that, to one with a temporary name.
-// commit() makes them durable and gives them their name. A symbolic link is followed, also one to
-// nowhere. What is no regular file but can be written to (/dev/stdout, a named pipe) is written to
-// directly. Throws kInternal, naming the file, where the system refuses, kUsage where the name
-// belongs to a folder.
+// becomes of the process; if the file system cannot do that, to one with a temporary name.
+// commit() makes them durable and gives them their name. Symbolic links are followed, dangling ones
+// included. Devices and named pipes (/dev/stdout, /dev/null) are written to directly. Throws
+// kInternal, naming the file, if the system refuses, kUsage if the name belongs to a folder.
+// The file's own name may be as long as the file system allows.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path);

@@ -173,13 +173,13 @@ class Backend {
   // Throws kUnsupported where the device cannot compute in that precision.
   virtual void require(Precision precision) const = 0;
 
-  // Of sessions that ask for none.
+  // Precision used when SessionOptions names none.
   virtual Precision default_precision() const { return Precision::kFp32; }
 
   // False: the device is only described, so that plans can be made for it.
   virtual bool can_run() const { return true; }
 
-  // Nothing where plans have no floors.
+  // Returns nullopt if the device has no published peaks.
   virtual std::optional<DevicePeaks> peaks(Precision) const { return std::nullopt; }
 
   // Whether steps can compute in a convolution's load what nodes before it did: then plans have

@@ -328,7 +328,7 @@ Conversion Converter::write(const std::filesystem::path& output) const {
     writer.write(entry.dtype == DType::kFloat16 ? as_float16(entry.name, values, narrow) : values);
   }
   writer.finish();
-  result.output_bytes = std::filesystem::file_size(output);
+  result.output_bytes = written_bytes(output);
   return result;
 }
 
@@ -358,6 +358,12 @@ void PreprocessChanges::apply(Preprocess& preprocess) const {
 Conversion convert(const std::filesystem::path& input, const std::filesystem::path& output,
                    const ConversionOptions& options) {
   return Converter(input, options).write(output);
+}
+
+std::uint64_t written_bytes(const std::filesystem::path& output) {
+  std::error_code no_size;
+  const std::uintmax_t bytes = std::filesystem::file_size(output, no_size);
+  return no_size ? 0 : bytes;
 }
 
 const Network& require_network(std::string_view name) {

@@ -60,6 +60,9 @@ struct Conversion {
   std::vector<std::string> remarks;  // what was decided or left out that the user may want to know
 };
 
+// Bytes of a file that was written; 0 for a device such as /dev/null.
+std::uint64_t written_bytes(const std::filesystem::path& output);
+
 // A model file of Nestor's own keeps its labels, preprocessing and notes where `options` do not
 // give others (metadata.h).
 //

@@ -52,7 +52,8 @@ void add_decode_options(CLI::App& app, PreprocessOptions& options) {
                  "apply: turn photos as their EXIF data say; ignore: take the pixels as they are "
                  "stored, as the frameworks do")
       ->capture_default_str()
-      ->check(CLI::IsMember({"apply", "ignore"}))
+      ->check(one_of({"apply", "ignore"}))
+      ->type_name("HOW")
       ->group(kGroup);
   app.add_flag("--lenient", options.lenient,
                "Use what can be read of truncated or damaged images, with a warning")
@@ -88,9 +89,8 @@ DecodeOptions decode_options(const PreprocessOptions& options, PreprocessContrac
           .max_side = options.max_side,
           .lenient = options.lenient,
           .apply_orientation = options.orientation == "apply",
-          .memory = std::make_shared<DecodeMemory>(options.decode_memory > 0
-                                                       ? options.decode_memory
-                                                       : DecodeMemory::default_bytes())};
+          .memory = std::make_shared<DecodeMemory>(
+              options.decode_memory > 0 ? options.decode_memory : DecodeMemory::default_bytes())};
 }
 
 Preprocess changed_by(const PreprocessOptions& options, Preprocess preprocess) {

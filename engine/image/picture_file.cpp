@@ -32,8 +32,8 @@ class Descriptor {
 
 std::shared_ptr<std::byte> allocate(std::size_t size, const std::string& name) {
   // malloc: a vector would write zeros first.
-  std::shared_ptr<std::byte> block(static_cast<std::byte*>(std::malloc(std::max<std::size_t>(size, 1))),
-                                   std::free);
+  std::shared_ptr<std::byte> block(
+      static_cast<std::byte*>(std::malloc(std::max<std::size_t>(size, 1))), std::free);
   CHECK_AS(kOutOfMemory, block != nullptr, "{}: not enough memory to read it", name);
   return block;
 }

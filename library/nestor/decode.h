@@ -16,7 +16,8 @@
 namespace nestor {
 
 // Whose pixels to reproduce, bit for bit, where decoders differ (4:4:0 and CMYK JPEG, 16-bit grey
-// PNG, BMP of 16 bits, PNM of other than 8): engine/image/README.md.
+// PNG, BMP of 16 bits, PNM of other than 8, damaged files): engine/image/README.md; tests/golden/data
+// has pictures with the pixels of both.
 enum class DecoderConvention : std::uint8_t {
   kMxnet,   // MXNet with OpenCV 3.4, as GluonCV reads images
   kPillow,  // Pillow, as timm and the ResNeSt repository read them

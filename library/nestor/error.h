@@ -1,7 +1,7 @@
 #pragma once
-// The one exception type of the library. Everything that can go wrong is thrown as an Error whose
-// code says whose fault it is; the commands turn the code into their exit code (design.md section
-// 7).
+// The one exception type of the library. All failures are thrown as an Error whose code says whose
+// fault it is. The commands exit with the number beside the code, and with 6 if some of several
+// inputs failed.
 
 #include <stdexcept>
 #include <string>
@@ -11,7 +11,7 @@
 namespace nestor {
 
 enum class ErrorCode {
-  kInternal,     // a broken promise of our own, or a failing system call          (exit code 1)
+  kInternal,     // internal invariant violated, or a system call failed            (exit code 1)
   kUsage,        // an argument that makes no sense                               (exit code 2)
   kBadInput,     // an image or tensor given by the user                          (exit code 3)
   kBadModel,     // a weight file, or a graph that does not fit it                (exit code 4)

@@ -13,7 +13,7 @@
 
 namespace nestor {
 
-// Resizing rules of the three sources (spec/classification.md section 5).
+// Resizing rules of the three sources, as their own evaluation scripts apply them.
 enum class PreprocessContract : std::uint8_t {
   kGluoncv,  // short side to ceil(size / ratio), OpenCV kernel without antialias, centre crop
   kTimm,     // short side to floor(size / ratio), Pillow kernel, centre crop

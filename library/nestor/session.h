@@ -33,9 +33,8 @@ struct NESTOR_API SessionOptions {
   Normalisation normalisation = {};  // of images that are run as they are
 };
 
-// One thread's means to run a model: an execution context, an arena, and a cache of plans. On a GPU
-// nothing is computed twice at once: a session's runs follow one another. A thread that runs a
-// session of a GPU has it as its current CUDA device afterwards.
+// Runs a model in one thread: an execution context, an arena, and a cache of plans. On a GPU, runs
+// of one session never overlap, and the GPU is the thread's current CUDA device after each.
 //
 // Not thread-safe: one session a thread. Shares ownership of the model. After any error except
 // kDeviceLost it works on. A plan is made at the first run of an input shape; later runs of that

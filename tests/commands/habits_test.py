@@ -299,7 +299,7 @@ class Hostile(CommandTest):
         labels = [f"{i}{self.ESCAPE}" for i in range(10)]
         metadata = {**metadata, "nestor.labels": json.dumps(labels), "data" + self.ESCAPE: self.ESCAPE,
                     "nestor.source": "timm" + self.ESCAPE}
-        tensors["extra" + self.ESCAPE] = ("F32", [1], b"\0\0\0\0")
+        tensors["extra" + self.ESCAPE.replace("\0", "")] = ("F32", [1], b"\0\0\0\0")
         path = self.path("m\x1b[31m\nx.safetensors")
         write_safetensors(path, tensors, metadata)
         return path

@@ -127,7 +127,7 @@ Conversion convert_manifest(const std::filesystem::path& manifest_path,
   return {.source = facts.source,
           .source_sha256 = facts.source_sha256,
           .input_bytes = file.bytes().size(),
-          .output_bytes = std::filesystem::file_size(output),
+          .output_bytes = written_bytes(output),
           .num_tensors = manifest.rows.size()};
 }
 

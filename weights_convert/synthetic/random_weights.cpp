@@ -103,7 +103,7 @@ Conversion convert_random(std::uint64_t seed, const std::filesystem::path& outpu
     writer.write(std::as_bytes(std::span(values)));
   }
   writer.finish();
-  result.output_bytes = std::filesystem::file_size(output);
+  result.output_bytes = written_bytes(output);
   return result;
 }
 

@@ -11,7 +11,7 @@ namespace nestor::cuda {
 
 namespace {
 
-// A thread for 8 channels of a pixel. The kernel is the caller's to add.
+// A thread for 8 channels of a pixel. The caller sets `kernel`.
 StepChoice streaming_choice(std::string variant, const Shape& shape, const BufferFormat& from,
                             const BufferFormat& to, const CudaBackend& backend) {
   const auto bytes = static_cast<std::int64_t>(backend.buffer_bytes(shape, from) +

@@ -61,7 +61,7 @@ class CudaContext : public ExecutionContext {
     Slot slots[kSlots];
   };
 
-  // At least so large, for runs that have been waited for.
+  // Grows to at least this size; no run may be in flight.
   void reserve(Memory& memory, std::size_t bytes, Memory::Place place) const;
   void come_after_enqueued();
   std::unique_ptr<Recording> record(StepKernels steps);

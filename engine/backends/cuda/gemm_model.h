@@ -54,7 +54,7 @@ GemmTime gemm_time(const GemmProblem& problem, const GemmTile& tile, int split,
 // What split-K is tried with: parts of at least four slices.
 inline constexpr int kSplits[] = {1, 2, 3, 4, 6, 8, 12, 16};
 
-// A kernel that reads and writes so much and computes next to nothing.
+// Time of a purely bandwidth-bound kernel.
 double streaming_us(const DeviceSpec& spec, std::int64_t tensor_bytes,
                     std::int64_t weight_bytes = 0);
 

@@ -14,7 +14,7 @@ inline std::int64_t pixels(const Shape& shape) {
 inline std::int64_t padded8(std::int64_t channels) { return ceil_div(channels, 8) * 8; }
 
 // Constants are named as float32 in plain layout, or as their kernels store them; activations as
-// all activations lie, values of other types in plain layout. The kernel is the caller's to add.
+// all activations lie, values of other types in plain layout. The caller sets `kernel`.
 StepChoice activation_choice(const StepRequest& request);
 
 // Device bytes that the step reads and writes besides constants, in the choice's formats; and of

@@ -4,9 +4,9 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "nestor/error.h"
-#include "nestor/decode.h"
 #include "engine/image/picture_file.h"
+#include "nestor/decode.h"
+#include "nestor/error.h"
 #include "tests/support/encode_image.h"
 #include "tests/support/weight_files.h"
 

@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "engine/digest.h"
-#include "nestor/error.h"
 #include "nestor/decode.h"
+#include "nestor/error.h"
 
 namespace nestor {
 
