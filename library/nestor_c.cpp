@@ -629,6 +629,7 @@ nestor_status nestor_session_output(const nestor_session* session, int32_t idx,
     const nestor::Session::Output& wanted = session->outputs[at];
     nestor_tensor tensor = tensor_of(wanted.name, wanted.tensor.desc);
     tensor.data = wanted.tensor.data;
+    tensor.count = wanted.count;
     fill(output, tensor, kTensorBytes, "output");
   });
 }

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "engine/digest.h"
+#include "engine/image/resize.h"
+#include "engine/image/resize_plan.h"
 #include "engine/weights/weight_file.h"
 #include "nestor/error.h"
 #include "nestor/preprocess.h"

@@ -59,16 +59,22 @@ struct Host {
       if (const nestor_status status = nestor_model_load(path, "cpu", &model)) return status;
     }
     if (session == nullptr) {
-      const nestor_status status = nestor_session_create(model, nullptr, threads, &session);
+      nestor_session_options options = NESTOR_SESSION_OPTIONS_INIT;
+      options.threads = threads;
+      const nestor_status status = nestor_session_create(model, &options, &session);
       if (status != NESTOR_OK) return status;
     }
-    if (const nestor_status status =
-            nestor_session_run(session, input.data(), kShape, nullptr, 0)) {
+    nestor_tensor images = NESTOR_TENSOR_INIT;
+    images.data = input.data();
+    images.rank = 4;
+    std::ranges::copy(kShape, images.shape);
+    if (const nestor_status status = nestor_session_run(session, &images, nullptr, 0)) {
       return status;
     }
-    nestor_tensor output{};
+    nestor_tensor output = NESTOR_TENSOR_INIT;
     if (const nestor_status status = nestor_session_output(session, 0, &output)) return status;
-    std::copy_n(output.data, std::min<std::size_t>(result.size(), output.shape[1]), result.begin());
+    std::copy_n(static_cast<const float*>(output.data),
+                std::min<std::size_t>(result.size(), output.shape[1]), result.begin());
     return NESTOR_OK;
   }
 
