@@ -80,6 +80,12 @@ class BatchRun {
       if (exception && error.code() == ErrorCode::kOutOfMemory) return error;
       collect_all();
       throw;
+    } catch (const std::bad_alloc&) {
+      if (exception) {
+        return Error(ErrorCode::kOutOfMemory, "not enough memory to prepare the image");
+      }
+      collect_all();
+      throw;
     } catch (...) {
       collect_all();
       throw;

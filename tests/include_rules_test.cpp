@@ -27,7 +27,9 @@ struct Rule {
 const char* const kOpContract = "engine/ops/([a-z_]+)/(\\1|problem)\\.h";
 // Public headers that the engine implements: the vocabulary of all layers.
 const char* const kVocabulary =
-    "nestor/(decode|device|error|export|image|log|normalisation|precision|preprocess|session|task|"
+    "nestor/"
+    "(decode|decode_memory|device|error|export|image|log|normalisation|precision|preprocess|"
+    "session|task|"
     "tensor|version)"
     "\\.h";
 // The engine without its backends and its ops' bindings, which have other names than their op.

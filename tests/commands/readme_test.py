@@ -46,7 +46,7 @@ class Snippets(CommandTest):
         include, _, body = snippet.partition("\n")
         with open(source, "w") as f:
             f.write(f"{include}\nvoid use(const std::string&, float);\nvoid snippet() {{\n{body}}}\n")
-        done = subprocess.run(["g++", "-std=c++20", "-fsyntax-only", "-I", os.path.join(os.path.dirname(BIN), "include"),
+        done = subprocess.run(["g++", "-std=c++20", "-fsyntax-only", "-I", os.path.join(ROOT, "library"),
                                source], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
 

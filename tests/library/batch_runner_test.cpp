@@ -18,11 +18,14 @@ class Recorder : public BatchTask {
  public:
   explicit Recorder(std::vector<int> sides) : sides_(std::move(sides)) {}
 
-  // A side of 0 is an image that cannot be decoded, one below 0 a failure that is not its own.
+  // A side of 0 is an image that cannot be decoded, of -1 a failure that is not its own, of -2 and -3
+  // one that memory does not suffice for.
   PreparedImage prepare(std::size_t idx) const override {
     const int side = sides_[idx];
     if (side == 0) throw Error(ErrorCode::kBadInput, std::to_string(idx) + " is bad");
-    if (side < 0) throw Error(ErrorCode::kOutOfMemory, "no memory for " + std::to_string(idx));
+    if (side == -1) throw Error(ErrorCode::kInternal, std::to_string(idx) + " fails");
+    if (side == -2) throw Error(ErrorCode::kOutOfMemory, "no memory for " + std::to_string(idx));
+    if (side == -3) throw std::bad_alloc();
     return {.name = std::to_string(idx),
             .width = 2 * side,
             .height = side,
@@ -112,6 +115,14 @@ TEST_CASE("a batch runner does not let one rare size wait for ever", "[library][
   CHECK(task.delivered.size() == sides.size());
   CHECK(task.most_undelivered <= 13);  // 4 batches, and the image at hand
   CHECK(task.logits.size() == sides.size());
+}
+
+TEST_CASE("memory that does not suffice for an image is that image's error", "[library][cpu]") {
+  Recorder task({32, -2, 32, -3, 32});
+  Session session = mini_session();
+  run_batches(session, 5, kOptions, task);
+  CHECK(task.delivered == std::vector<std::string>{"", "no memory for 1", "",
+                                                   "not enough memory to prepare the image", ""});
 }
 
 TEST_CASE("a failure that is no image's own ends a run of batches, after what is complete",

@@ -6,10 +6,10 @@
 
 #include "engine/backends/cpu/context.h"
 #include "engine/backends/cpu/conversion.h"
-#include "engine/memory_available.h"
 #include "engine/backends/cpu/team.h"
 #include "engine/backends/variant_list.h"
 #include "engine/check.h"
+#include "engine/memory_available.h"
 #include "engine/ops/registry.h"
 #include "engine/plan/memory_planner.h"
 

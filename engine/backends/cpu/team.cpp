@@ -7,8 +7,8 @@
 #include <new>
 #include <system_error>
 
-#include "engine/memory_available.h"
 #include "engine/check.h"
+#include "engine/memory_available.h"
 
 namespace nestor::cpu {
 

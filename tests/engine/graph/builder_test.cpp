@@ -60,7 +60,7 @@ TEST_CASE("builder: mistakes are reported where they are made", "[graph][cpu]") 
   GraphBuilder builder;
   const ValueId x = builder.input("input", {DType::kFloat32, {1, 2, 3, 4}});
   relu(builder, x, "relu");
-  CHECK_THROWS_WITH(relu(builder, x, "relu"), "two nodes are called relu");
+  CHECK_THROWS_WITH(relu(builder, x, "relu"), "two values are called relu");
   CHECK_THROWS_WITH(builder.tap_alias("layer1", "conv"), "tap layer1: there is no conv");
 }
 

@@ -6,7 +6,7 @@
 namespace nestor::ptx {
 
 struct Options {
-  int sm = 80;        // the GPU that is stood in for
+  int sm = 80;  // the GPU that is stood in for
   u64 seed = 1;
   int threads = 1;
   int async = 2;      // copies arrive: 0 at once, 1 at the wait, 2 as the seed says, block by block

@@ -38,7 +38,8 @@ bool Decoder::warp_instruction() {
       return true;
     }
     if (!has("sync") && !has("arrive")) return false;
-    if (has("arrive") && operands.size() < 2) return false;  // "a non-zero thread count is required"
+    if (has("arrive") && operands.size() < 2)
+      return false;  // "a non-zero thread count is required"
     op.code = has("sync") ? Code::kBarrier : Code::kBarrierArrive;
     op.flag = mnemonic == "bar" || has("aligned");
     op.a = source(kA, operands[0], Type::kU32);
