@@ -4,7 +4,7 @@
 //
 //   pooled[n,c]  = mean_hw sum_r src[n, r*W + c, h, w]
 //   hidden[n,i]  = relu(fc1_bias[i] + sum_c pooled[n, g1*W/K + c] * fc1_weight[i,c])
-//   logit[n,j]   = fc2_bias[j] + sum_i hidden[n, g2*I/K + i] * fc2_weight[j,i] 
+//   logit[n,j]   = fc2_bias[j] + sum_i hidden[n, g2*I/K + i] * fc2_weight[j,i]
 //
 //       g1 = i / (I/K),  g2 = j / (R*W/K)
 //
