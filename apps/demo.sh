@@ -12,7 +12,17 @@ if [[ -z ${NESTOR_BIN:-} ]]; then
   apps/install_packages.sh build
   log=build/demo.log
   mkdir -p build
-  if ! { cmake --preset cpu -DNESTOR_TESTS=OFF && cmake --build --preset cpu; } >"$log" 2>&1; then
+  # A terminal sees ninja's progress; everything is in the log too.
+  build() {
+    cmake --preset cpu -DNESTOR_TESTS=OFF -DNESTOR_BENCH=OFF >"$log" 2>&1 || return
+    if [[ -t 1 ]]; then
+      echo "building (2 to 5 minutes on 2 cores)"
+      cmake --build --preset cpu | tee -a "$log" | awk '/^\[/ { printf "\r\033[K%.*s", 78, $0; fflush() } END { printf "\r\033[K" }'
+    else
+      cmake --build --preset cpu >>"$log" 2>&1
+    fi
+  }
+  if ! build; then
     tail -n 30 "$log" >&2
     echo "demo: the build failed; all of its output is in $log" >&2
     exit 1
