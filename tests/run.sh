@@ -49,21 +49,22 @@ unavailable=$(tests/support/unavailable_tags.sh)
 $gpu && unavailable="[cuda]$unavailable"
 catch() { "$1" "${@:2}" --order lex; }
 skip_tagged "$bin/nestor_tests" "${unavailable/"[cuda]"/}"
-part "unit tests" catch "$bin/nestor_tests" "$(without "$unavailable" '~[.race]')"
+part "unit tests" halves "$bin/nestor_tests" "$(without "$unavailable" '~[.]')"
 part "corpus replay" replay_corpora build/cpu/bin
 part "golden comparisons" "$bin/nestor_golden" "$golden"
-part "commands" env NESTOR_BIN="$bin" python3 -m unittest discover -s tests/commands -p '*_test.py'
-# The same on the CPUs of others: the variable limits oneDNN and our own vector kernels.
+part "commands" commands "$bin" '[!s]*_test.py'
+# The same on the CPUs of others: the variable limits oneDNN and our own vector kernels. Commands:
+# without those tests whose answers no instruction set can change.
 for isa in AVX2 SSE41; do
-  part "unit tests, $isa" env ONEDNN_MAX_CPU_ISA=$isa \
-    "$bin/nestor_tests" "$(without "[bf16]$unavailable" '~[.race]~[slow]')" --order lex
-  part "golden comparisons, $isa" env ONEDNN_MAX_CPU_ISA=$isa "$bin/nestor_golden" "$golden"
-  part "commands, $isa" env ONEDNN_MAX_CPU_ISA=$isa NESTOR_BIN="$bin" \
-    python3 -m unittest discover -s tests/commands -p '*_test.py'
+  export ONEDNN_MAX_CPU_ISA=$isa
+  part "unit tests, $isa" halves "$bin/nestor_tests" "$(without "[bf16]$unavailable" '~[.]~[slow]')"
+  part "golden comparisons, $isa" "$bin/nestor_golden" "$golden"
+  part "commands, $isa" commands "$bin" '[cdeir]*_test.py'
+  unset ONEDNN_MAX_CPU_ISA
 done
 
 part "build asan" build_only asan "nestor_tests $fuzz_targets" -DNESTOR_TESTS=ON -DNESTOR_BENCH=OFF &&
-  part "unit tests, asan" catch build/asan/bin/nestor_tests "$(without "$unavailable" '~[.race]~[slow]~[allocations]~[networks]')" &&
+  part "unit tests, asan" halves build/asan/bin/nestor_tests "$(without "$unavailable" '~[.]~[slow]~[allocations]~[networks]')" &&
   part "corpus replay, asan" replay_corpora build/asan/bin
 
 part "build tsan" build_only tsan nestor_tests -DNESTOR_TESTS=ON -DNESTOR_BENCH=OFF &&
@@ -115,25 +116,27 @@ part "kernel packages" apps/install_packages.sh simt &&
     }
     part "kernel resources" kernels/resources.py $option --fail-on-spills
     part "kernel sources" python3 -m unittest discover -s tests/kernels -p '*_test.py'
-    for preset in simt simt-asan simt-race; do
-      part "build $preset" build_only "$preset" "nestor_simt_tests nestor_kernel_tests" \
-        -DNESTOR_TESTS=ON &&
+    # The fast build of the emulator shares the engine with the first build.
+    for preset in cpu simt-asan simt-race; do
+      part "build emulator, $preset" build_only "$preset" "nestor_simt_tests nestor_kernel_tests" \
+        -DNESTOR_TESTS=ON -DNESTOR_SIMT=ON &&
         part "emulator, $preset" halves "build/$preset/bin/nestor_simt_tests" &&
         part "emulated kernels, $preset" halves "build/$preset/bin/nestor_kernel_tests"
     done
     # The executor with all kernels: whole networks, and every call that can fail.
-    presets=simt
-    if $long; then presets="simt simt-asan simt-race"; fi
+    presets=cpu
+    if $long; then presets="cpu simt-asan simt-race"; fi
     for preset in $presets; do
-      part "build executor, $preset" build_only "$preset" nestor_executor_tests -DNESTOR_TESTS=ON &&
+      part "build executor, $preset" build_only "$preset" nestor_executor_tests \
+        -DNESTOR_TESTS=ON -DNESTOR_SIMT=ON &&
         part "executor, $preset" halves "build/$preset/bin/nestor_executor_tests"
     done
-    part "build commands, simt" build_only simt "nestor-convert nestor-inspect nestor-classify nestor_simt_device" \
-      -DNESTOR_TESTS=ON &&
-      part "commands, simt" env NESTOR_BIN=build/simt/bin \
+    part "build commands, simt" build_only cpu "nestor-convert nestor-inspect nestor-classify nestor_simt_device" \
+      -DNESTOR_TESTS=ON -DNESTOR_SIMT=ON &&
+      part "commands, simt" env NESTOR_BIN="$bin" \
         python3 -m unittest discover -s tests/commands -p simt_test.py
     # Networks at full size on emulated GPUs; fp32 kernels are the same on all. Minutes.
-    part "build golden, simt" build_only simt nestor_golden -DNESTOR_TESTS=ON && {
+    part "build golden, simt" build_only cpu nestor_golden -DNESTOR_TESTS=ON -DNESTOR_SIMT=ON && {
       runs=("70 fp16" "80 fp16" "70 fp32")
       if $long; then runs+=("80 fp32"); fi
       for run in "${runs[@]}"; do

@@ -16,11 +16,14 @@ def count(text, status):
         return sum(map(int, whole)) + sum(int(total) for total, _ in some) - failed, failed, 0
     found = re.findall(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(?: \((.*)\))?$", text, re.M)
     if found:
-        total, details = found[-1]
-        counts = dict(part.split("=") for part in details.split(", ")) if details else {}
-        failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
-        skipped = int(counts.get("skipped", 0))
-        return int(total) - failed - skipped, failed, skipped
+        passed = failed = skipped = 0
+        for total, details in found:
+            counts = dict(part.split("=") for part in details.split(", ")) if details else {}
+            wrong = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
+            skipped += int(counts.get("skipped", 0))
+            failed += wrong
+            passed += int(total) - wrong - int(counts.get("skipped", 0))
+        return passed, failed, skipped
     return (1, 0, 0) if status == 0 else (0, 1, 0)
 
 

@@ -59,6 +59,27 @@ halves() {
   return "$status"
 }
 
+# commands BIN PATTERN: the tests of the built commands whose file names match, in two processes side
+# by side: those of the official weights and of failing hosts mostly wait, the others compute.
+commands() {
+  local status=0 folder file waiting=() others=()
+  folder=$(mktemp -d)
+  for file in tests/commands/$2; do
+    case $file in
+      */weights_test.py | */hosts_test.py) waiting+=("$(basename -s .py "$file")") ;;
+      *) others+=("$(basename -s .py "$file")") ;;
+    esac
+  done
+  export NESTOR_BIN=$1 PYTHONPATH=tests/commands
+  ((${#waiting[@]} == 0)) || python3 -m unittest "${waiting[@]}" >"$folder/waiting" 2>&1 &
+  python3 -m unittest "${others[@]}" >"$folder/others" 2>&1 || status=$?
+  wait $! || status=$?
+  cat "$folder"/*
+  rm -r "$folder"
+  unset NESTOR_BIN PYTHONPATH
+  return "$status"
+}
+
 # The Catch2 filter that leaves out tags: without "[a][b]" REST -> "REST~[a]~[b]"
 without() { printf '%s%s' "$2" "${1//[/~[}"; }
 
@@ -89,7 +110,7 @@ replay_corpora() {
 
 # emulated_golden SM PRECISION GOLDEN CASE [OPTION...]: on an emulated GPU, with its tolerances.
 emulated_golden() {
-  NESTOR_SIMT_SM=$1 build/simt/bin/nestor_golden "$3" --device simt --precision "$2" --case "${@:4}"
+  NESTOR_SIMT_SM=$1 build/cpu/bin/nestor_golden "$3" --device simt --precision "$2" --case "${@:4}"
 }
 
 # What the build `cpu` made, beside the kernels in build/ptx, where libnestor looks for them.
