@@ -31,7 +31,7 @@ struct NESTOR_API Prediction {
 NESTOR_API std::vector<Prediction> top_k(std::span<const float> logits,
                                          const std::vector<std::string>& labels, int k);
 
-// What became of one image.
+// The result of one image.
 struct NESTOR_API Classified {
   std::vector<Prediction> predictions;
   std::optional<Error> error;  // why there are none

@@ -1,5 +1,5 @@
 #pragma once
-// Where an image comes from.
+// The source of an image: a file, bytes or pixels.
 
 #include <cstddef>
 #include <filesystem>

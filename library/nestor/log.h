@@ -1,5 +1,5 @@
 #pragma once
-// What the library has to say while it works.
+// Messages of the library while it works.
 
 #include <cstdint>
 #include <functional>

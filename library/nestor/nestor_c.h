@@ -14,8 +14,8 @@
  *   }
  *
  * No function throws, aborts or prints. Functions that can fail return a nestor_status;
- * nestor_last_error() then has the message of this thread's last failure. NULL where an object is
- * expected is NESTOR_USAGE. A model is immutable and may be used by any number of threads; a session
+ * nestor_last_error() then has the message of this thread's last failure. NULL for an object is
+ * NESTOR_USAGE. A model is immutable and may be used by any number of threads; a session
  * belongs to one thread at a time and keeps its model alive. Text is UTF-8 and stays valid as long
  * as the object that it was asked of, unless said otherwise.
  *
@@ -77,8 +77,8 @@ NESTOR_API const char* nestor_last_error(void);
 
 enum { NESTOR_LOG_INFO = 0, NESTOR_LOG_WARNING = 1 };
 
-/* Called with what the library has to say, by whatever thread has it to say, several at once
- * included. Must not throw. NULL, as in the beginning: nobody is told. */
+/* Receives the library's messages, on the thread that has them, possibly on several threads at once.
+ * Must not throw. NULL, the default: messages are dropped. */
 typedef void (*nestor_log_callback)(int32_t level, const char* message, void* user);
 NESTOR_API nestor_status nestor_set_log(nestor_log_callback callback, void* user);
 
@@ -220,7 +220,7 @@ typedef struct nestor_prediction {
 #define NESTOR_PREDICTION_INIT \
   { sizeof(nestor_prediction), -1, 0, NULL }
 
-/* What became of one image. */
+/* The result of one image. */
 typedef struct nestor_image_result {
   size_t size;
   nestor_status status;
@@ -265,9 +265,9 @@ typedef struct nestor_tensor {
 NESTOR_API nestor_status nestor_session_input(const nestor_session* session, int32_t idx,
                                               nestor_tensor* input);
 
-/* Tells what a run on such an input (`data` is not looked at) would compute: nestor_session_output
- * then has names, types and shapes, and no data. taps: names of intermediate tensors that are wanted
- * too ("layer1"), num_taps of them. Nothing runs. */
+/* Describes the outputs of a run on such an input (`data` is ignored): nestor_session_output then has
+ * names, types and shapes, and no data. taps: names of num_taps intermediate tensors to compute as
+ * well ("layer1"). Nothing runs. */
 NESTOR_API nestor_status nestor_session_describe(nestor_session* session,
                                                  const nestor_tensor* input,
                                                  const char* const* taps, int32_t num_taps);
@@ -276,8 +276,8 @@ NESTOR_API nestor_status nestor_session_describe(nestor_session* session,
 NESTOR_API nestor_status nestor_session_run(nestor_session* session, const nestor_tensor* input,
                                             const char* const* taps, int32_t num_taps);
 
-/* What the last run (or describe) computed: the network's outputs ("logits"), then the taps, each
- * name once. */
+/* The outputs of the last run (or describe): the network's own ("logits"), then the taps, each name
+ * once. */
 NESTOR_API nestor_status nestor_session_num_outputs(const nestor_session* session, int32_t* count);
 NESTOR_API nestor_status nestor_session_output(const nestor_session* session, int32_t idx,
                                                nestor_tensor* output);
@@ -303,9 +303,9 @@ typedef struct nestor_device_buffer {
 
 /* Runs the network on `stream`, a cudaStream_t of the model's device (not the default stream, and
  * not capturing), from an input in device memory into outputs in device memory, in C order: those
- * that nestor_session_describe tells. Asynchronous: the run comes behind what the stream was given
- * before, and ahead of what it is given afterwards; input and outputs must live until the stream has
- * got there. Only the first run of a shape waits. Runs of one session follow one another, whatever
+ * that nestor_session_describe lists. Asynchronous: the run is ordered after all earlier work of the
+ * stream and before all later work; input and outputs must live until the run has completed.
+ * Only the first run of a shape waits. Runs of one session follow one another, whatever
  * their streams. NESTOR_UNSUPPORTED on a CPU. */
 NESTOR_API nestor_status nestor_session_enqueue(nestor_session* session, const nestor_tensor* input,
                                                 const char* const* taps, int32_t num_taps,

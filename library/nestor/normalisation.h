@@ -1,5 +1,5 @@
 #pragma once
-// What the levels of an image stand for.
+// Normalisation: the real number that each level of an image stands for.
 
 #include <array>
 #include <compare>

@@ -38,13 +38,13 @@ struct NESTOR_API SessionOptions {
 //
 // Not thread-safe: one session a thread. Shares ownership of the model. After any error except
 // kDeviceLost it works on. A plan is made at the first run of an input shape; later runs of that
-// shape allocate nothing (on a GPU: once the arena has grown as large as the largest of the plans
-// needs). The most recently used kMaxPlans plans are kept.
+// shape allocate nothing (on a GPU: once the arena has the size of the largest plan; on a CPU: except
+// that threads wait by sleeping once the machine turns busy, which starts one more thread). The most recently used kMaxPlans plans are kept.
 class NESTOR_API Session {
  public:
   static constexpr std::size_t kMaxPlans = 16;
 
-  // Throws kUnsupported where the model's device cannot compute in that precision.
+  // Throws kUnsupported if the model's device cannot compute in that precision.
   Session(std::shared_ptr<const Model> model, SessionOptions options);
   ~Session();
   Session(Session&&) noexcept;
@@ -67,7 +67,7 @@ class NESTOR_API Session {
   // The forms that the network's input may have.
   std::vector<TensorInfo> inputs() const;
 
-  // What run() would compute of such an input, in its order.
+  // The outputs of run() for such an input, in the same order.
   std::vector<TensorInfo> outputs(const TensorDesc& input,
                                   std::span<const std::string> taps = {}) const;
 
@@ -81,9 +81,9 @@ class NESTOR_API Session {
   // normalises as SessionOptions say, with results equal to the bit: of these a GPU is sent a
   // quarter of the bytes.
   // The outputs are the network's own, then those named by `taps`: intermediate tensors ("layer1",
-  // "layer1.attention", or the name of any operator), then the counts of all these that are not
-  // among them, int32 [n]. Taps inside fused parts split
-  // these parts in this plan only. Throws kBadInput or kUsage where input or taps do not fit.
+  // "layer1.attention", or the name of any operator), then those of their counts that are not among
+  // them yet, int32 [n]. Taps inside fused parts split these parts in this plan only. Throws
+  // kBadInput or kUsage if input or taps do not fit.
   std::span<const Output> run(const TensorView& input, std::span<const std::string> taps = {});
 
   // --- more than one batch at a time ---
@@ -100,18 +100,18 @@ class NESTOR_API Session {
   // Results come in the order of submission and are those of run(), which is refused, like all
   // else but the functions here, while batches are pending.
 
-  // Batches that may be pending: 2 on a GPU, 1 on a CPU, where submit() is what computes.
+  // Batches that may be pending: 2 on a GPU, 1 on a CPU, where submit() computes.
   std::size_t num_slots() const;
   std::size_t num_pending() const;
 
   // Begins to run the network on `input`, as run() does. Waits for nothing but the first time for
-  // plan and memory; `input` may change when it returns. Throws kUsage where num_slots() batches
+  // plan and memory; `input` may change when it returns. Throws kUsage if num_slots() batches
   // are pending. A batch that is refused, or whose submission fails, is not pending.
   void submit(const TensorView& input, std::span<const std::string> taps = {});
 
   // Waits for the oldest pending batch. The outputs are valid until the session's next call of
-  // submit, collect, run, enqueue or plan. Throws kUsage where nothing is pending; where the device
-  // failed the batch is lost, and no longer pending.
+  // submit, collect, run, enqueue or plan. Throws kUsage if nothing is pending; if the device
+  // failed, the batch is lost, and no longer pending.
   std::span<const Output> collect();
 
   // --- tensors in device memory ---
@@ -123,15 +123,15 @@ class NESTOR_API Session {
 
   // Runs the network on a stream of the caller's (a cudaStream_t of the model's device; not the
   // default stream, and not capturing), on input of run()'s in device memory, in C order, and
-  // leaves each output of run() in the caller's device memory, in C order. plan() says what
-  // outputs there are.
+  // leaves each output of run() in the caller's device memory, in C order. outputs() lists
+  // them.
   //
-  // Asynchronous: the run comes behind all that the stream was given before, and ahead of what it
-  // is given afterwards. Input and outputs must live until the stream has got there, and may be
+  // Asynchronous: the run is ordered after all earlier work of the stream and before all later
+  // work. Input and outputs must live until the run has completed, and may be
   // other ones in each call. Only the first run of a shape waits: for plan, weights and memory.
   // Calls of one session run one after another, whatever their streams; run() and submit() come
   // behind them, and the session's end waits for them. Input is not checked for numbers that are
-  // not finite. What a kernel does wrong shows as kDeviceLost in a later call. Throws kUsage where
+  // not finite. A kernel's fault shows as kDeviceLost in a later call. Throws kUsage if
   // stream or outputs do not fit, kUnsupported on a CPU.
   void enqueue(const TensorView& input, std::span<const DeviceBuffer> outputs, void* stream,
                std::span<const std::string> taps = {});
@@ -141,7 +141,7 @@ class NESTOR_API Session {
   std::string plan_text(const TensorDesc& input, std::span<const std::string> taps = {});
   std::string plan_json(const TensorDesc& input, std::span<const std::string> taps = {});
 
-  // Why the tuning file was ignored, in words for the user; empty where it was not. A file that
+  // Why the tuning file was ignored, in words for the user; empty if it was not. A file that
   // asks for the impossible shows when a plan wants it.
   std::span<const std::string> warnings() const;
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a network is for.
+// The task of a network.
 
 #include <cstdint>
 #include <string_view>

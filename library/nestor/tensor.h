@@ -1,5 +1,5 @@
 #pragma once
-// What a tensor is: element type, shape, and where its bytes lie. No arithmetic.
+// Tensors: element type, shape and a pointer to the data. No arithmetic.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 #pragma once
-// What this build is.
+// Version, commit and compiler of this build.
 
 #include <string>
 
