@@ -327,7 +327,7 @@ TEST_CASE("a pixel that is not a number stays in its windows", "[simt][kernels][
         with_nan.src.values[i] = NAN;
       }
       for (const int tile : tiles_for(test)) {
-        const std::vector<DeviceUnderTest> devices = devices_for(kConvolutionTiles[tile].engine);
+        const std::vector<DeviceUnderTest> devices = devices_for(kConvolutionTiles[tile].family);
         if (devices.empty()) continue;                   // this GPU has no such instructions
         const auto other_lines = [&](const Case& one) {  // which the pixel is no part of
           const Memory dst = run(*devices.front().open(), one, {tile, 1}).dst;
