@@ -7,6 +7,7 @@
 #include "engine/backends/cuda/cuda_backend.h"
 #include "engine/ops/convolution/convolution.h"
 #include "engine/ops/relu/relu.h"
+#include "engine/session_internals.h"
 #include "tests/executor/emulated_model.h"
 #include "tests/support/weights.h"
 
@@ -80,7 +81,7 @@ TEST_CASE("launchers: an op without one is unsupported, and the error says why",
   Library library;
   library.remove("relu");
   Session session(library.model(one_relu), {});
-  CHECK_THROWS_WITH(session.plan(kShape),
+  CHECK_THROWS_WITH(SessionInternals::plan(session, kShape),
                     Contains("rectified (relu") &&
                         Contains("relu: the library of simt:0 has no launcher 'relu'"));
 }
@@ -89,8 +90,9 @@ TEST_CASE("launchers: one for other arguments is as good as none", "[simt][execu
   Library library;
   library.launcher("relu").args_bytes += 8;
   Session session(library.model(one_relu), {});
-  CHECK_THROWS_WITH(session.plan(kShape), Contains("has launcher 'relu' for arguments of") &&
-                                              Contains("bytes, expected"));
+  CHECK_THROWS_WITH(
+      SessionInternals::plan(session, kShape),
+      Contains("has launcher 'relu' for arguments of") && Contains("bytes, expected"));
 }
 
 TEST_CASE("launchers: the next variant takes the place of one that lacks its launcher",
@@ -98,7 +100,7 @@ TEST_CASE("launchers: the next variant takes the place of one that lacks its lau
   const auto variant_of = [](const std::shared_ptr<const Model>& model) {
     Session session(model, {});
     test::run(session, test::Images(kShape).view());
-    return session.plan(kShape).steps.front().variant;
+    return SessionInternals::plan(session, kShape).steps.front().variant;
   };
   Library whole, poor;
   CHECK(variant_of(whole.model(stem)) == "stem_convolution_mma");
@@ -110,7 +112,8 @@ TEST_CASE("launchers: conversions that a library lacks are named", "[simt][execu
   Library library;
   library.remove("nchw_to_nhwc");
   Session session(library.model(one_relu), {});
-  CHECK_THROWS_WITH(session.plan(kShape), Contains("no launcher 'nchw_to_nhwc'"));
+  CHECK_THROWS_WITH(SessionInternals::plan(session, kShape),
+                    Contains("no launcher 'nchw_to_nhwc'"));
 }
 
 TEST_CASE("launchers: more than the engine knows do no harm, two of a name do",
