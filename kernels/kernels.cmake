@@ -27,7 +27,8 @@ if(NESTOR_SIMT OR (NESTOR_CUDA AND NESTOR_TESTS))
   endforeach()
   add_library(nestor_oracles STATIC ${oracle_sources}
     engine/ops/convolution/problem.cpp engine/plan/plan.cpp
-    engine/graph/graph.cpp engine/graph/builder.cpp engine/layout.cpp engine/tensor.cpp
+    engine/graph/graph.cpp engine/graph/builder.cpp engine/layout.cpp engine/nearest_names.cpp
+    engine/tensor.cpp
     engine/error.cpp)
   target_link_libraries(nestor_oracles PUBLIC nestor_flags fmt::fmt)
 
