@@ -33,8 +33,9 @@ class SleepingTeam {
  public:
   explicit SleepingTeam(int sleepers) : process_(::getpid()) {
     try_threads(sleepers + 1);
-    owner_ = std::make_unique<std::thread>([this, sleepers] {
-#pragma omp parallel num_threads(sleepers + 1)
+    owner_ = std::make_unique<std::thread>([this, num_threads = sleepers + 1] {
+      const int team = num_threads;  // clang does not take the clause for a use of the capture
+#pragma omp parallel num_threads(team)
       { asm volatile(""); }  // an empty region would be left out
       ended_.wait(false);
     });

@@ -27,6 +27,14 @@ cudaError_t cudaGetDeviceCount(int* count) {
   return cudaSuccess;
 }
 
+// There is no driver behind the machine.
+cudaError_t cudaGetDriverEntryPoint(const char*, void** entry, unsigned long long,
+                                    cudaDriverEntryPointQueryResult* result) {
+  *entry = nullptr;
+  if (result != nullptr) *result = cudaDriverEntryPointSymbolNotFound;
+  return cudaSuccess;
+}
+
 cudaError_t cudaSetDevice(int device) {
   return report(device == 0 ? cudaSuccess : cudaErrorInvalidDevice);
 }
