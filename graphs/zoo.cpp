@@ -7,6 +7,7 @@
 #include "engine/nearest_names.h"
 #include "graphs/resnest.h"
 #include "graphs/resnet.h"
+#include "graphs/senet.h"
 
 namespace nestor {
 
@@ -48,6 +49,7 @@ constexpr Network kNetworks[] = {
     {"resnet101_v1b", "resnet", k224TimmBicubic, build_resnet},
     {"resnet101_v1d", "resnet", k224TimmBicubic, build_resnet},
     {"resnet101_v1s", "resnet", k224TimmBicubic, build_resnet},
+    {"senet_154", "senet", k224, build_senet},
     // The demo model of apps/demo.
     {"resnest_mini", "resnest", kDigits, build_resnest},
 };
@@ -98,7 +100,7 @@ struct NominalSize {
 
 Preprocess of_source(std::string_view source, const EvaluationSetting& setting) {
   Preprocess preprocess{.crop_size = setting.input_size, .crop_ratio = setting.crop_ratio};
-  if (source == "timm") {
+  if (source == "timm" || source == "cadene") {
     preprocess.contract = PreprocessContract::kTimm;
     preprocess.crop_ratio = setting.timm_crop_ratio;
     preprocess.interpolation = parse_interpolation(setting.timm_interpolation);

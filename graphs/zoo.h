@@ -54,7 +54,7 @@ struct NetworkOptions {
 
 struct Network {
   std::string_view name;    // "resnest50", as GluonCV spells it
-  std::string_view family;  // "resnest", "resnet": picks the rename tables of the converter
+  std::string_view family;  // "resnest", "resnet", ...: picks the rename tables of the converter
   Contract contract;
   // Adds the network to the builder, from its input (normalised float32 [n, 3, h, w]) to its
   // outputs.
@@ -84,7 +84,7 @@ const Network* find_network(std::string_view name);
 // The message for a name that no network has, with the one that was probably meant.
 std::string unknown_network(std::string_view name);
 
-// How weights of that source ("gluoncv", "timm", "resnest"; anything else: as GluonCV does) want
+// How weights of that source ("gluoncv", "timm", "cadene", "resnest"; anything else: as GluonCV does) want
 // images for the network.
 Preprocess evaluation_preprocess(const Network& network, std::string_view source);
 

@@ -38,7 +38,7 @@ TEST_CASE("official files: every classifier of the zoo has one from its own fram
   for (const OfficialFile& file : official_files()) sources[file.network].insert(file.source);
   for (const char* const network :
        {"resnest14", "resnest26", "resnest50", "resnest101", "resnest200", "resnest269",
-        "resnet101_v1b", "resnet101_v1d", "resnet101_v1s"}) {
+        "resnet101_v1b", "resnet101_v1d", "resnet101_v1s", "senet_154"}) {
     INFO(network);
     REQUIRE(find_network(network) != nullptr);
     CHECK(sources[network].contains("gluoncv"));

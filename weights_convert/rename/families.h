@@ -7,5 +7,6 @@ namespace nestor {
 
 NameTable resnest_names();
 NameTable resnet_names();
+NameTable senet_names();
 
 }  // namespace nestor
