@@ -171,6 +171,23 @@ TEST_CASE("networks: SENet agrees with its oracles in bf16", "[networks][cpu][bf
   check_network(small_senet, {2, 3, 64, 64}, Precision::kBf16, {kStages}, "senet");
 }
 
+const Names kEfficientStages{"stem",     "blocks.0", "blocks.1", "blocks.2", "blocks.3",
+                             "blocks.4", "blocks.5", "blocks.6", "head"};
+
+TEST_CASE("networks: EfficientNet agrees with its oracles at any size", "[networks][cpu]") {
+  for (const Shape& shape : {Shape{2, 3, 64, 64}, Shape{1, 3, 65, 98}, Shape{1, 3, 32, 47}}) {
+    check_network(test::graph_of_network("tf_efficientnet_b2"), shape, Precision::kFp32,
+                  {{}, kEfficientStages}, "tf_efficientnet_b2");
+  }
+  check_network(test::graph_of_network("tf_efficientnet_b4"), {1, 3, 48, 33}, Precision::kFp32,
+                {{}, kEfficientStages}, "tf_efficientnet_b4");
+}
+
+TEST_CASE("networks: EfficientNet agrees with its oracles in bf16", "[networks][cpu][bf16]") {
+  check_network(test::graph_of_network("tf_efficientnet_b2"), {2, 3, 64, 65}, Precision::kBf16,
+                {kEfficientStages}, "tf_efficientnet_b2");
+}
+
 TEST_CASE("networks: every network of the zoo agrees with its oracles", "[networks][cpu][slow]") {
   for (const char* const name :
        {"resnest26", "resnest50", "resnest101", "resnest50_fast_1s1x64d", "resnest50_fast_2s1x64d",

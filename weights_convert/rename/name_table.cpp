@@ -10,7 +10,8 @@
 namespace nestor {
 
 std::span<const NameTable> name_tables() {
-  static const std::array kTables = {resnest_names(), resnet_names(), senet_names()};
+  static const std::array kTables = {resnest_names(), resnet_names(), senet_names(),
+                                     efficientnet_names()};
   return kTables;
 }
 

@@ -25,7 +25,7 @@ bool is_fully_connected(const Node& conv, const Graph& graph, int cardinality, b
   const auto& p = params<ConvolutionParams>(conv);
   const Shape& weight = graph.desc(conv.inputs[1]).shape;
   return weight[2] == 1 && weight[3] == 1 && p.stride == 1 && p.pad == 0 && p.has_bias &&
-         !p.has_residual && p.relu == relu && p.groups == cardinality;
+         !p.has_residual && p.relu == relu && !p.swish && p.groups == cardinality;
 }
 
 bool match(Rewrite& rewrite, const Node& sum, Tail& tail) {

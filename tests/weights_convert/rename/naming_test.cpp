@@ -52,6 +52,19 @@ TEST_CASE("PyTorch names the layers of SENet that GluonCV numbers", "[rename][co
   for (const auto& [gluon, torch] : names) CHECK(senet.torch_name(gluon) == torch);
 }
 
+TEST_CASE("EfficientNet has timm's names", "[rename][convert][cpu]") {
+  const Network& efficient = network("tf_efficientnet_b2");
+  const NameTable& table = name_table(efficient);
+  CHECK(table.torch_name("blocks.1.0.bn3.gamma") == "blocks.1.0.bn3.weight");
+  CHECK(table.torch_name("blocks.1.0.se.conv_reduce.bias") == "blocks.1.0.se.conv_reduce.bias");
+  const std::vector<Parameter> all = parameters(efficient, {});
+  std::vector<std::string> names;
+  for (const Parameter& parameter : all) names.push_back(table.torch_name(parameter.name));
+  const CanonicalNames found = canonical_names(table, all, names);
+  CHECK(found.style == NamingStyle::kTorch);
+  for (std::size_t i = 0; i < all.size(); ++i) CHECK(found.names[i] == all[i].name);
+}
+
 TEST_CASE("legacy names count layers by kind within their scope", "[rename][convert][cpu]") {
   CHECK(legacy_name("resnest50", "conv1.6.weight") == "conv2_weight");
   CHECK(legacy_name("resnest50", "bn1.gamma") == "batchnorm2_gamma");
