@@ -74,9 +74,10 @@ ValueId pooled_shortcut(GraphBuilder& builder, ValueId src, std::int64_t channel
   return conv_norm(builder, x, "downsample.1", "downsample.2", {.channels = channels}, false);
 }
 
-void classification_head(GraphBuilder& builder, ValueId src, int num_classes) {
+void classification_head(GraphBuilder& builder, ValueId src, int num_classes,
+                         std::string_view name) {
   const ValueId pooled = global_average_pool(builder, src, "avgpool");
-  builder.output("logits", dense(builder, pooled, "fc", num_classes));
+  builder.output("logits", dense(builder, pooled, name, num_classes));
 }
 
 }  // namespace nestor

@@ -66,7 +66,8 @@ ValueId stem_pool(GraphBuilder& builder, ValueId src);
 // pixels that exist, then 1x1 convolution and batch norm, parameters downsample.1 and .2.
 ValueId pooled_shortcut(GraphBuilder& builder, ValueId src, std::int64_t channels, int stride);
 
-// Global average pool and fully connected layer `fc`; the output "logits".
-void classification_head(GraphBuilder& builder, ValueId src, int num_classes);
+// Global average pool and the fully connected layer of that name; the output "logits".
+void classification_head(GraphBuilder& builder, ValueId src, int num_classes,
+                         std::string_view name = "fc");
 
 }  // namespace nestor

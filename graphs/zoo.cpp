@@ -5,8 +5,10 @@
 #include "engine/check.h"
 #include "engine/graph/builder.h"
 #include "engine/nearest_names.h"
+#include "graphs/efficientnet.h"
 #include "graphs/resnest.h"
 #include "graphs/resnet.h"
+#include "graphs/senet.h"
 
 namespace nestor {
 
@@ -27,6 +29,15 @@ constexpr Classification k416{.evaluation = {
                                   .timm_interpolation = "bicubic",
                                   .timm_crop_ratio = 0.928,
                               }};
+// EfficientNets, which timm alone publishes.
+constexpr Classification efficient(int input_size, double crop_ratio) {
+  return {.evaluation = {.input_size = input_size,
+                         .crop_ratio = crop_ratio,
+                         .timm_interpolation = "bicubic",
+                         .timm_crop_ratio = crop_ratio},
+          .published_by = "timm"};
+}
+
 // Handwritten digits.
 constexpr Classification kDigits{
     .evaluation = {.input_size = 64, .crop_ratio = 1, .timm_crop_ratio = 1}, .num_classes = 10};
@@ -48,6 +59,13 @@ constexpr Network kNetworks[] = {
     {"resnet101_v1b", "resnet", k224TimmBicubic, build_resnet},
     {"resnet101_v1d", "resnet", k224TimmBicubic, build_resnet},
     {"resnet101_v1s", "resnet", k224TimmBicubic, build_resnet},
+    {"senet_154", "senet", k224, build_senet},
+    {"tf_efficientnet_b2", "efficientnet", efficient(260, 0.89), build_efficientnet},
+    {"tf_efficientnet_b3", "efficientnet", efficient(300, 0.904), build_efficientnet},
+    {"tf_efficientnet_b4", "efficientnet", efficient(380, 0.922), build_efficientnet},
+    {"tf_efficientnet_b5", "efficientnet", efficient(456, 0.934), build_efficientnet},
+    {"tf_efficientnet_b6", "efficientnet", efficient(528, 0.942), build_efficientnet},
+    {"tf_efficientnet_b7", "efficientnet", efficient(600, 0.949), build_efficientnet},
     // The demo model of apps/demo.
     {"resnest_mini", "resnest", kDigits, build_resnest},
 };
@@ -96,13 +114,15 @@ struct NominalSize {
   }
 };
 
-Preprocess of_source(std::string_view source, const EvaluationSetting& setting) {
+Preprocess of_source(std::string_view source, const Classification& contract) {
+  const EvaluationSetting& setting = contract.evaluation;
   Preprocess preprocess{.crop_size = setting.input_size, .crop_ratio = setting.crop_ratio};
-  if (source == "timm") {
+  const bool resnest = source == "resnest";
+  if (source == "timm" || source == "cadene" || (!resnest && contract.published_by == "timm")) {
     preprocess.contract = PreprocessContract::kTimm;
     preprocess.crop_ratio = setting.timm_crop_ratio;
     preprocess.interpolation = parse_interpolation(setting.timm_interpolation);
-  } else if (source == "resnest") {
+  } else if (resnest) {
     preprocess.contract = PreprocessContract::kResnest;
     preprocess.interpolation = Interpolation::kBicubic;
   }
@@ -114,7 +134,7 @@ struct PreprocessOf {
   std::string_view source;
 
   Preprocess operator()(const Classification& contract) const {
-    return of_source(source, contract.evaluation);
+    return of_source(source, contract);
   }
   Preprocess operator()(const Detection& contract) const {
     return {.rule = ResizeRule::kShortSideWithin,

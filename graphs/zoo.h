@@ -28,8 +28,9 @@ struct EvaluationSetting {
 // A classifier's output is "logits", float32 [n, num_classes].
 struct Classification {
   EvaluationSetting evaluation = {};
-  int num_classes = 1000;                 // of the published weights
-  std::string_view features = "avgpool";  // the pooled features that the last layer reads
+  int num_classes = 1000;                     // of the published weights
+  std::string_view features = "avgpool";      // the pooled features that the last layer reads
+  std::string_view published_by = "gluoncv";  // whose setting goes with weights of no known source
 };
 
 // A detector's images keep their aspect ratio.
@@ -54,7 +55,7 @@ struct NetworkOptions {
 
 struct Network {
   std::string_view name;    // "resnest50", as GluonCV spells it
-  std::string_view family;  // "resnest", "resnet": picks the rename tables of the converter
+  std::string_view family;  // "resnest", "resnet", ...: picks the rename tables of the converter
   Contract contract;
   // Adds the network to the builder, from its input (normalised float32 [n, 3, h, w]) to its
   // outputs.
@@ -84,8 +85,8 @@ const Network* find_network(std::string_view name);
 // The message for a name that no network has, with the one that was probably meant.
 std::string unknown_network(std::string_view name);
 
-// How weights of that source ("gluoncv", "timm", "resnest"; anything else: as GluonCV does) want
-// images for the network.
+// How weights of that source ("gluoncv", "timm", "cadene", "resnest"; of any other: as GluonCV or
+// timm, whoever published the network's) want images for the network.
 Preprocess evaluation_preprocess(const Network& network, std::string_view source);
 
 // The network's graph for inputs [batch, 3, height, width]. Throws kBadInput for inputs that the

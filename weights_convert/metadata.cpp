@@ -13,7 +13,8 @@ namespace nestor {
 namespace {
 
 constexpr std::string_view kOwnPrefix = "nestor.";
-constexpr std::string_view kSources[] = {"gluoncv", "timm", "resnest", "nestor", "synthetic"};
+constexpr std::string_view kSources[] = {"gluoncv", "timm",   "resnest",
+                                         "cadene",  "nestor", "synthetic"};
 
 std::optional<Preprocess> valid_preprocess(std::string_view text) {
   if (text.empty()) return std::nullopt;

@@ -14,7 +14,7 @@ namespace nestor {
 struct ModelFacts {
   const Network* network = nullptr;
   NetworkOptions options;
-  std::string source;               // "gluoncv", "timm", "resnest", "nestor", "synthetic"
+  std::string source;               // "gluoncv", "timm", "resnest", "cadene", "nestor", "synthetic"
   std::string source_sha256;        // of the file that was given; empty where there was none
   std::vector<std::string> labels;  // of all classes, or none
   bool synthetic = false;           // made-up weights: the classes mean nothing

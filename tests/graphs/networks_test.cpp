@@ -9,6 +9,7 @@
 #include "engine/graph/builder.h"
 #include "graphs/resnest.h"
 #include "graphs/resnet.h"
+#include "graphs/senet.h"
 #include "tests/support/compare.h"
 #include "tests/support/interpreter.h"
 #include "tests/support/model.h"
@@ -151,12 +152,48 @@ TEST_CASE("networks: the three ResNets agree with their oracles", "[networks][cp
   }
 }
 
+// The last stage of a SENet with few blocks.
+Graph small_senet(const Shape& input) {
+  GraphBuilder builder;
+  const ValueId image = builder.input("input", {DType::kFloat32, input});
+  const Stages backbone = senet_backbone(builder, image, {.layers = {1, 2, 2, 1}});
+  builder.output("features", backbone.stage[3]);
+  return builder.finish();
+}
+
+TEST_CASE("networks: SENet agrees with its oracles at any size", "[networks][cpu]") {
+  for (const Shape& shape : {Shape{2, 3, 64, 64}, Shape{1, 3, 65, 97}, Shape{3, 3, 33, 47}}) {
+    check_network(small_senet, shape, Precision::kFp32, {{}, kStages}, "senet");
+  }
+}
+
+TEST_CASE("networks: SENet agrees with its oracles in bf16", "[networks][cpu][bf16]") {
+  check_network(small_senet, {2, 3, 64, 64}, Precision::kBf16, {kStages}, "senet");
+}
+
+const Names kEfficientStages{"stem",     "blocks.0", "blocks.1", "blocks.2", "blocks.3",
+                             "blocks.4", "blocks.5", "blocks.6", "head"};
+
+TEST_CASE("networks: EfficientNet agrees with its oracles at any size", "[networks][cpu]") {
+  for (const Shape& shape : {Shape{2, 3, 64, 64}, Shape{1, 3, 65, 98}, Shape{1, 3, 32, 47}}) {
+    check_network(test::graph_of_network("tf_efficientnet_b2"), shape, Precision::kFp32,
+                  {{}, kEfficientStages}, "tf_efficientnet_b2");
+  }
+  check_network(test::graph_of_network("tf_efficientnet_b4"), {1, 3, 48, 33}, Precision::kFp32,
+                {{}, kEfficientStages}, "tf_efficientnet_b4");
+}
+
+TEST_CASE("networks: EfficientNet agrees with its oracles in bf16", "[networks][cpu][bf16]") {
+  check_network(test::graph_of_network("tf_efficientnet_b2"), {2, 3, 64, 65}, Precision::kBf16,
+                {kEfficientStages}, "tf_efficientnet_b2");
+}
+
 TEST_CASE("networks: every network of the zoo agrees with its oracles", "[networks][cpu][slow]") {
   for (const char* const name :
        {"resnest26", "resnest50", "resnest101", "resnest50_fast_1s1x64d", "resnest50_fast_2s1x64d",
         "resnest50_fast_4s1x64d", "resnest50_fast_1s2x40d", "resnest50_fast_2s2x40d",
         "resnest50_fast_4s2x40d", "resnest50_fast_1s4x24d", "resnet101_v1b", "resnet101_v1d",
-        "resnet101_v1s", "resnest_mini"}) {
+        "resnet101_v1s", "senet_154", "resnest_mini"}) {
     check_named(name, {1, 3, 65, 97});
   }
 }

@@ -12,8 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 16> kNumbers = {
     "n",  "c", "h", "w",     "k",           "r",      "s",      "g",
     "st", "p", "d", "radix", "cardinality", "hidden", "window", "avd"};
-constexpr std::array<std::string_view, 7> kFlags = {"bias", "relu", "residual", "max",
-                                                    "mean", "ceil", "padded"};
+constexpr std::array<std::string_view, 9> kFlags = {"bias", "relu", "swish",  "residual", "max",
+                                                    "mean", "ceil", "padded", "same"};
 
 [[noreturn]] void refuse(std::string_view problem, std::string_view word) {
   throw std::invalid_argument(std::string(problem) + ": unknown or repeated word '" +

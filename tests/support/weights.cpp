@@ -16,7 +16,8 @@ std::vector<float> weight_values(const Value& weight, std::uint64_t seed) {
   const std::uint64_t own_seed = seed ^ seed_of(weight.name);
   const std::string& name = weight.name;
   if (name.ends_with("running_var")) return random_values(count, own_seed, 0.5F, 1.5F);
-  if (name.ends_with("bn3.gamma")) return random_values(count, own_seed, 0.2F, 0.4F);
+  const bool ends_branch = name.ends_with("bn3.gamma") || name.ends_with("body.7.gamma");
+  if (ends_branch) return random_values(count, own_seed, 0.2F, 0.4F);
   if (name.ends_with("gamma")) return random_values(count, own_seed, 0.8F, 1.2F);
   if (shape.rank() == 1) return random_values(count, own_seed, -0.2F, 0.2F);
   const auto fan_in = static_cast<float>(shape.num_elements() / shape[0]);

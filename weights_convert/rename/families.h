@@ -5,7 +5,9 @@
 
 namespace nestor {
 
+NameTable efficientnet_names();
 NameTable resnest_names();
 NameTable resnet_names();
+NameTable senet_names();
 
 }  // namespace nestor

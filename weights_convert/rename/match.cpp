@@ -12,7 +12,13 @@ namespace {
 
 constexpr std::size_t kMostLines = 10;
 constexpr std::int64_t kMostClasses = 1'000'000;
-constexpr std::string_view kHead = "fc.";  // the last layer, whose size is the number of classes
+
+// "fc.", the last layer, whose size is the number of classes.
+std::string_view head_of(std::span<const Parameter> parameters) {
+  if (parameters.empty()) return {};
+  const std::string_view name = parameters.back().name;
+  return name.substr(0, name.rfind('.') + 1);
+}
 
 bool is_floating(DType dtype) {
   return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16 ||
@@ -108,12 +114,13 @@ std::optional<int> classes_of(std::span<const Parameter> parameters,
   for (const NamedTensor& tensor : tensors) {
     if (!by_name.emplace(tensor.name, &tensor.desc).second) return {};
   }
+  const std::string_view head = head_of(parameters);
   std::int64_t num_classes = 0;
   for (const Parameter& parameter : parameters) {
     const auto found = by_name.find(parameter.name);
     if (found == by_name.end() || !is_floating(found->second->dtype)) return {};
     const Shape& shape = found->second->shape;
-    if (!parameter.name.starts_with(kHead)) {
+    if (!parameter.name.starts_with(head)) {
       if (shape != parameter.shape) return {};
       continue;
     }

@@ -10,7 +10,8 @@
 namespace nestor {
 
 std::span<const NameTable> name_tables() {
-  static const std::array kTables = {resnest_names(), resnet_names()};
+  static const std::array kTables = {resnest_names(), resnet_names(), senet_names(),
+                                     efficientnet_names()};
   return kTables;
 }
 
@@ -33,8 +34,8 @@ Split split(std::string_view canonical) {
   return {canonical.substr(0, dot), canonical.substr(dot + 1)};
 }
 
-// The legacy name scope of a module: stages and their shortcuts have one each.
-std::string scope_of(std::string_view module) {
+// Stages and their shortcuts have a scope each.
+std::string staged_scope(std::string_view module) {
   if (!module.starts_with("layer")) return {};
   const std::string_view stage = module.substr(5, module.find('.') - 5);
   const bool shortcut = module.find(".downsample.") != std::string_view::npos;
@@ -56,7 +57,8 @@ std::string with_torch_suffix(std::string_view canonical) {
   return fmt::format("{}.{}", module, torch);
 }
 
-std::vector<std::string> staged_legacy_names(std::span<const Parameter> parameters) {
+std::vector<std::string> scoped_legacy_names(std::span<const Parameter> parameters,
+                                             std::string (*scope_of)(std::string_view module)) {
   std::vector<std::string> names;
   std::map<std::string, int> counts;  // of each scope and kind
   std::string_view current;
@@ -71,6 +73,10 @@ std::vector<std::string> staged_legacy_names(std::span<const Parameter> paramete
     names.push_back(fmt::format("{}_{}", layer, last));
   }
   return names;
+}
+
+std::vector<std::string> staged_legacy_names(std::span<const Parameter> parameters) {
+  return scoped_legacy_names(parameters, staged_scope);
 }
 
 }  // namespace nestor

@@ -34,8 +34,13 @@ const NameTable& name_table(const Network& network);
 // beta -> bias.
 std::string with_torch_suffix(std::string_view canonical);
 
-// Gluon's legacy names of a network whose four stages are "layer1" to "layer4": "conv0_weight",
-// "layers1_batchnorm3_gamma", "down1_conv0_weight". Layers are counted by kind within their scope.
+// Gluon's legacy names: "conv0_weight", "stage1_batchnorm3_gamma". Layers are counted by kind within
+// the name scope ("stage1_"; nothing: none) that `scope_of` says of their modules.
+std::vector<std::string> scoped_legacy_names(std::span<const Parameter> parameters,
+                                             std::string (*scope_of)(std::string_view module));
+
+// Those of a network whose four stages are "layer1" to "layer4": "layers1_batchnorm3_gamma",
+// "down1_conv0_weight".
 std::vector<std::string> staged_legacy_names(std::span<const Parameter> parameters);
 
 }  // namespace nestor

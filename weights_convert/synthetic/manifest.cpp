@@ -1,5 +1,5 @@
 // {"network": ..., "salt": optional, "parameters": [{"name", "shape", "rule", "arg": optional},
-// ...]}
+// ...]}. Names are the network's or PyTorch's; the values follow from them.
 
 #include "weights_convert/synthetic/manifest.h"
 
@@ -14,6 +14,7 @@
 #include "weights_convert/metadata.h"
 #include "weights_convert/readers/tensor_size.h"
 #include "weights_convert/rename/match.h"
+#include "weights_convert/rename/naming.h"
 #include "weights_convert/synthetic/values.h"
 
 namespace nestor {
@@ -80,6 +81,16 @@ std::span<const std::byte> stored_values(const WeightFile& stored, const Manifes
   return entry->data;
 }
 
+// The network's names of the manifest's rows; those of rows that it does not know stay.
+std::vector<std::string> canonical(const Network& network, std::span<const Parameter> wanted,
+                                   const Manifest& manifest) {
+  std::vector<std::string> names;
+  for (const ManifestRow& row : manifest.rows) names.push_back(row.name);
+  const CanonicalNames found = canonical_names(name_table(network), wanted, names);
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = found.names[i].value_or(names[i]);
+  return names;
+}
+
 }  // namespace
 
 Conversion convert_manifest(const std::filesystem::path& manifest_path,
@@ -93,15 +104,18 @@ Conversion convert_manifest(const std::filesystem::path& manifest_path,
   const Manifest manifest = parse_manifest(text, file.name());
   const WeightFile stored = WeightFile::open(stored_path);
 
+  const std::vector<Parameter> wanted = parameters(network, sizes);
+  const std::vector<std::string> names = canonical(network, wanted, manifest);
   std::vector<NamedTensor> tensors;
-  std::map<std::string_view, const ManifestRow*> by_name;
+  std::map<std::string, const ManifestRow*, std::less<>> by_name;
   std::vector<WeightFileWriter::Entry> entries;
-  for (const ManifestRow& row : manifest.rows) {
-    tensors.push_back({row.name, row.name, {DType::kFloat32, row.shape}});
-    by_name.emplace(row.name, &row);
-    entries.push_back({row.name, DType::kFloat32, row.shape});
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const ManifestRow& row = manifest.rows[i];
+    tensors.push_back({names[i], row.name, {DType::kFloat32, row.shape}});
+    by_name.emplace(names[i], &row);
+    entries.push_back({names[i], DType::kFloat32, row.shape});
   }
-  match_parameters(parameters(network, sizes), tensors, file.name(),
+  match_parameters(wanted, tensors, file.name(),
                    fmt::format("{} with {} classes", network.name, sizes.num_classes));
 
   ModelFacts facts{.network = &network,

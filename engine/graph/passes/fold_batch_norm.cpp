@@ -16,7 +16,7 @@ Graph fold_batch_norm(Graph graph) {
     Node* conv = rewrite.sole_producer(node.inputs[0], convolution_op());
     if (conv == nullptr) continue;
     auto conv_params = params<ConvolutionParams>(*conv);
-    if (conv_params.relu || conv_params.has_residual) continue;
+    if (is_activated(conv_params) || conv_params.has_residual) continue;
 
     const ValueId weight = conv->inputs[1];
     const ValueId gamma = node.inputs[1], beta = node.inputs[2];

@@ -10,7 +10,7 @@ Graph fuse_relu(Graph graph) {
   for (Node& node : rewrite.graph().nodes) {
     if (node.op != &relu_op()) continue;
     Node* conv = rewrite.sole_producer(node.inputs[0], convolution_op());
-    if (conv == nullptr) continue;
+    if (conv == nullptr || is_activated(params<ConvolutionParams>(*conv))) continue;
     auto conv_params = params<ConvolutionParams>(*conv);
     conv_params.relu = true;
     conv->params = conv_params;

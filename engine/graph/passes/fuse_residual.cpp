@@ -13,7 +13,7 @@ Graph fuse_residual(Graph graph) {
       Node* conv = rewrite.sole_producer(node.inputs[side], convolution_op());
       if (conv == nullptr) continue;
       auto conv_params = params<ConvolutionParams>(*conv);
-      if (conv_params.relu || conv_params.has_residual) continue;
+      if (is_activated(conv_params) || conv_params.has_residual) continue;
       conv_params.has_residual = true;
       conv->params = conv_params;
       conv->inputs.push_back(node.inputs[1 - side]);

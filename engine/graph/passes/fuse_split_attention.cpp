@@ -25,7 +25,7 @@ bool is_fully_connected(const Node& conv, const Graph& graph, int cardinality, b
   const auto& p = params<ConvolutionParams>(conv);
   const Shape& weight = graph.desc(conv.inputs[1]).shape;
   return weight[2] == 1 && weight[3] == 1 && p.stride == 1 && p.pad == 0 && p.has_bias &&
-         !p.has_residual && p.relu == relu && p.groups == cardinality;
+         !p.has_residual && p.relu == relu && !p.swish && p.groups == cardinality;
 }
 
 bool match(Rewrite& rewrite, const Node& sum, Tail& tail) {
@@ -46,6 +46,7 @@ bool match(Rewrite& rewrite, const Node& sum, Tail& tail) {
   tail.pool = rewrite.sole_producer(tail.fc1->inputs[0], global_average_pool_op());
   if (tail.pool == nullptr) return false;
   const ValueId splits = sum.inputs[0];
+  if (rewrite.graph().desc(sum.outputs[0]).shape[1] > kWidestSplitAttention) return false;
   if (softmax.radix == 1) return tail.pool->inputs[0] == splits;
   tail.radix_sum = rewrite.sole_producer(tail.pool->inputs[0], radix_sum_op());
   return tail.radix_sum != nullptr && tail.radix_sum->inputs[0] == splits &&

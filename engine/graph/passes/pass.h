@@ -32,6 +32,9 @@ Graph fuse_residual(Graph graph);
 // convolution [+ residual] -> relu becomes a convolution that ends with the ReLU.
 Graph fuse_relu(Graph graph);
 
+// convolution [+ residual] -> swish likewise.
+Graph fuse_swish(Graph graph);
+
 // The operators between a grouped convolution and conv3 become one split_attention.
 Graph fuse_split_attention(Graph graph);
 

@@ -7,6 +7,7 @@ std::span<const Pass> passes() {
       {"fold_batch_norm", fold_batch_norm},
       {"fuse_residual", fuse_residual},
       {"fuse_relu", fuse_relu},
+      {"fuse_swish", fuse_swish},
       {"fuse_split_attention", fuse_split_attention},
       {"remove_dead_nodes", remove_dead_nodes},
   };

@@ -6,12 +6,13 @@
 
 namespace nestor {
 
-// A 1x1 convolution with a bias in one group; of every pixel where `stride` is 1.
+// A 1x1 convolution with a bias in one group that ends with a ReLU or nothing; of every pixel where
+// `stride` is 1.
 inline bool is_pointwise(const Graph& graph, const Node& node) {
   if (node.op != &convolution_op()) return false;
   const auto& p = params<ConvolutionParams>(node);
   const Shape& weight = graph.desc(node.inputs[1]).shape;
-  return weight[2] == 1 && weight[3] == 1 && p.pad == 0 && p.groups == 1 && p.has_bias;
+  return weight[2] == 1 && weight[3] == 1 && p.pad == 0 && p.groups == 1 && p.has_bias && !p.swish;
 }
 
 }  // namespace nestor

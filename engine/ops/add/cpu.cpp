@@ -1,4 +1,5 @@
-// Only where users asked for a residual branch; elsewhere the sum ends a convolution.
+// Where a sum ends no convolution: squeeze and excitation before a shortcut (SENet), and residual
+// branches that users asked for.
 
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/ops/add/add.h"

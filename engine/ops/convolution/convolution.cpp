@@ -2,11 +2,40 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/check.h"
+#include "engine/ops/swish/swish.h"
 
 namespace nestor {
 
 namespace {
+
+std::int64_t reach(const ConvolutionParams& p, std::int64_t taps) {
+  return p.dilation * (taps - 1) + 1;
+}
+
+}  // namespace
+
+Padding padding(const ConvolutionParams& p, std::int64_t size, std::int64_t taps) {
+  if (!p.same) return {p.pad, p.pad};
+  const std::int64_t last = (size + p.stride - 1) / p.stride - 1;  // of dst
+  const std::int64_t zeros = std::max<std::int64_t>(last * p.stride + reach(p, taps) - size, 0);
+  return {zeros / 2, zeros - zeros / 2};
+}
+
+std::int64_t convolved_size(const ConvolutionParams& p, std::int64_t size, std::int64_t taps) {
+  const auto [before, after] = padding(p, size, taps);
+  const std::int64_t room = size + before + after - reach(p, taps);
+  return room < 0 ? 0 : room / p.stride + 1;
+}
+
+namespace {
+
+float activated(const ConvolutionParams& p, double x) {
+  if (p.swish) return static_cast<float>(swish(x));
+  return static_cast<float>(p.relu && x < 0 ? 0.0 : x);
+}
 
 std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
   const auto& p = params<ConvolutionParams>(node);
@@ -22,12 +51,11 @@ std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inpu
         weight.to_string(), p.groups, weight[1] * p.groups);
   Shape dst{src[0], weight[0], 0, 0};
   for (const std::size_t axis : {std::size_t{2}, std::size_t{3}}) {
-    const std::int64_t reach = p.dilation * (weight[axis] - 1) + 1;
-    const std::int64_t padded = src[axis] + 2 * p.pad;
-    CHECK(padded >= reach, "{}: the filter reaches over {} pixels, the padded src has {}",
-          node.name, reach, padded);
-    dst[axis] = (padded - reach) / p.stride + 1;
+    dst[axis] = convolved_size(p, src[axis], weight[axis]);
+    CHECK(dst[axis] > 0, "{}: the filter reaches over {} pixels, the padded src has {}", node.name,
+          reach(p, weight[axis]), src[axis] + 2 * p.pad);
   }
+  CHECK(!p.relu || !p.swish, "{}: two activations", node.name);
   CHECK(!p.has_bias || inputs[2].shape == Shape{weight[0]}, "{}: bias is {}, expected [{}]",
         node.name, inputs[2].shape.to_string(), weight[0]);
   CHECK(!p.has_residual || inputs.back().shape == dst, "{}: residual is {}, expected {}", node.name,
@@ -47,6 +75,7 @@ void reference(const Node& node, std::span<const TensorView> inputs,
   const float* residual = p.has_residual ? inputs.back().as<float>() : nullptr;
   float* dst = outputs[0].as<float>();
   const std::int64_t group_outputs = y[1] / p.groups;
+  const std::int64_t above = padding(p, x[2], f[2]).before, left = padding(p, x[3], f[3]).before;
   for (std::int64_t n = 0; n < y[0]; ++n) {
     for (std::int64_t k = 0; k < y[1]; ++k) {
       const std::int64_t first_channel = k / group_outputs * f[1];
@@ -55,10 +84,10 @@ void reference(const Node& node, std::span<const TensorView> inputs,
           double sum = bias != nullptr ? bias[k] : 0.0;
           for (std::int64_t c = 0; c < f[1]; ++c) {
             for (std::int64_t r = 0; r < f[2]; ++r) {
-              const std::int64_t row = out_row * p.stride - p.pad + r * p.dilation;
+              const std::int64_t row = out_row * p.stride - above + r * p.dilation;
               if (row < 0 || row >= x[2]) continue;
               for (std::int64_t s = 0; s < f[3]; ++s) {
-                const std::int64_t col = out_col * p.stride - p.pad + s * p.dilation;
+                const std::int64_t col = out_col * p.stride - left + s * p.dilation;
                 if (col < 0 || col >= x[3]) continue;
                 const float pixel = src[((n * x[1] + first_channel + c) * x[2] + row) * x[3] + col];
                 sum += double{pixel} * weight[((k * f[1] + c) * f[2] + r) * f[3] + s];
@@ -67,7 +96,7 @@ void reference(const Node& node, std::span<const TensorView> inputs,
           }
           const std::int64_t idx = ((n * y[1] + k) * y[2] + out_row) * y[3] + out_col;
           if (residual != nullptr) sum += residual[idx];
-          dst[idx] = static_cast<float>(p.relu && sum < 0 ? 0.0 : sum);
+          dst[idx] = activated(p, sum);
         }
       }
     }
@@ -82,12 +111,14 @@ std::int64_t multiply_adds(const Node&, std::span<const TensorDesc> inputs,
 
 std::string describe(const Node& node) {
   const auto& p = params<ConvolutionParams>(node);
-  std::string text = fmt::format("s{} p{}", p.stride, p.pad);
+  std::string text =
+      p.same ? fmt::format("s{} same", p.stride) : fmt::format("s{} p{}", p.stride, p.pad);
   if (p.dilation != 1) text += fmt::format(" d{}", p.dilation);
   if (p.groups != 1) text += fmt::format(" g{}", p.groups);
   if (p.has_bias) text += " +bias";
   if (p.has_residual) text += " +residual";
   if (p.relu) text += " relu";
+  if (p.swish) text += " swish";
   return text;
 }
 
@@ -112,7 +143,8 @@ ValueId convolution(GraphBuilder& builder, ValueId src, std::string_view name,
                                  .pad = spec.pad,
                                  .dilation = spec.dilation,
                                  .groups = spec.groups,
-                                 .has_bias = spec.bias};
+                                 .has_bias = spec.bias,
+                                 .same = spec.same};
   return builder.add(convolution_op(), params, std::move(inputs), name);
 }
 

@@ -221,6 +221,7 @@ std::optional<StepChoice> family_choice(const StepRequest& request, CudaBackend&
   const bool tensor_cores = family_row(family).tensor_cores;
   const bool half = cuda::device_dtype(request.precision) == DeviceDType::kFloat16;
   if (!family_runs_on(family, backend.spec().sm) || (tensor_cores && !half)) return std::nullopt;
+  if (!cuda::known_to_kernels(params<ConvolutionParams>(request.node))) return std::nullopt;
   StepChoice choice = cuda::activation_choice(request);
   choice.inputs[1] = {tensor_cores ? DType::kFloat16 : DType::kFloat32, Layout::kPlain};
   return choice;

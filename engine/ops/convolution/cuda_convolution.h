@@ -2,11 +2,17 @@
 // What the convolution's bindings for CUDA share.
 
 #include "engine/backends/cuda/cuda_kernel.h"
+#include "engine/ops/convolution/convolution.h"
 #include "kernels/convolution/convolution.h"
 
 namespace nestor::cuda {
 
 ConvolutionShape convolution_shape(const StepRequest& request);
+
+// Kernels end with a ReLU or nothing, and have as many zeros after src as before it.
+inline bool known_to_kernels(const ConvolutionParams& params) {
+  return !params.swish && !params.same;
+}
 
 // The 3x3 maximum with stride 2 that alone reads the convolution's result; null where there is
 // none.

@@ -110,7 +110,7 @@ bool is_stem(const StepRequest& request) {
   return shape.c == 3 && (shape.r == 3 || shape.r == 7) && shape.s == shape.r &&
          shape.stride == 2 && shape.pad == shape.r / 2 && shape.dilation == 1 &&
          shape.groups == 1 && shape.k % 8 == 0 && shape.k <= kMaxStemChannels && p.has_bias &&
-         !p.has_residual;
+         !p.has_residual && cuda::known_to_kernels(p);
 }
 
 // Which is read as it is given: float32 planes, or images.

@@ -72,6 +72,7 @@ dnnl::primitive_attr epilogue(const ConvolutionParams& params) {
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   dnnl::post_ops post_ops;
   if (params.has_residual) post_ops.append_sum(1.0F);
+  if (params.swish) post_ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_swish, 1.0F, 0.0F);
   if (params.relu) post_ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
   attributes.set_post_ops(post_ops);
   return attributes;
@@ -81,10 +82,13 @@ dnnl::primitive_attr epilogue(const ConvolutionParams& params) {
 dnnl::convolution_forward::primitive_desc describe(const OnednnConvolution& problem,
                                                    const memory::desc& weight) {
   const ConvolutionParams& p = problem.params;
+  const auto begin_padding = [&](std::size_t axis) {
+    return padding(p, problem.src[axis], problem.weight[axis]).before;
+  };
   const auto end_padding = [&](std::size_t axis) {
     const std::int64_t reach = p.dilation * (problem.weight[axis] - 1) + 1;
     return std::max<std::int64_t>(
-        0, (problem.dst[axis] - 1) * p.stride + reach - problem.src[axis] - p.pad);
+        0, (problem.dst[axis] - 1) * p.stride + reach - problem.src[axis] - begin_padding(axis));
   };
   const memory::desc src = descriptor(problem.src, problem.src_format);
   const memory::desc dst = descriptor(problem.dst, problem.dst_format);
@@ -93,8 +97,8 @@ dnnl::convolution_forward::primitive_desc describe(const OnednnConvolution& prob
                  : memory::desc();
   const dnnl::convolution_forward::desc operation(
       dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src, weight, bias,
-      dst, {p.stride, p.stride}, {p.dilation - 1, p.dilation - 1}, {p.pad, p.pad},
-      {end_padding(2), end_padding(3)});
+      dst, {p.stride, p.stride}, {p.dilation - 1, p.dilation - 1},
+      {begin_padding(2), begin_padding(3)}, {end_padding(2), end_padding(3)});
   return {operation, epilogue(p), engine(), /*allow_empty=*/true};
 }
 

@@ -31,8 +31,11 @@ ConvolutionProblem ConvolutionProblem::parse(std::string_view text) {
   const std::map<std::string_view, int*> numbers = {
       {"n", &n}, {"c", &c}, {"h", &h},         {"w", &w},          {"k", &k},
       {"r", &r}, {"s", &s}, {"st", &p.stride}, {"d", &p.dilation}, {"g", &p.groups}};
-  const std::map<std::string_view, bool*> flags = {
-      {"bias", &p.has_bias}, {"residual", &p.has_residual}, {"relu", &p.relu}};
+  const std::map<std::string_view, bool*> flags = {{"bias", &p.has_bias},
+                                                   {"residual", &p.has_residual},
+                                                   {"relu", &p.relu},
+                                                   {"swish", &p.swish},
+                                                   {"same", &p.same}};
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view token = rest.substr(0, rest.find('_'));
     rest.remove_prefix(std::min(rest.size(), token.size() + 1));
@@ -52,13 +55,10 @@ ConvolutionProblem ConvolutionProblem::parse(std::string_view text) {
   }
   CHECK_AS(kUsage, n * c * h * w * k * r * s > 0 && c % p.groups == 0,
            "{}: expected n, c, h, w, k, r, s, and groups that divide c", text);
-  p.pad = pad.value_or((r - 1) / 2 * p.dilation);
+  p.pad = pad.value_or(p.same ? 0 : (r - 1) / 2 * p.dilation);
   problem.src = {n, c, h, w};
   problem.weight = {k, c / p.groups, r, s};
-  const auto size = [&](int src, int taps) {
-    return (src + 2 * p.pad - p.dilation * (taps - 1) - 1) / p.stride + 1;
-  };
-  problem.dst = {n, k, size(h, r), size(w, s)};
+  problem.dst = {n, k, convolved_size(p, h, r), convolved_size(p, w, s)};
   return problem;
 }
 
@@ -68,12 +68,17 @@ std::string to_string(const ConvolutionProblem& problem) {
   std::string text =
       fmt::format("n{}_c{}_h{}_w{}_k{}_r{}_s{}", x[0], x[1], x[2], x[3], f[0], f[2], f[3]);
   if (p.stride != 1) text += fmt::format("_st{}", p.stride);
-  if (p.pad != (f[2] - 1) / 2 * p.dilation) text += fmt::format("_p{}", p.pad);
+  if (p.same) {
+    text += "_same";
+  } else if (p.pad != (f[2] - 1) / 2 * p.dilation) {
+    text += fmt::format("_p{}", p.pad);
+  }
   if (p.dilation != 1) text += fmt::format("_d{}", p.dilation);
   if (p.groups != 1) text += fmt::format("_g{}", p.groups);
   if (p.has_bias) text += "_bias";
   if (p.has_residual) text += "_residual";
   if (p.relu) text += "_relu";
+  if (p.swish) text += "_swish";
   return fmt::format("{}_{}", text, to_string(problem.precision));
 }
 

@@ -6,7 +6,8 @@
 //   n c h w    of src             k r s    of the weight
 //   st         stride, else 1     p        pad, else (r - 1) / 2 * dilation
 //   d          dilation, else 1   g        groups, else 1
-//   bias, residual, relu          parts of the epilogue
+//   same       pads as TensorFlow does, whatever p
+//   bias, residual, relu, swish   parts of the epilogue
 //   fp32, fp16, bf16              precision, else fp32
 
 #include <string>

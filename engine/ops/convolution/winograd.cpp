@@ -24,7 +24,8 @@ std::int64_t matrix_floats(std::int64_t tiles, std::int64_t row_floats) {
 bool Winograd::supports(const ConvolutionProblem& problem, int block) {
   const ConvolutionParams& p = problem.params;
   return problem.weight[2] == 3 && problem.weight[3] == 3 && p.stride == 1 && p.dilation == 1 &&
-         problem.weight[1] % block == 0 && problem.weight[0] / p.groups % block == 0;
+         !p.swish && !p.same && problem.weight[1] % block == 0 &&
+         problem.weight[0] / p.groups % block == 0;
 }
 
 int Winograd::tile_for(const ConvolutionProblem& problem) {

@@ -1,4 +1,5 @@
-// Only where users asked for what comes before a ReLU; elsewhere it ends a convolution.
+// Where a ReLU ends no convolution: after the sum of a SENet block, and where users asked for what
+// comes before it.
 
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/ops/relu/relu.h"

@@ -97,6 +97,8 @@ class SplitAttentionKernel final : public cuda::Kernel {
   std::shared_ptr<const cuda::Memory> fc1_weight_, fc1_bias_, fc2_weight_, fc2_bias_;
 };
 
+static_assert(kWidestSplitAttention <= kMaxSplitAttentionWidth);
+
 // `width`: channels of a radix part.
 bool supports(const SplitAttentionParams& p, std::int64_t width, std::int64_t hidden) {
   const bool pool_fits = !p.has_pool || (p.pool.kernel == 3 && p.pool.pad == 1 &&

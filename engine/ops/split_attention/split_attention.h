@@ -34,6 +34,10 @@ struct SplitAttentionParams {
   bool gates_only = false;
 };
 
+// Channels of a radix part. The operators of a wider tail stay apart: GPU kernels keep a part's
+// vector in shared memory.
+inline constexpr std::int64_t kWidestSplitAttention = 1024;
+
 const Op& split_attention_op();
 
 }  // namespace nestor

@@ -13,12 +13,14 @@ namespace {
 Graph graph_of(const test::Problem& p) {
   const ConvolutionParams params{
       .stride = p.number("st", 1),
-      .pad = p.number("p", (p.number("r", 1) - 1) / 2 * p.number("d", 1)),
+      .pad = p.has("same") ? 0 : p.number("p", (p.number("r", 1) - 1) / 2 * p.number("d", 1)),
       .dilation = p.number("d", 1),
       .groups = p.number("g", 1),
       .has_bias = p.has("bias"),
       .has_residual = p.has("residual"),
-      .relu = p.has("relu")};
+      .relu = p.has("relu"),
+      .swish = p.has("swish"),
+      .same = p.has("same")};
   GraphBuilder builder;
   const Shape src{p.number("n", 1), p.number("c"), p.number("h"), p.number("w")};
   const Shape weight{p.number("k"), src[1] / params.groups, p.number("r", 1), p.number("s", 1)};
@@ -27,9 +29,7 @@ Graph graph_of(const test::Problem& p) {
   if (params.has_bias) inputs.push_back(builder.weight("bias", {weight[0]}));
   if (params.has_residual) {
     const auto extent = [&](std::size_t axis) {
-      return (src[axis] + 2 * params.pad - params.dilation * (weight[axis] - 1) - 1) /
-                 params.stride +
-             1;
+      return convolved_size(params, src[axis], weight[axis]);
     };
     inputs.push_back(
         builder.input("residual", {DType::kFloat32, {src[0], weight[0], extent(2), extent(3)}}));
@@ -68,7 +68,26 @@ constexpr const char* kProblems[] = {
     "n1_c31_h29_w28_k37_r3_s3_p1_bias_relu",
     "n3_c64_h1_w1_k32_bias_relu",  // fc1 of split attention
     "n3_c128_h1_w1_k80_g4_bias",
-    "n1_c512_h2_w2_k64_bias",  // a long sum
+    "n1_c512_h2_w2_k64_bias",                     // a long sum
+    "n1_c128_h9_w7_k256_r3_s3_p1_g64_bias_relu",  // SENet: groups of 2 channels
+    "n2_c256_h9_w8_k512_r3_s3_st2_p1_g64_bias_relu",
+    "n1_c512_h5_w7_k1024_r3_s3_p1_g64_bias_relu",
+    "n1_c3_h32_w33_k32_r3_s3_st2_same_bias_swish",   // EfficientNet's stem
+    "n2_c32_h13_w12_k32_r3_s3_g32_same_bias_swish",  // depthwise
+    "n1_c96_h16_w17_k96_r3_s3_st2_g96_same_bias_swish",
+    "n2_c144_h17_w16_k144_r5_s5_st2_g144_same_bias_swish",
+    "n1_c240_h15_w15_k240_r5_s5_g240_same_bias_swish",
+    "n1_c24_h8_w9_k24_r3_s3_g24_same_bias_swish",
+    "n1_c23_h6_w8_k23_r5_s5_st2_g23_same_bias",
+    "n1_c40_h1_w1_k40_r5_s5_st2_g40_same_bias_swish",
+    "n1_c1_h4_w3_k1_r3_s3_st2_same",
+    "n1_c17_h7_w6_k16_r4_s2_st3_same_bias_relu",  // filter of even size, another stride
+    "n1_c16_h6_w7_k24_st2_same_bias",             // no zeros at all
+    "n1_c144_h9_w8_k40_bias_residual",
+    "n1_c24_h9_w8_k144_bias_swish",
+    "n1_c24_h5_w4_k144_bias_residual_swish",
+    "n3_c96_h1_w1_k4_bias_swish",  // squeeze
+    "n3_c4_h1_w1_k96_bias",        // excitation
 };
 
 constexpr const char* kBFloat16Problems[] = {
@@ -81,6 +100,11 @@ constexpr const char* kBFloat16Problems[] = {
     "n1_c17_h16_w17_k15_bias_bf16",
     "n1_c20_h10_w10_k40_bias_residual_relu_bf16",
     "n1_c512_h2_w2_k64_bias_bf16",
+    "n2_c256_h9_w8_k512_r3_s3_st2_p1_g64_bias_relu_bf16",
+    "n1_c3_h32_w33_k32_r3_s3_st2_same_bias_swish_bf16",
+    "n2_c32_h13_w12_k32_r3_s3_g32_same_bias_swish_bf16",
+    "n2_c144_h17_w16_k144_r5_s5_st2_g144_same_bias_swish_bf16",
+    "n1_c24_h9_w8_k144_bias_swish_bf16",
 };
 
 // The oracle of one node on given numbers.
@@ -111,6 +135,28 @@ TEST_CASE("convolution: the oracle gives the results worked out by hand", "[ops]
   SECTION("padding and stride") {
     CHECK(by_oracle({.stride = 2, .pad = 1}, src, pixels, {1, 1, 3, 3},
                     {1, 1, 1, 1, 1, 1, 1, 1, 1}) == Numbers{12, 16, 24, 28});
+  }
+  SECTION("TensorFlow's padding: the odd zero after src, at each axis as it needs") {
+    const ConvolutionParams same{.stride = 2, .same = true};
+    CHECK(by_oracle(same, {DType::kFloat32, {1, 1, 2, 3}}, {1, 2, 3, 4, 5, 6}, {1, 1, 3, 3},
+                    {1, 10, 100, 1000, 10000, 100000, 0, 0, 0}) == Numbers{540210, 65032});
+    CHECK(by_oracle(same, {DType::kFloat32, {1, 1, 2, 2}}, {1, 2, 3, 4}, {1, 1, 2, 2},
+                    {1, 10, 100, 1000}) == Numbers{4321});
+    const std::tuple<int, int, int, int, int> rows[] = {
+        // size, taps, stride -> zeros before and after
+        {130, 3, 2, 0, 1}, {65, 3, 2, 1, 1}, {130, 5, 2, 1, 2}, {65, 5, 2, 2, 2},
+        {9, 5, 1, 2, 2},   {9, 1, 2, 0, 0},  {9, 1, 3, 0, 0},   {1, 5, 2, 2, 2}};
+    for (const auto& [size, taps, stride, before, after] : rows) {
+      const ConvolutionParams params{.stride = stride, .same = true};
+      const Padding zeros = padding(params, size, taps);
+      INFO(size << " " << taps << " " << stride);
+      CHECK((zeros.before == before && zeros.after == after));
+      CHECK(convolved_size(params, size, taps) == (size + stride - 1) / stride);
+    }
+  }
+  SECTION("swish") {
+    CHECK(by_oracle({.swish = true}, {DType::kFloat32, {1, 1, 1, 3}}, {0, 100, -1000}, {1, 1, 1, 1},
+                    {1}) == Numbers{0, 100, 0});
   }
   SECTION("dilation") {
     CHECK(by_oracle({.dilation = 2}, src, pixels, {1, 1, 2, 2}, {1, 10, 100, 1000}) ==

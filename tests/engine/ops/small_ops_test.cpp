@@ -1,13 +1,16 @@
-// Operators whose contract is one line each: batch_norm, relu, add, global_average_pool, dense.
+// Operators whose contract is a line each: batch_norm, relu, swish, attention_sum of one part, add,
+// global_average_pool, dense.
 
 #include <catch2/catch.hpp>
 #include <limits>
 
 #include "engine/ops/add/add.h"
+#include "engine/ops/attention_sum/attention_sum.h"
 #include "engine/ops/batch_norm/batch_norm.h"
 #include "engine/ops/dense/dense.h"
 #include "engine/ops/global_average_pool/global_average_pool.h"
 #include "engine/ops/relu/relu.h"
+#include "engine/ops/swish/swish.h"
 #include "tests/support/op_runner.h"
 
 namespace nestor {
@@ -31,6 +34,21 @@ Graph batch_norm_graph(const test::Problem& p) {
 Graph relu_graph(const test::Problem& p) {
   GraphBuilder builder;
   return with_output(builder, relu(builder, builder.input("src", src_desc(p)), "relu"));
+}
+
+Graph swish_graph(const test::Problem& p) {
+  GraphBuilder builder;
+  return with_output(builder, swish(builder, builder.input("src", src_desc(p)), "swish"));
+}
+
+// attention_sum of one part; split attention has the others.
+Graph gate_graph(const test::Problem& p) {
+  GraphBuilder builder;
+  TensorDesc gates = src_desc(p);
+  gates.shape[2] = gates.shape[3] = 1;
+  const ValueId src = builder.input("src", src_desc(p));
+  return with_output(builder,
+                     attention_sum(builder, src, builder.input("gates", gates), "gate", {1}));
 }
 
 Graph add_graph(const test::Problem& p) {
@@ -68,6 +86,8 @@ struct Row {
 
 const Row kRows[] = {{batch_norm_op(), batch_norm_graph},
                      {relu_op(), relu_graph},
+                     {swish_op(), swish_graph},
+                     {attention_sum_op(), gate_graph},
                      {add_op(), add_graph},
                      {global_average_pool_op(), pool_graph}};
 
@@ -98,6 +118,11 @@ TEST_CASE("small ops: the oracles give the results worked out by hand", "[ops][c
                    {{2}, {1, 10}},   // mean
                    {{2}, {3, 15}}}) == Numbers{0.5, 2.5, 1, 11});
   CHECK(by_oracle(relu_op(), {}, {{{1, 1, 1, 3}, {-2, 0, 5}}}) == Numbers{0, 0, 5});
+  CHECK(by_oracle(swish_op(), {}, {{{1, 1, 1, 3}, {0, 100, -1000}}}) == Numbers{0, 100, 0});
+  CHECK(by_oracle(swish_op(), {}, {{{1}, {1}}})[0] == Approx(0.7310586));
+  CHECK(by_oracle(attention_sum_op(), AttentionSumParams{1},
+                  {{{1, 2, 1, 2}, {1, 2, 3, 4}}, {{1, 2, 1, 1}, {0.5, 10}}}) ==
+        Numbers{0.5, 1, 30, 40});
   CHECK(by_oracle(add_op(), {}, {{{2}, {1, 2}}, {{2}, {10, 20}}}) == Numbers{11, 22});
   CHECK(by_oracle(global_average_pool_op(), {}, {{{1, 2, 2, 1}, {1, 2, 30, 40}}}) ==
         Numbers{1.5, 35});

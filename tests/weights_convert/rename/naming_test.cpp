@@ -36,6 +36,35 @@ TEST_CASE("PyTorch names differ in the suffixes of batch norms and in bn0",
   CHECK(resnet.torch_name("layer4.2.bn3.gamma") == "layer4.2.bn3.weight");
 }
 
+TEST_CASE("PyTorch names the layers of SENet that GluonCV numbers", "[rename][convert][cpu]") {
+  const NameTable& senet = name_table(network("senet_154"));
+  const std::pair<const char*, const char*> names[] = {
+      {"features.0.weight", "layer0.conv1.weight"},
+      {"features.7.running_var", "layer0.bn3.running_var"},
+      {"features.10.0.body.0.weight", "layer1.0.conv1.weight"},
+      {"features.12.35.body.7.gamma", "layer3.35.bn3.weight"},
+      {"features.13.2.body.4.beta", "layer4.2.bn2.bias"},
+      {"features.11.1.se.0.bias", "layer2.1.se_module.fc1.bias"},
+      {"features.11.1.se.2.weight", "layer2.1.se_module.fc2.weight"},
+      {"features.11.0.downsample.0.weight", "layer2.0.downsample.0.weight"},
+      {"features.11.0.downsample.1.gamma", "layer2.0.downsample.1.weight"},
+      {"output.bias", "last_linear.bias"}};
+  for (const auto& [gluon, torch] : names) CHECK(senet.torch_name(gluon) == torch);
+}
+
+TEST_CASE("EfficientNet has timm's names", "[rename][convert][cpu]") {
+  const Network& efficient = network("tf_efficientnet_b2");
+  const NameTable& table = name_table(efficient);
+  CHECK(table.torch_name("blocks.1.0.bn3.gamma") == "blocks.1.0.bn3.weight");
+  CHECK(table.torch_name("blocks.1.0.se.conv_reduce.bias") == "blocks.1.0.se.conv_reduce.bias");
+  const std::vector<Parameter> all = parameters(efficient, {});
+  std::vector<std::string> names;
+  for (const Parameter& parameter : all) names.push_back(table.torch_name(parameter.name));
+  const CanonicalNames found = canonical_names(table, all, names);
+  CHECK(found.style == NamingStyle::kTorch);
+  for (std::size_t i = 0; i < all.size(); ++i) CHECK(found.names[i] == all[i].name);
+}
+
 TEST_CASE("legacy names count layers by kind within their scope", "[rename][convert][cpu]") {
   CHECK(legacy_name("resnest50", "conv1.6.weight") == "conv2_weight");
   CHECK(legacy_name("resnest50", "bn1.gamma") == "batchnorm2_gamma");
@@ -47,6 +76,10 @@ TEST_CASE("legacy names count layers by kind within their scope", "[rename][conv
   CHECK(legacy_name("resnet101_v1b", "bn1.gamma") == "batchnorm0_gamma");
   CHECK(legacy_name("resnet101_v1b", "layer3.22.conv2.weight") == "layers3_conv67_weight");
   CHECK(legacy_name("resnet101_v1b", "layer1.0.downsample.0.weight") == "down1_conv0_weight");
+  CHECK(legacy_name("senet_154", "features.7.gamma") == "batchnorm2_gamma");
+  CHECK(legacy_name("senet_154", "features.10.0.downsample.0.weight") == "stage1_conv5_weight");
+  CHECK(legacy_name("senet_154", "features.10.2.se.0.bias") == "stage1_conv14_bias");
+  CHECK(legacy_name("senet_154", "output.weight") == "dense0_weight");
 }
 
 TEST_CASE("all spellings of a network's names are recognised", "[rename][convert][cpu]") {

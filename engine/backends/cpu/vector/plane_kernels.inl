@@ -42,6 +42,7 @@ Vector weighted_pixel(const void* const* srcs, const float* weights, int count, 
 template <class Storage>
 void weighted_sum(const void* const* srcs, const float* weights, int count, std::int64_t pixels,
                   void* dst) {
+  if (count == 1) return weighted_sum_of<Storage, 1>(srcs, weights, pixels, dst);
   if (count == 2) return weighted_sum_of<Storage, 2>(srcs, weights, pixels, dst);
   if (count == 4) return weighted_sum_of<Storage, 4>(srcs, weights, pixels, dst);
   for (std::int64_t i = 0; i < pixels; ++i) {

@@ -14,6 +14,7 @@
 #include "engine/ops/radix_sum/radix_sum.h"
 #include "engine/ops/relu/relu.h"
 #include "engine/ops/split_attention/split_attention.h"
+#include "engine/ops/swish/swish.h"
 #include "tests/support/compare.h"
 #include "tests/support/interpreter.h"
 #include "tests/support/random.h"
@@ -182,6 +183,18 @@ TEST_CASE("fuse_relu: ends the convolution", "[passes][cpu]") {
   check_same_results(before, after);
 }
 
+TEST_CASE("fuse_swish: ends a convolution that has no activation yet", "[passes][cpu]") {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {DType::kFloat32, {1, 4, 5, 5}});
+  const ValueId one = swish(builder, convolution(builder, x, "conv1", {.channels = 4}), "swish1");
+  ValueId two = relu(builder, convolution(builder, one, "conv2", {.channels = 4}), "relu2");
+  two = swish(builder, two, "swish2");
+  builder.output("y", relu(builder, add(builder, one, two, "sum"), "relu3"));
+  CHECK(nodes_of(fuse_relu(fuse_swish(fuse_residual(fuse_relu(builder.finish()))))) ==
+        Names{"conv1 convolution s1 p0 swish", "conv2 convolution s1 p0 relu", "swish2 swish",
+              "sum add", "relu3 relu"});
+}
+
 TEST_CASE("fuse_relu and fuse_residual: a convolution that has its ReLU takes no residual",
           "[passes][cpu]") {
   GraphBuilder builder;
@@ -274,8 +287,8 @@ TEST_CASE("apply_passes: in the order of the list, showing the graph after each"
   Names seen;
   apply_passes(residual_block(true),
                [&](const Pass& pass, const Graph&) { seen.emplace_back(pass.name); });
-  CHECK(seen == Names{"fold_batch_norm", "fuse_residual", "fuse_relu", "fuse_split_attention",
-                      "remove_dead_nodes"});
+  CHECK(seen == Names{"fold_batch_norm", "fuse_residual", "fuse_relu", "fuse_swish",
+                      "fuse_split_attention", "remove_dead_nodes"});
 }
 
 }  // namespace nestor
