@@ -34,7 +34,7 @@ class SleepingTeam {
   explicit SleepingTeam(int sleepers) : process_(::getpid()) {
     try_threads(sleepers + 1);
     owner_ = std::make_unique<std::thread>([this, num_threads = sleepers + 1] {
-      const int team = num_threads;  // clang does not take the clause for a use of the capture
+      [[maybe_unused]] const int team = num_threads;  // clang, with libgomp, ignores the pragma
 #pragma omp parallel num_threads(team)
       { asm volatile(""); }  // an empty region would be left out
       ended_.wait(false);
