@@ -6,6 +6,7 @@
 #include "engine/graph/builder.h"
 #include "engine/nearest_names.h"
 #include "graphs/efficientnet.h"
+#include "graphs/faster_rcnn.h"
 #include "graphs/resnest.h"
 #include "graphs/resnet.h"
 #include "graphs/senet.h"
@@ -42,6 +43,11 @@ constexpr Classification efficient(int input_size, double crop_ratio) {
 constexpr Classification kDigits{
     .evaluation = {.input_size = 64, .crop_ratio = 1, .timm_crop_ratio = 1}, .num_classes = 10};
 
+constexpr Detection kCoco{};
+constexpr Detection kCoco864{.short_side = 864, .longest_side = 1440};
+// Handwritten digits on photos.
+constexpr Detection kDigitScenes{.short_side = 256, .longest_side = 512, .num_classes = 10};
+
 constexpr Network kNetworks[] = {
     {"resnest14", "resnest", k224, build_resnest},
     {"resnest26", "resnest", k224, build_resnest},
@@ -66,8 +72,14 @@ constexpr Network kNetworks[] = {
     {"tf_efficientnet_b5", "efficientnet", efficient(456, 0.934), build_efficientnet},
     {"tf_efficientnet_b6", "efficientnet", efficient(528, 0.942), build_efficientnet},
     {"tf_efficientnet_b7", "efficientnet", efficient(600, 0.949), build_efficientnet},
-    // The demo model of apps/demo.
+    {"faster_rcnn_fpn_resnet50_v1b_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_resnet101_v1d_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_syncbn_resnest50_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_syncbn_resnest101_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_syncbn_resnest269_coco", "faster_rcnn", kCoco864, build_faster_rcnn},
+    // The demo models of apps/demo.
     {"resnest_mini", "resnest", kDigits, build_resnest},
+    {"faster_rcnn_fpn_resnest_mini", "faster_rcnn", kDigitScenes, build_faster_rcnn},
 };
 
 }  // namespace

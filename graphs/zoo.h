@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/graph/graph.h"
+#include "nestor/detection_limits.h"
 #include "nestor/preprocess.h"
 #include "nestor/task.h"
 #include "nestor/tensor.h"
@@ -51,6 +52,7 @@ using Contract = std::variant<Classification, Detection, Segmentation>;
 
 struct NetworkOptions {
   int num_classes = 1000;
+  DetectionLimits detection = {};  // of detectors
 };
 
 struct Network {
