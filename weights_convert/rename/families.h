@@ -6,6 +6,7 @@
 namespace nestor {
 
 NameTable efficientnet_names();
+NameTable faster_rcnn_names();
 NameTable resnest_names();
 NameTable resnet_names();
 NameTable senet_names();

@@ -13,11 +13,28 @@ namespace {
 constexpr std::size_t kMostLines = 10;
 constexpr std::int64_t kMostClasses = 1'000'000;
 
-// "fc.", the last layer, whose size is the number of classes.
-std::string_view head_of(std::span<const Parameter> parameters) {
+// A layer whose rows are counted by classes.
+struct ClassLayer {
+  std::string_view module;  // "fc."
+  std::int64_t rows = 1;    // of a class
+  std::int64_t others = 0;  // of no class
+
+  // Nothing if it is no whole number of them.
+  std::optional<std::int64_t> classes(std::int64_t all) const {
+    if (all <= others || (all - others) % rows != 0) return {};
+    return (all - others) / rows;
+  }
+};
+
+// The last layer; of detectors a background's scores and the classes', and four deltas of each.
+std::vector<ClassLayer> class_layers(std::span<const Parameter> parameters) {
   if (parameters.empty()) return {};
   const std::string_view name = parameters.back().name;
-  return name.substr(0, name.rfind('.') + 1);
+  const std::string_view last = name.substr(0, name.rfind('.') + 1);
+  if (last == "box_predictor.") {
+    return {{.module = "class_predictor.", .others = 1}, {.module = last, .rows = 4}};
+  }
+  return {{.module = last}};
 }
 
 bool is_floating(DType dtype) {
@@ -114,21 +131,24 @@ std::optional<int> classes_of(std::span<const Parameter> parameters,
   for (const NamedTensor& tensor : tensors) {
     if (!by_name.emplace(tensor.name, &tensor.desc).second) return {};
   }
-  const std::string_view head = head_of(parameters);
+  const std::vector<ClassLayer> heads = class_layers(parameters);
   std::int64_t num_classes = 0;
   for (const Parameter& parameter : parameters) {
     const auto found = by_name.find(parameter.name);
     if (found == by_name.end() || !is_floating(found->second->dtype)) return {};
     const Shape& shape = found->second->shape;
-    if (!parameter.name.starts_with(head)) {
+    const auto head = std::ranges::find_if(
+        heads, [&](const ClassLayer& layer) { return parameter.name.starts_with(layer.module); });
+    if (head == heads.end()) {
       if (shape != parameter.shape) return {};
       continue;
     }
     const bool same_features = shape.rank() == parameter.shape.rank() &&
                                (shape.rank() == 1 || shape[1] == parameter.shape[1]);
-    if (!same_features || shape[0] < 1 || shape[0] > kMostClasses) return {};
-    if (num_classes != 0 && num_classes != shape[0]) return {};
-    num_classes = shape[0];
+    const auto classes = same_features ? head->classes(shape[0]) : std::nullopt;
+    if (!classes || *classes > kMostClasses) return {};
+    if (num_classes != 0 && num_classes != *classes) return {};
+    num_classes = *classes;
   }
   if (by_name.size() != parameters.size() || num_classes == 0) return {};
   return static_cast<int>(num_classes);
