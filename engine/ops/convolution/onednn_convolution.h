@@ -17,7 +17,7 @@ struct OnednnConvolution {
   std::int64_t flattened_pixels = 1;
 };
 
-// No kernel where oneDNN has nothing better than plain loops for these formats (unless
+// No kernel if oneDNN has nothing better than plain loops for these formats (unless
 // any_implementation). With has_residual the output overwrites input 3 (input 2 without bias).
 StepChoice choose_onednn_convolution(const OnednnConvolution& problem, CpuBackend& backend);
 
