@@ -76,6 +76,8 @@ ValueId count_of(const Graph& graph, const Node& node, RowsInUse rows) {
     case RowsInUse::By::kOutput: return of(node.outputs);
     case RowsInUse::By::kInput: return of(node.inputs);
     case RowsInUse::By::kLikeInput: return graph.value(of(node.inputs)).count;
+    case RowsInUse::By::kLikeItems:
+      return graph.items(of(node.inputs)) > 1 ? graph.value(of(node.inputs)).count : -1;
   }
   return -1;
 }

@@ -72,7 +72,8 @@ struct RowsInUse {
     kAll,       // all of them
     kOutput,    // as many as the node's output `idx` says
     kInput,     // as many as the node's input `idx` says
-    kLikeInput  // as many as of the node's input `idx`
+    kLikeInput,  // as many as of the node's input `idx`
+    kLikeItems   // the same if the rows of that input are items; what lies within them is another
   };
   By by = By::kAll;
   std::size_t idx = 0;

@@ -60,7 +60,7 @@ std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inpu
         node.name, inputs[2].shape.to_string(), weight[0]);
   CHECK(!p.has_residual || inputs.back().shape == dst, "{}: residual is {}, expected {}", node.name,
         inputs.back().shape.to_string(), dst.to_string());
-  return {{{inputs[0].dtype, dst}, {}, {RowsInUse::By::kLikeInput, 0}}};
+  return {{{inputs[0].dtype, dst}, {}, {RowsInUse::By::kLikeItems, 0}}};
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,

@@ -19,7 +19,7 @@ std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inpu
   CHECK(inputs[2].shape == Shape{weight[0]}, "{}: bias is {}, expected [{}]", node.name,
         inputs[2].shape.to_string(), weight[0]);
   const TensorDesc dst{inputs[0].dtype, {src[0], weight[0]}};
-  return {{dst, {}, {RowsInUse::By::kLikeInput, 0}}};
+  return {{dst, {}, {RowsInUse::By::kLikeItems, 0}}};
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
