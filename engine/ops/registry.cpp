@@ -22,6 +22,10 @@ namespace nestor {
   OP(attention_sum_op,          attention_sum_cpu,       attention_sum_cuda)       \
   OP(split_attention_op,        split_attention_cpu,     split_attention_cuda)     \
   OP(fused_convolution_op,      no_cpu,                  fused_convolution_cuda)   \
+  OP(image_bias_op,             image_bias_cpu,          no_cuda)                  \
+  OP(resize_bilinear_op,        resize_bilinear_cpu,     no_cuda)                  \
+  OP(class_map_op,              class_map_cpu,           no_cuda)                  \
+  OP(weight_slice_op,           no_cpu,                  no_cuda)                  \
   OP(fold_batch_norm_weight_op, no_cpu,                  no_cuda)                  \
   OP(fold_batch_norm_bias_op,   no_cpu,                  no_cuda)
 // clang-format on
