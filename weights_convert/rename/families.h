@@ -5,6 +5,7 @@
 
 namespace nestor {
 
+NameTable deeplab_names();
 NameTable efficientnet_names();
 NameTable resnest_names();
 NameTable resnet_names();

@@ -11,7 +11,7 @@ namespace nestor {
 
 std::span<const NameTable> name_tables() {
   static const std::array kTables = {resnest_names(), resnet_names(), senet_names(),
-                                     efficientnet_names()};
+                                     efficientnet_names(), deeplab_names()};
   return kTables;
 }
 
