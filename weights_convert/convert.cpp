@@ -239,6 +239,8 @@ void Converter::match() {
   wanted_ = parameters(network, facts_.options);
   renamed_ = rename(tensors_, network, wanted_);
   if (task(network) == Task::kDetection) check_detector_constants(tensors_, file_);
+  const std::size_t num_parameters = wanted_.size();
+  wanted_ = without_absent(std::move(wanted_), renamed_.tensors);
   const CanonicalNames& canonical = renamed_.canonical;
   CHECK_AS(kBadModel, canonical.rivals.empty(),
            "{}: weights of {} under {} and under {}: --ignore '{}*' leaves the latter out", file_,
@@ -258,6 +260,10 @@ void Converter::match() {
       match_parameters(wanted_, renamed_.tensors, file_,
                        fmt::format("{} with {} classes", network.name, facts_.options.num_classes),
                        source_.content.objects);
+  if (wanted_.size() < num_parameters) {
+    remark("without the {} tensors of the auxiliary head, which only training uses",
+           num_parameters - wanted_.size());
+  }
   const bool torch = canonical.style != NamingStyle::kLegacy;
   if (torch && !canonical.prefix.empty()) {
     remark("{} before the names of all its tensors is left out", quoted_name(canonical.prefix));

@@ -5,6 +5,7 @@
 
 namespace nestor {
 
+NameTable deeplab_names();
 NameTable efficientnet_names();
 NameTable faster_rcnn_names();
 NameTable resnest_names();

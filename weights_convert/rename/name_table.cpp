@@ -10,8 +10,8 @@
 namespace nestor {
 
 std::span<const NameTable> name_tables() {
-  static const std::array kTables = {resnest_names(), resnet_names(), senet_names(),
-                                     efficientnet_names(), faster_rcnn_names()};
+  static const std::array kTables = {resnest_names(),      resnet_names(),  senet_names(),
+                                     efficientnet_names(), deeplab_names(), faster_rcnn_names()};
   return kTables;
 }
 

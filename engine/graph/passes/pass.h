@@ -35,6 +35,13 @@ Graph fuse_relu(Graph graph);
 // convolution [+ residual] -> swish likewise.
 Graph fuse_swish(Graph graph);
 
+// A 1x1 convolution of a concatenation becomes a sum of convolutions, with what was pooled to a
+// pixel as a bias of each image.
+Graph split_projection(Graph graph);
+
+// A dilated filter that only sees one pixel becomes a 1x1 filter.
+Graph crop_filters(Graph graph);
+
 // The operators between a grouped convolution and conv3 become one split_attention.
 Graph fuse_split_attention(Graph graph);
 
