@@ -1,4 +1,5 @@
-// ResNet-101 in three variants: the backbones of GluonCV's detectors (v1d) and segmenters (v1s).
+// ResNet-101 in three variants, and ResNet-50 v1b: the backbones of GluonCV's detectors (v1b, v1d) and
+// segmenters (v1s).
 //
 //   block    x -> conv1 1x1 -> conv2 3x3, stride here -> conv3 1x1 -> + shortcut -> ReLU
 //
@@ -30,6 +31,7 @@ struct Named {
 };
 
 constexpr Named kConfigs[] = {
+    {"resnet50_v1b", {.layers = {3, 4, 6, 3}}},
     {"resnet101_v1b", {}},
     {"resnet101_v1d", {.deep_stem_width = 32, .avg_down = true}},
     {"resnet101_v1s", {.deep_stem_width = 64}},

@@ -7,6 +7,7 @@
 #include "engine/nearest_names.h"
 #include "graphs/deeplab.h"
 #include "graphs/efficientnet.h"
+#include "graphs/faster_rcnn.h"
 #include "graphs/resnest.h"
 #include "graphs/resnet.h"
 #include "graphs/senet.h"
@@ -43,6 +44,10 @@ constexpr Classification efficient(int input_size, double crop_ratio) {
 constexpr Classification kDigits{
     .evaluation = {.input_size = 64, .crop_ratio = 1, .timm_crop_ratio = 1}, .num_classes = 10};
 
+constexpr Detection kCoco{};
+constexpr Detection kCoco864{.short_side = 864, .longest_side = 1440};
+// Handwritten digits on photos.
+constexpr Detection kDigitBoxes{.short_side = 256, .longest_side = 512, .num_classes = 10};
 constexpr Segmentation kAde{};
 // No pool in its shortcuts: an image may be a pixel.
 constexpr Segmentation kAdeFromOnePixel{.smallest_side = 1};
@@ -73,6 +78,11 @@ constexpr Network kNetworks[] = {
     {"tf_efficientnet_b5", "efficientnet", efficient(456, 0.934), build_efficientnet},
     {"tf_efficientnet_b6", "efficientnet", efficient(528, 0.942), build_efficientnet},
     {"tf_efficientnet_b7", "efficientnet", efficient(600, 0.949), build_efficientnet},
+    {"faster_rcnn_fpn_resnet50_v1b_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_resnet101_v1d_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_syncbn_resnest50_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_syncbn_resnest101_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_syncbn_resnest269_coco", "faster_rcnn", kCoco864, build_faster_rcnn},
     {"deeplab_resnet101_ade", "deeplab", kAdeFromOnePixel, build_deeplab},
     {"deeplab_resnest50_ade", "deeplab", kAde, build_deeplab},
     {"deeplab_resnest101_ade", "deeplab", kAde, build_deeplab},
@@ -80,6 +90,7 @@ constexpr Network kNetworks[] = {
     {"deeplab_resnest269_ade", "deeplab", kAde, build_deeplab},
     // The demo models of apps/demo.
     {"resnest_mini", "resnest", kDigits, build_resnest},
+    {"faster_rcnn_fpn_resnest_mini", "faster_rcnn", kDigitBoxes, build_faster_rcnn},
     {"deeplab_resnest_mini", "deeplab", kDigitScenes, build_deeplab},
 };
 
@@ -211,7 +222,12 @@ std::vector<Parameter> parameters(const Network& network, const NetworkOptions& 
   const std::vector<Parameter> with_another_class = all_weights(network, options.num_classes + 1);
   const auto* const segmentation = std::get_if<Segmentation>(&network.contract);
   for (std::size_t i = 0; i < result.size(); ++i) {
-    result[i].per_class = result[i].shape != with_another_class[i].shape;
+    const Shape& larger = with_another_class[i].shape;
+    result[i].per_class = result[i].shape != larger;
+    if (result[i].per_class) {
+      result[i].rows_of_class = larger[0] - result[i].shape[0];
+      result[i].other_rows = result[i].shape[0] - options.num_classes * result[i].rows_of_class;
+    }
     result[i].optional = segmentation != nullptr && !segmentation->auxiliary.empty() &&
                          result[i].name.starts_with(segmentation->auxiliary);
   }

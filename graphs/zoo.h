@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/graph/graph.h"
+#include "nestor/detection_limits.h"
 #include "nestor/preprocess.h"
 #include "nestor/task.h"
 #include "nestor/tensor.h"
@@ -59,7 +60,8 @@ using Contract = std::variant<Classification, Detection, Segmentation>;
 
 struct NetworkOptions {
   int num_classes = 1000;
-  bool auxiliary = false;  // with what only training uses
+  DetectionLimits detection = {};  // of detectors
+  bool auxiliary = false;          // with what only training uses
 };
 
 struct Network {
@@ -105,8 +107,9 @@ Graph build_graph(const Network& network, const NetworkOptions& options, const S
 struct Parameter {
   std::string name;
   Shape shape;
-  bool per_class = false;  // the number of classes is in its shape
-  bool optional = false;   // only training uses it: it may be missing, with all others of that kind
+  bool per_class = false;                          // the number of classes is in its shape
+  std::int64_t rows_of_class = 1, other_rows = 0;  // in its first dimension then
+  bool optional = false;  // only training uses it: it may be missing, with all others of that kind
 };
 // In the file's order.
 std::vector<Parameter> parameters(const Network& network, const NetworkOptions& options);

@@ -117,10 +117,13 @@ namespace {
 
 // The number of classes if `shape` is the parameter's but for that; 0 if it is not.
 std::int64_t classes_in(const Parameter& parameter, const Shape& shape) {
-  if (shape.rank() != parameter.shape.rank() || shape[0] > kMostClasses) return 0;
+  if (shape.rank() != parameter.shape.rank()) return 0;
   Shape expected = parameter.shape;
   expected[0] = shape[0];
-  return shape == expected ? shape[0] : 0;
+  const std::int64_t rows = shape[0] - parameter.other_rows;
+  const bool whole = rows > 0 && rows % parameter.rows_of_class == 0;
+  const std::int64_t classes = whole ? rows / parameter.rows_of_class : 0;
+  return shape == expected && classes <= kMostClasses ? classes : 0;
 }
 
 }  // namespace

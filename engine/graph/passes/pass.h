@@ -29,7 +29,7 @@ Graph fold_batch_norm(Graph graph);
 // convolution -> add becomes a convolution with residual, in the place of the add.
 Graph fuse_residual(Graph graph);
 
-// convolution [+ residual] -> relu becomes a convolution that ends with the ReLU.
+// convolution [+ residual] -> relu becomes a convolution that ends with the ReLU; dense likewise.
 Graph fuse_relu(Graph graph);
 
 // convolution [+ residual] -> swish likewise.
