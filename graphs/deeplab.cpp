@@ -16,8 +16,6 @@
 
 #include "graphs/deeplab.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "engine/check.h"
@@ -75,24 +73,30 @@ ValueId branch(GraphBuilder& builder, ValueId src, std::size_t idx, std::int64_t
                    {.channels = channels, .kernel = 3, .pad = rate, .dilation = rate}, true);
 }
 
+}  // namespace
+
 ValueId aspp(GraphBuilder& builder, ValueId src, std::int64_t channels) {
-  const GraphBuilder::Scope scope(builder, "aspp");
   std::vector<ValueId> branches;
   {
-    const GraphBuilder::Scope branch_scope(builder, "concurent");
+    const GraphBuilder::Scope scope(builder, "concurent");
     for (std::size_t idx = 0; idx < std::size(kRates) + 2; ++idx) {
       branches.push_back(branch(builder, src, idx, channels));
-      builder.tap(fmt::format("head.aspp.concurent.{}", idx), branches.back());
+      builder.tap(builder.path(std::to_string(idx)), branches.back());
     }
   }
   const ValueId all = concat(builder, branches, "concat");
-  const GraphBuilder::Scope project_scope(builder, "project");
-  const ValueId projected = conv_norm(builder, all, "0", "1", {.channels = channels}, true);
-  builder.tap("head.aspp.project", projected);
+  ValueId projected = -1;
+  {
+    const GraphBuilder::Scope scope(builder, "project");
+    projected = conv_norm(builder, all, "0", "1", {.channels = channels}, true);
+  }
+  builder.tap(builder.path("project"), projected);
   return projected;
 }
 
-// 3x3, and the scores of each class; parameters block.0, .1 and .4. Not of `src`'s scope.
+namespace {
+
+// 3x3, and the scores of each class; parameters block.0, .1 and .4, tap "block.2".
 ValueId scores(GraphBuilder& builder, ValueId src, std::int64_t channels, int num_classes) {
   const GraphBuilder::Scope scope(builder, "block");
   const ValueId x =
@@ -103,7 +107,12 @@ ValueId scores(GraphBuilder& builder, ValueId src, std::int64_t channels, int nu
 
 ValueId head(GraphBuilder& builder, ValueId src, std::int64_t channels, int num_classes) {
   const GraphBuilder::Scope scope(builder, "head");
-  return scores(builder, aspp(builder, src, channels), channels, num_classes);
+  ValueId pyramid = -1;
+  {
+    const GraphBuilder::Scope aspp_scope(builder, "aspp");
+    pyramid = aspp(builder, src, channels);
+  }
+  return scores(builder, pyramid, channels, num_classes);
 }
 
 }  // namespace

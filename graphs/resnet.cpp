@@ -50,8 +50,11 @@ ValueId shortcut(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
                    {.channels = channels, .stride = stride}, false);
 }
 
-ValueId bottleneck(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
-                   std::int64_t planes, int stride, int dilation) {
+}  // namespace
+
+ValueId resnet_block(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
+                     const BlockPlace& place) {
+  const auto [planes, stride, dilation, begins_coarser] = place;
   ValueId x = conv_norm(builder, src, "conv1", "bn1", {.channels = planes}, true);
   const ConvolutionSpec conv2{
       .channels = planes, .kernel = 3, .stride = stride, .pad = dilation, .dilation = dilation};
@@ -60,8 +63,6 @@ ValueId bottleneck(GraphBuilder& builder, ValueId src, const ResNetConfig& confi
   const ValueId skip = shortcut(builder, src, config, kExpansion * planes, stride);
   return relu(builder, add(builder, x, skip, "sum"), "relu");
 }
-
-}  // namespace
 
 const ResNetConfig* find_resnet(std::string_view name) {
   const auto* found = std::ranges::find(kConfigs, name, &Named::name);
@@ -72,10 +73,9 @@ Stages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& c
                        Dilation dilation) {
   const ValueId stem = config.deep_stem_width > 0 ? deep_stem(builder, src, config.deep_stem_width)
                                                   : plain_stem(builder, src);
-  return stages(builder, stem, {.layers = config.layers, .dilation = dilation},
-                [&](ValueId x, const BlockPlace& place) {
-                  return bottleneck(builder, x, config, place.planes, place.stride, place.dilation);
-                });
+  return stages(
+      builder, stem, {.layers = config.layers, .dilation = dilation},
+      [&](ValueId x, const BlockPlace& place) { return resnet_block(builder, x, config, place); });
 }
 
 void build_resnet(GraphBuilder& builder, ValueId input, const Network& network,

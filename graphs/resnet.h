@@ -16,6 +16,10 @@ struct ResNetConfig {
 // resnet101_v1s.
 const ResNetConfig* find_resnet(std::string_view name);
 
+// One residual block. config.layers is not looked at.
+ValueId resnet_block(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
+                     const BlockPlace& place);
+
 // Taps "layer1" to "layer4".
 Stages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
                        Dilation dilation);
