@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "engine/backends/cpu/onednn.h"
 #include "engine/boxes/kept_boxes.h"
@@ -54,8 +53,8 @@ Case read_case(const fs::path& folder, const fs::path& path, const Normalisation
          .input = {}};
   const json& input = c.record.at("input");
   c.shape = Shape(input.at("shape").get<std::vector<std::int64_t>>());
-  const MappedFile file = MappedFile::open(folder / input.at("image").get<std::string>());
-  const Image pixels = decode_image(file.bytes(), file.name(), {}).image;
+  const Image pixels =
+      read_picture(folder / input.at("image").get<std::string>(), c.shape[2], c.shape[3]);
   c.input.resize(static_cast<std::size_t>(c.shape.num_elements()));
   normalise(pixels, normalisation, c.input.data());
   return c;
@@ -64,8 +63,10 @@ Case read_case(const fs::path& folder, const fs::path& path, const Normalisation
 // --- the discrete steps, from the reference's numbers ---
 
 std::vector<Box> boxes_of(std::span<const float> numbers) {
-  std::vector<Box> boxes(numbers.size() / 4);
-  std::memcpy(boxes.data(), numbers.data(), numbers.size() * sizeof(float));
+  std::vector<Box> boxes;
+  for (std::size_t i = 0; i < numbers.size(); i += 4) {
+    boxes.push_back({numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3]});
+  }
   return boxes;
 }
 
@@ -93,19 +94,19 @@ std::vector<std::int32_t> survivors(std::span<const float> scores, std::span<con
 void compare_proposals(const Case& c, Report& report) {
   const auto scores = array(c.reference, "anchors.scores");
   const std::vector<Box> boxes = boxes_of(array(c.reference, "anchors.boxes"));
-  const auto want = array<std::int32_t>(c.reference, "proposals.anchors");
+  const auto want = int_array(c.reference, "proposals.anchors");
   report.check(std::ranges::equal(survivors(scores, boxes, 0.7F, 1000), want), c.name,
                "suppression of anchors", fmt::format("{}", want.size()));
   std::vector<std::int32_t> levels;
   for (const Box& box : boxes_of(array(c.reference, "proposals.boxes"))) {
     levels.push_back(roi_level(box, 2, 5));
   }
-  report.check(std::ranges::equal(levels, array<std::int32_t>(c.reference, "proposals.levels")),
-               c.name, "levels of proposals");
+  report.check(std::ranges::equal(levels, int_array(c.reference, "proposals.levels")), c.name,
+               "levels of proposals");
 }
 
 void compare_suppression(const Case& c, Report& report) {
-  const auto classes = array<std::int32_t>(c.reference, "candidates.classes");
+  const auto classes = int_array(c.reference, "candidates.classes");
   const auto scores = array(c.reference, "candidates.scores");
   const std::vector<Box> boxes = boxes_of(array(c.reference, "candidates.boxes"));
   std::vector<std::int32_t> got;
@@ -115,7 +116,7 @@ void compare_suppression(const Case& c, Report& report) {
                                std::span(boxes).subspan(first, end - first), 0.5F, end - first);
     for (const std::int32_t row : own) got.push_back(row + static_cast<std::int32_t>(first));
   }
-  const auto want = array<std::int32_t>(c.reference, "detections.candidates");
+  const auto want = int_array(c.reference, "detections.candidates");
   report.check(std::ranges::equal(got, want), c.name, "suppression of candidates",
                fmt::format("{} of {}", got.size(), want.size()));
 }
@@ -130,7 +131,7 @@ struct Found {
 
 // GluonCV's unused proposals end as boxes without area, which Nestor leaves out.
 std::vector<Found> expected_of(const Case& c) {
-  const auto ids = array<std::int32_t>(c.reference, "detections.ids");
+  const auto ids = int_array(c.reference, "detections.ids");
   const auto scores = array(c.reference, "detections.scores");
   const std::vector<Box> boxes = boxes_of(array(c.reference, "detections.boxes"));
   std::vector<Found> found;
@@ -227,7 +228,7 @@ void compare_network(const Case& c, Session& session, Report& report) {
 // Whether the case is small enough for this run.
 bool is_wanted(const Case& c, const Report& report) {
   const bool slow = cpu::isa() == cpu::Isa::kSse2;
-  return report.all_cases() || c.shape[2] * c.shape[3] <= (slow ? kMostPixelsSlow : kMostPixels);
+  return report.wants_large() || c.shape[2] * c.shape[3] <= (slow ? kMostPixelsSlow : kMostPixels);
 }
 
 void compare_model(const fs::path& folder, const std::string& network, Report& report) {

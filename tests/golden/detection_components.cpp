@@ -43,9 +43,11 @@ class Component {
   const std::vector<float>& made(const std::string& name) const { return made_.at(name); }
   Shape shape(const std::string& name) const { return shapes_.at(name); }
 
-  template <class T = float>
-  std::span<const T> stored(const std::string& array_name) const {
-    return array<T>(file_, name() + "/" + array_name);
+  std::span<const float> stored(const std::string& array_name) const {
+    return array(file_, name() + "/" + array_name);
+  }
+  std::span<const std::int32_t> stored_ints(const std::string& array_name) const {
+    return int_array(file_, name() + "/" + array_name);
   }
 
  private:
@@ -141,7 +143,7 @@ void compare_levels(const Component& c, Report& report) {
   for (std::size_t i = 0; i < boxes.size(); i += 4) {
     got.push_back(roi_level({boxes[i], boxes[i + 1], boxes[i + 2], boxes[i + 3]}, 2, 5));
   }
-  exact<std::int32_t>(c, "levels", got, c.stored<std::int32_t>("levels"), report);
+  exact<std::int32_t>(c, "levels", got, c.stored_ints("levels"), report);
 }
 
 void compare_upsampling(const Component& c, Report& report) {
@@ -220,8 +222,8 @@ void compare_proposals(const Component& c, Report& report) {
   proposals(b, scores, b.input("deltas", {DType::kFloat32, {1, anchors, 4}}), "proposals", params);
   const std::array<const void*, 2> inputs{logits.data(), deltas.data()};
   const auto outputs = run_last_node(b.finish(), inputs);
-  exact<std::int32_t>(c, "anchors", outputs[2].values<std::int32_t>(),
-                      c.stored<std::int32_t>("index"), report);
+  exact<std::int32_t>(c, "anchors", outputs[2].values<std::int32_t>(), c.stored_ints("index"),
+                      report);
   close(c, "scores", outputs[1].values<float>(), c.stored("scores"), kScoreLimit, report);
   close(c, "boxes", outputs[0].values<float>(), c.stored("boxes"), box_limit(c.stored("boxes")),
         report);
@@ -236,7 +238,7 @@ std::vector<std::size_t> by_class(std::span<const std::int32_t> classes) {
 }
 
 void compare_detections(const Component& c, Report& report) {
-  const std::span<const std::int32_t> rows = c.stored<std::int32_t>("rows");
+  const std::span<const std::int32_t> rows = c.stored_ints("rows");
   const std::int64_t classes = c.shape("foreground")[1];
   const auto rois = static_cast<std::int64_t>(rows.size());
   std::vector<float> logits;
@@ -266,8 +268,8 @@ void compare_detections(const Component& c, Report& report) {
     const auto box = outputs[0].values<float>().subspan(4 * i, 4);
     got_boxes.insert(got_boxes.end(), box.begin(), box.end());
   }
-  exact<std::int32_t>(c, "classes", got_ids, c.stored<std::int32_t>("ids"), report);
-  exact<std::int32_t>(c, "regions", got_rois, c.stored<std::int32_t>("rois"), report);
+  exact<std::int32_t>(c, "classes", got_ids, c.stored_ints("ids"), report);
+  exact<std::int32_t>(c, "regions", got_rois, c.stored_ints("rois"), report);
   close(c, "scores", got_scores, c.stored("scores"), kScoreLimit, report);
   close(c, "boxes", got_boxes, c.stored("boxes"), box_limit(c.stored("boxes")), report);
 }
