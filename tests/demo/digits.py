@@ -111,7 +111,7 @@ def gluon_names(model, prefix=""):
             leaf = {"weight": "gamma", "bias": "beta"}.get(leaf, leaf)
         if owner.endswith("conv2.bn0"):  # the split attention's, in timm
             owner = owner[:-1]
-        named[f"{prefix}{owner}.{leaf}"] = tensor
+        named[prefix + ".".join(filter(None, (owner, leaf)))] = tensor
     return named
 
 
