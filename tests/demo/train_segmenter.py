@@ -10,12 +10,14 @@ and what is held out: digits.py. Nothing is chosen by looking at the held-out sc
     build/training/deeplab_resnest_mini.safetensors   under GluonCV's names, matrices rounded to float16
     apps/demo/deeplab_resnest_mini.safetensors        the same through nestor-convert
     apps/demo/scene_to_segment.jpg                    a larger scene of held-out digits, for the demo
-    tests/demo/segmentation/*.jpg, *.png              held-out scenes, and of each pixel the class + 1
-    tests/demo/segmentation/torch.safetensors         the classes that torch found, all pixels of all scenes in order
+    tests/demo/segmentation/images/*.jpg              held-out scenes
+    tests/demo/segmentation/labels/*.png              of each of their pixels the class + 1
+    tests/demo/segmentation/torch.zlib                the classes that torch found: a byte a pixel, all scenes in order
 """
 import argparse
 import os
 import time
+import zlib
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from digits import (CONVERT, DATA, ROOT, WORK, commit, convert, decoded, emptied, gluon_names, jpeg, load_backbone, normalised,
-                    resnest_mini, round_matrices_to_float16, split_digits, split_photos, write_safetensors, write_tensors)
+                    resnest_mini, round_matrices_to_float16, split_digits, split_photos, write_tensors)
 from scenes import BACKGROUND, NUM_DIGITS, ScenePainter, painted
 
 NETWORK = "deeplab_resnest_mini"
@@ -150,13 +152,15 @@ def class_map(model, file):
 
 
 def write_held_out(folder, files, labels, found):
-    emptied(folder)
+    for part in ("images", "labels"):
+        emptied(os.path.join(folder, part))
     for i, (file, label) in enumerate(zip(files, labels)):
-        with open(os.path.join(folder, f"{i + 1:02}.jpg"), "wb") as f:
+        with open(os.path.join(folder, "images", f"{i + 1:02}.jpg"), "wb") as f:
             f.write(file)
-        Image.fromarray((label + 1).astype(np.uint8)).save(os.path.join(folder, f"{i + 1:02}.png"), optimize=True)
+        Image.fromarray((label + 1).astype(np.uint8)).save(os.path.join(folder, "labels", f"{i + 1:02}.png"), optimize=True)
     classes = np.concatenate([prediction.ravel() for prediction in found]).astype(np.uint8)
-    write_safetensors(os.path.join(folder, "torch.safetensors"), {"classes": ("U8", [len(classes)], classes.tobytes())})
+    with open(os.path.join(folder, "torch.zlib"), "wb") as f:
+        f.write(zlib.compress(classes.tobytes(), 9))
 
 
 def held_out_scenes():
