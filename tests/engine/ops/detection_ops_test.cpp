@@ -122,6 +122,7 @@ Graph roi_align_graph(const Problem& p) {
 Graph detections_graph(const Problem& p) {
   GraphBuilder b;
   const std::int64_t n = p.number("n"), rois = p.number("rois"), k = p.number("k");
+  b.input("image", {DType::kFloat32, {n, 3, 32, 32}});
   const ValueId logits = b.input("logits", {DType::kFloat32, {n * rois, k + 1}});
   const ValueId deltas = b.input("deltas", {DType::kFloat32, {n * rois, 4 * k}});
   const ValueId boxes = b.input("boxes", {DType::kFloat32, {n, rois, 4}});
