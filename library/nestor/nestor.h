@@ -22,6 +22,7 @@
 #include "nestor/log.h"
 #include "nestor/model.h"
 #include "nestor/preprocess.h"
+#include "nestor/segmenter.h"
 #include "nestor/session.h"
 #include "nestor/task.h"
 #include "nestor/tensor.h"
