@@ -1,4 +1,4 @@
-// nestor-eval ade20k: class maps against the labels of pixels.
+// nestor-eval ade20k: class maps, of files or of a model, against the labels of pixels.
 
 #include <fmt/format.h>
 
@@ -12,6 +12,8 @@
 #include "apps/evaluation/commands.h"
 #include "apps/evaluation/figures_report.h"
 #include "apps/evaluation/segmentation_metric.h"
+#include "apps/evaluation/segmentation_run.h"
+#include "engine/check.h"
 
 namespace nestor {
 
@@ -20,36 +22,51 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kCommand = "nestor-eval";
+constexpr const char* kGroup = "Data";
 constexpr int kMostClasses = 255;  // a label is 8 bits, and 0 is none
 
 struct Options {
   std::string predictions;
+  std::string images;
   std::string labels;
   int num_classes = 150;
   std::string confusion;
+  ModelRunOptions run;
   FiguresOptions figures;
 };
 
-void add_options(CLI::App& command, Options& options) {
+void add_data_options(CLI::App& command, Options& options) {
   command
       .add_option("--labels", options.labels,
                   "Folder of label files as ADE20K ships them: PNG, 0 for pixels without a label, "
                   "else class + 1")
       ->type_name("DIR")
       ->required()
-      ->group("Data");
+      ->group(kGroup);
   command
       .add_option(
           "--predictions", options.predictions,
           "Folder of class maps: PNG of the same names, one class a pixel, as nestor-segment "
-          "writes them")
+          "writes them; or else --weights and --images")
       ->type_name("DIR")
-      ->required()
-      ->group("Data");
-  command.add_option("--num-classes", options.num_classes, "Number of classes")
+      ->group(kGroup);
+  command
+      .add_option("--images", options.images,
+                  "Folder of the images to run the model on, called as their labels")
+      ->type_name("DIR")
+      ->group(kGroup);
+  command.add_option("--num-classes", options.num_classes, "Number of classes of --predictions")
       ->check(CLI::Range(1, kMostClasses))
       ->capture_default_str()
-      ->group("Data");
+      ->group(kGroup);
+}
+
+void add_options(CLI::App& command, Options& options) {
+  add_data_options(command, options);
+  add_weights_options(command, options.run.model);
+  add_decode_options(command, options.run.preprocess);
+  add_running_options(command, options.run.running, kMostSegmentedAtOnce);
+  add_results_log_options(command, options.run.log);
   command
       .add_option(
           "--confusion", options.confusion,
@@ -66,15 +83,25 @@ void warn_of(const std::vector<std::string>& without_labels) {
                                       without_labels.size(), without_labels.front()));
 }
 
-SegmentationMetric count_pixels(const Options& options, const std::vector<ClassMapPair>& pairs) {
+SegmentationRun compare_maps(const Options& options) {
+  const ClassMapPairs maps = match_class_maps(options.predictions, options.labels);
+  warn_of(maps.without_labels);
   SegmentationMetric metric(options.num_classes);
-  ProgressBar bar("comparing", options.figures.quiet ? 0 : pairs.size());
-  for (const ClassMapPair& pair : pairs) {
+  ProgressBar bar("comparing", options.figures.quiet ? 0 : maps.pairs.size());
+  for (const ClassMapPair& pair : maps.pairs) {
     metric.add(read_class_map(pair.prediction), pair.prediction, read_class_map(pair.label),
                pair.label);
     bar.advance(1);
   }
-  return metric;
+  return {.metric = std::move(metric), .num_images = maps.pairs.size()};
+}
+
+SegmentationRun run(const Options& options) {
+  const std::string read[] = {options.run.model.weights, options.run.log.path};
+  check_figures_output(options.figures, read);
+  if (!runs_model(options.run, options.predictions)) return compare_maps(options);
+  CHECK_AS(kUsage, !options.images.empty(), "no images: --images DIR");
+  return segment_for_evaluation(options.run, options.figures.quiet, options.images, options.labels);
 }
 
 void write_confusion(const std::string& path, const SegmentationMetric& metric) {
@@ -90,24 +117,26 @@ void write_confusion(const std::string& path, const SegmentationMetric& metric) 
   file.finish();
 }
 
-Json facts_of(const SegmentationFigures& figures, std::size_t num_images) {
-  Json facts = {{"images", num_images}};
+Json with_classes(Json facts, const SegmentationFigures& figures,
+                  const std::vector<std::string>& names) {
   for (std::size_t i = 0; i < figures.class_iou.size(); ++i) {
-    facts["classes"].push_back(
-        {{"class_id", i}, {"IoU", figures.class_iou[i]}, {"pixels", figures.labelled_pixels[i]}});
+    Json row = {{"class_id", i}};
+    if (i < names.size()) row["class"] = names[i];
+    row["IoU"] = figures.class_iou[i];
+    row["pixels"] = figures.labelled_pixels[i];
+    facts["classes"].push_back(std::move(row));
   }
   return facts;
 }
 
 int evaluate(const Options& options) {
-  const ClassMapPairs maps = match_class_maps(options.predictions, options.labels);
-  warn_of(maps.without_labels);
-  const SegmentationMetric metric = count_pixels(options, maps.pairs);
-  const SegmentationFigures figures = metric.figures();
-  write_confusion(options.confusion, metric);
+  SegmentationRun done = run(options);
+  const SegmentationFigures figures = done.metric.figures();
+  write_confusion(options.confusion, done.metric);
+  done.facts["images"] = done.num_images;
   const Figure shown[] = {{"pixAcc", figures.pixel_accuracy}, {"mIoU", figures.mean_iou}};
-  report_figures(options.figures, shown, facts_of(figures, maps.pairs.size()));
-  return 0;
+  report_figures(options.figures, shown, with_classes(done.facts, figures, done.class_names));
+  return done.exit_code;
 }
 
 }  // namespace

@@ -42,4 +42,17 @@ ClassMapPairs match_class_maps(const std::string& predictions, const std::string
   return all;
 }
 
+std::vector<std::string> labels_of(const std::vector<std::string>& images,
+                                   const std::string& labels) {
+  const std::map<std::string, std::string> maps = class_maps(labels);
+  std::vector<std::string> paths;
+  for (const std::string& image : images) {
+    const std::string name = fs::path(image).stem().string();
+    const auto label = maps.find(name);
+    CHECK_AS(kBadInput, label != maps.end(), "{}: there is no {}.png in {}", image, name, labels);
+    paths.push_back(label->second);
+  }
+  return paths;
+}
+
 }  // namespace nestor

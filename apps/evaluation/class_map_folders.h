@@ -22,4 +22,9 @@ struct ClassMapPairs {
 // be listed or has no PNG.
 ClassMapPairs match_class_maps(const std::string& predictions, const std::string& labels);
 
+// The path of the label of each image: the PNG of the same name, but for the extension, in `labels`.
+// Throws kBadInput if there is none.
+std::vector<std::string> labels_of(const std::vector<std::string>& images,
+                                   const std::string& labels);
+
 }  // namespace nestor

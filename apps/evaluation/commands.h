@@ -13,5 +13,6 @@ using Work = std::function<int()>;
 void add_coco_command(CLI::App& app, Work& chosen);
 void add_voc_command(CLI::App& app, Work& chosen);
 void add_ade20k_command(CLI::App& app, Work& chosen);
+void add_imagenet_command(CLI::App& app, Work& chosen);
 
 }  // namespace nestor

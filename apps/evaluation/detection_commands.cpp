@@ -1,9 +1,10 @@
-// nestor-eval coco and voc: detections against objects that people marked.
+// nestor-eval coco and voc: detections, of a file or of a model, against objects that people marked.
 
 #include <memory>
 
 #include "apps/evaluation/coco_metric.h"
 #include "apps/evaluation/commands.h"
+#include "apps/evaluation/detection_run.h"
 #include "apps/evaluation/figures_report.h"
 #include "apps/evaluation/voc_metric.h"
 
@@ -16,6 +17,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string annotations;
   std::string predictions;
+  DetectionRunOptions run;
   double least_overlap = 0.5;
   FiguresOptions figures;
 };
@@ -30,42 +32,43 @@ void add_file_options(CLI::App& command, Options& options) {
   command
       .add_option("--predictions", options.predictions,
                   "Detections, in the format of COCO's results, as nestor-detect --format coco "
-                  "writes them")
+                  "writes them; or else --weights and --images")
       ->type_name("FILE")
-      ->required()
       ->group("Data");
+  add_detection_run_options(command, options.run);
 }
 
-// The objects and the detections of a run.
+// The objects and the detections of an evaluation.
 struct Data {
-  explicit Data(const Options& options)
-      : annotations(read_coco_annotations(options.annotations)),
-        detections(read_coco_detections(options.predictions, annotations)) {}
-
-  Json counts() const {
-    return {{"images", annotations.images.size()},
-            {"objects", annotations.objects.size()},
-            {"detections", detections.size()}};
-  }
-
   CocoAnnotations annotations;
-  std::vector<CocoDetection> detections;
+  DetectionRun run;
 };
 
-void check_output(const Options& options) {
-  const std::string read[] = {options.annotations, options.predictions};
+Data read_data(const Options& options) {
+  const std::string read[] = {options.annotations, options.predictions,
+                              options.run.model.model.weights, options.run.model.log.path};
   check_figures_output(options.figures, read);
+  const bool with_model = runs_model(options.run.model, options.predictions);
+  Data data{.annotations = read_coco_annotations(options.annotations), .run = {}};
+  if (with_model) {
+    data.run = detect_for_evaluation(options.run, options.figures.quiet, data.annotations);
+  } else {
+    data.run.detections = read_coco_detections(options.predictions, data.annotations);
+  }
+  data.run.facts["images"] = data.annotations.images.size();
+  data.run.facts["objects"] = data.annotations.objects.size();
+  data.run.facts["detections"] = data.run.detections.size();
+  return data;
 }
 
 int evaluate_by_coco(const Options& options) {
-  check_output(options);
-  const Data data(options);
-  const CocoResult result = evaluate_coco(data.annotations, data.detections);
+  const Data data = read_data(options);
+  const CocoResult result = evaluate_coco(data.annotations, data.run.detections);
   std::vector<Figure> figures;
   for (std::size_t i = 0; i < kCocoFigures.size(); ++i) {
     figures.push_back({std::string(kCocoFigures[i]), result.figures[i]});
   }
-  Json facts = data.counts();
+  Json facts = data.run.facts;
   for (std::size_t i = 0; i < result.categories.size(); ++i) {
     const CocoCategoryResult& category = result.categories[i];
     facts["classes"].push_back({{"category_id", category.category_id},
@@ -74,15 +77,15 @@ int evaluate_by_coco(const Options& options) {
                                 {"AP50", category.ap50}});
   }
   report_figures(options.figures, figures, facts);
-  return 0;
+  return data.run.exit_code;
 }
 
 int evaluate_by_voc(const Options& options) {
-  check_output(options);
-  const Data data(options);
-  const VocResult result = evaluate_voc(data.annotations, data.detections, options.least_overlap);
+  const Data data = read_data(options);
+  const VocResult result =
+      evaluate_voc(data.annotations, data.run.detections, options.least_overlap);
   const Figure figures[] = {{"mAP", result.ap}, {"mAP07", result.ap07}};
-  Json facts = data.counts();
+  Json facts = data.run.facts;
   facts["iou"] = options.least_overlap;
   for (std::size_t i = 0; i < result.categories.size(); ++i) {
     const VocCategoryResult& category = result.categories[i];
@@ -92,7 +95,7 @@ int evaluate_by_voc(const Options& options) {
                                 {"AP07", category.ap07}});
   }
   report_figures(options.figures, figures, facts);
-  return 0;
+  return data.run.exit_code;
 }
 
 }  // namespace
