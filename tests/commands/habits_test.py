@@ -13,7 +13,7 @@ import threading
 from support import (BAD_INPUT, BIN, CAT, PHOTOS, ROOT, SOME_FAILED, USAGE, CommandTest, model, read_safetensors, run,
                      write_png, write_safetensors)
 
-COMMANDS = ("nestor-classify", "nestor-convert", "nestor-detect", "nestor-inspect", "nestor-weights")
+COMMANDS = ("nestor-classify", "nestor-convert", "nestor-detect", "nestor-eval", "nestor-inspect", "nestor-weights")
 DIGITS = os.path.join(ROOT, "apps", "demo", "digits")
 MINI = os.path.join(ROOT, "apps", "demo", "resnest_mini.safetensors")
 EIGHT = os.path.join(DIGITS, "01_is_8.jpg")
@@ -53,7 +53,7 @@ def with_closed(descriptors, *line):
 class Help(CommandTest):
     def test_all_texts_fit_80_columns_and_name_exit_codes(self):
         for name in COMMANDS:
-            subcommands = re.findall(r"(?m)^  (list|pull|path|verify|remove|import)\b", self.output(name, "--help"))
+            subcommands = re.findall(r"(?m)^  (list|pull|path|verify|remove|import|coco|voc|ade20k|imagenet)\b", self.output(name, "--help"))
             for arguments in ([], *([s] for s in subcommands)):
                 text = self.output(name, *arguments, "--help")
                 with self.subTest(name=name, arguments=arguments):
