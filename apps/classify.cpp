@@ -81,9 +81,10 @@ void add_options(CLI::App& app, Options& options) {
   add_list_option(app, options.pretrained_options);
   add_download_options(app, options.pretrained_options);
 
-  app.add_option("images,--input,--input-pic", options.images,
-                 "Image files, folders, quoted globs, @FILE (one path per line), or - for standard "
-                 "input")
+  app.add_option(
+         "images,--input,--input-pic", options.images,
+         "Image files, folders, quoted globs (with * or ?), @FILE (one path per line), or - for "
+         "standard input")
       ->type_name("IMAGE")
       ->group("Images");
   app.add_flag("!--no-recursive", options.recursive, "Leave out folders below those that are named")
