@@ -87,7 +87,9 @@ void add_options(CLI::App& app, Options& options) {
          "standard input")
       ->type_name("IMAGE")
       ->group("Images");
-  app.add_flag("!--no-recursive", options.recursive, "Leave out folders below those that are named")
+  app.add_flag_callback(
+         "--no-recursive", [&] { options.recursive = false; },
+         "Leave out folders below those that are named")
       ->group("Images");
   add_decode_options(app, options.preprocess);
   add_preprocess_options(app, options.preprocess);
@@ -359,10 +361,10 @@ int classify(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Classify images with a ResNeSt or ResNet.\n\n"
+      "Classify images with a ResNeSt, ResNet, SENet or EfficientNet.\n\n"
       "  nestor-classify --network resnest50 --pretrained photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors photo.jpg\n"
-      "  nestor-classify --weights resnest50.safetensors --format json photos/ 'more/*.png'\n",
+      "  nestor-classify --weights resnest50.safetensors --topk 1 photos/ 'more/*.png'\n",
       "nestor-classify");
   Options options;
   add_options(app, options);
