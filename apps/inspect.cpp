@@ -435,9 +435,8 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Show what a model file holds, how it will run, or an image as the network gets it.\n\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16\n"
-      "  nestor-inspect resnest50.safetensors --plan --batch 16 --device cuda:sm_70    (no GPU "
-      "needed)\n"
-      "  nestor-inspect resnest50.safetensors --tune --batch 16 --device cuda    (on a GPU)\n"
+      "  nestor-inspect resnest50.safetensors --plan --device cuda:sm_70\n"
+      "  nestor-inspect resnest50.safetensors --tune --batch 16 --device cuda\n"
       "  nestor-inspect --image photo.jpg --preprocess timm --output decoded.png\n",
       "nestor-inspect");
   Options options;
