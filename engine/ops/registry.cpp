@@ -11,7 +11,7 @@ namespace nestor {
   OP(convolution_op,            convolution_cpu,         convolution_cuda)         \
   OP(batch_norm_op,             batch_norm_cpu,          batch_norm_cuda)          \
   OP(relu_op,                   relu_cpu,                relu_cuda)                \
-  OP(swish_op,                  swish_cpu,               no_cuda)                  \
+  OP(swish_op,                  swish_cpu,               swish_cuda)               \
   OP(add_op,                    add_cpu,                 add_cuda)                 \
   OP(pooling_op,                pooling_cpu,             pooling_cuda)             \
   OP(global_average_pool_op,    global_average_pool_cpu, global_average_pool_cuda) \

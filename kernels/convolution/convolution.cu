@@ -40,7 +40,7 @@ ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTil
   to.pooled_width = shape.k / args.pooled_parts;
   to.pooled_parts = args.pooled_parts;
   to.pooled_slots = args.pooled_slots;
-  to.relu = args.relu;
+  to.activation = args.activation;
   for (int tap = 0; tap < to.num_taps; ++tap) {
     to.tap_delta[tap] = (tap / shape.s * shape.w + tap % shape.s) * shape.dilation * gemm.src_pitch;
   }

@@ -18,6 +18,7 @@
 #include <cstdint>
 
 #include "kernels/convolution/tiles.h"
+#include "kernels/device/activation.h"
 #include "kernels/device/storage.h"
 #include "kernels/runtime/runtime.h"
 
@@ -47,7 +48,7 @@ struct ConvolutionArgs {
   const float* bias = nullptr;     // [k] padded with zeros to a multiple of 8; null: none
   const void* residual = nullptr;  // [n][p][q][k]; null: none. May be dst.
   void* dst = nullptr;             // [n][p][q][k]
-  bool relu = false;
+  Activation activation = Activation::kNone;
   // Pooled sums of dst as kernels/split_attention/split_attention.h describes them: fp32
   // [n][parts * slots][k / parts], where parts is the radix, tile_rows the tile's m, and slots
   // pooled_slots(p * q, tile_rows). Sums of the stored elements. Null: not wanted.

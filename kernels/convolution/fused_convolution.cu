@@ -64,7 +64,7 @@ FusedGemmArgs fused_gemm(const FusedConvolutionArgs& args, const ConvolutionTile
   to.first.tiles_per_group = ceil_div(gemm.max_columns, tile.n);
   to.first.pooled_width = shape.k;
   to.first.pooled_parts = 1;
-  to.first.relu = args.relu;
+  to.first.activation = args.activation;
   return to;
 }
 

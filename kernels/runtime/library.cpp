@@ -17,6 +17,7 @@
 #include "kernels/relu/relu.h"
 #include "kernels/split_attention/split_attention.h"
 #include "kernels/stem_convolution/stem_convolution.h"
+#include "kernels/swish/swish.h"
 #include "kernels/top_k/top_k.h"
 
 namespace nestor {
@@ -37,6 +38,7 @@ const DeviceLibrary& device_library() {
       launcher_row("images_to_nchw", images_to_nchw),
       launcher_row("add", add),
       launcher_row("relu", relu),
+      launcher_row("swish", swish),
       launcher_row("batch_norm", batch_norm),
       launcher_row("radix_sum", radix_sum),
       launcher_row("r_softmax", r_softmax),

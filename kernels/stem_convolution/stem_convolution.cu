@@ -19,6 +19,7 @@
 // Shared memory 7 KB (7x7: 37 KB), 3 KB more with the table. float32 sums in the order r, s, c; one
 // rounding. An output's bits depend on its window only. 96 FFMA stand against 6 LDS.128.
 // kernels.md: 20 us at batch 16 and 224 x 224 on V100 by DRAM; not measured yet.
+#include "kernels/device/activation.cuh"
 #include "kernels/device/launch.h"
 #include "kernels/device/storage.cuh"
 #include "kernels/stem_convolution/stem_convolution.h"
@@ -113,8 +114,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < kPixels; ++i) {
       if (column + i < q) {
-#pragma unroll
-        for (int j = 0; j < kChunk; ++j) sum[i][j] = args.relu ? relu(sum[i][j]) : sum[i][j];
+        activate(args.activation, sum[i]);
         store_chunk(dst + static_cast<std::int64_t>(i) * args.k, sum[i]);
       }
     }

@@ -31,6 +31,7 @@
 // against 329. An output's bits depend on its window only.
 #include "kernels/convolution/gemm/implicit_gemm.cuh"
 #include "kernels/convolution/gemm/launch.h"
+#include "kernels/device/activation.cuh"
 #include "kernels/device/launch.h"
 #include "kernels/stem_convolution/stem_convolution.h"
 #include "kernels/stem_convolution/stem_pixels.cuh"
@@ -176,9 +177,9 @@ __device__ __forceinline__ void write_line(
       for (int v = 0; v < Stem::Mma::kD; v += 2) {
         const int m = Stem::row(v), k = j * Stem::kColumns + Stem::column(v);
         const float2 bias = load<float2>(args.bias + k);
-        const float x = sums[i][j][v] + bias.x, y = sums[i][j][v + 1] + bias.y;
-        store(slab + slab_offset<kN>(m, k / 8) + k % 8,
-              args.relu ? pack_half2(relu(x), relu(y)) : pack_half2(x, y));
+        float pair[2] = {sums[i][j][v] + bias.x, sums[i][j][v + 1] + bias.y};
+        activate(args.activation, pair);
+        store(slab + slab_offset<kN>(m, k / 8) + k % 8, pack_half2(pair[0], pair[1]));
       }
     }
     warp_sync();  // the slab is written

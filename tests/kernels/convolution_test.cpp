@@ -125,7 +125,9 @@ Result run(Device& device, const Case& test, ConvolutionChoice choice,
                   : where == Residual::kInDst ? dst.data()
                                               : residual.data();
   args.dst = dst.data();
-  args.relu = p.relu;
+  args.activation = p.relu    ? Activation::kRelu
+                    : p.swish ? Activation::kSwish
+                              : Activation::kNone;
   if (test.radix > 0) {
     args.pooled = pooled.data();
     args.pooled_parts = test.radix;
@@ -252,6 +254,8 @@ TEST_CASE("convolution tiles at their edges", "[simt][kernels][convolution]") {
 TEST_CASE("convolutions of all kinds", "[simt][kernels][convolution]") {
   constexpr const char* kProblems[] = {
       "n2_c64_h5_w7_k64_r3_s3_bias_relu",
+      "n2_c64_h5_w7_k64_r3_s3_bias_swish",
+      "n1_c24_h6_w5_k144_r1_s1_bias_swish",
       "n3_c64_h6_w5_k64_r3_s3_g2_bias_relu",
       "n1_c128_h4_w5_k128_r3_s3_g4",
       "n1_c256_h3_w3_k128_r3_s3_g2_residual",

@@ -10,12 +10,14 @@
 #include "engine/ops/r_softmax/r_softmax.h"
 #include "engine/ops/radix_sum/radix_sum.h"
 #include "engine/ops/relu/relu.h"
+#include "engine/ops/swish/swish.h"
 #include "kernels/add/add.h"
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/r_softmax/r_softmax.h"
 #include "kernels/radix_sum/radix_sum.h"
 #include "kernels/relu/relu.h"
+#include "kernels/swish/swish.h"
 #include "tests/kernels/kernel_test.h"
 
 namespace nestor::test {
@@ -47,7 +49,7 @@ const Shape kShapes[] = {{1, 8, 1, 1},  {1, 8, 15, 17}, {1, 8, 16, 16}, {1, 8, 2
 
 }  // namespace
 
-TEST_CASE("add and relu kernels", "[simt][add][relu]") {
+TEST_CASE("add, relu and swish kernels", "[simt][add][relu][swish]") {
   for (const DeviceDType dtype : kDTypes) {
     for (const Shape& shape : kShapes) {
       const Tensor a = random_tensor(shape, 1, dtype), b = random_tensor(shape, 2, dtype);
@@ -60,10 +62,31 @@ TEST_CASE("add and relu kernels", "[simt][add][relu]") {
            [&](Device& device, const auto& in, void* dst) {
              return relu(ReluArgs{dtype, in[0], dst, count}, device.stream());
            });
+      test("swish " + shape.to_string(), dtype, {a}, oracle(swish_op(), {}, {a}),
+           [&](Device& device, const auto& in, void* dst) {
+             return swish(SwishArgs{dtype, in[0], dst, count}, device.stream());
+           });
     }
   }
   CHECK(add({.count = 12}, nullptr).code == DeviceCode::kInvalidArgument);
   CHECK(relu(ReluArgs{.count = 0}, nullptr).code == DeviceCode::kInvalidArgument);
+  CHECK(swish(SwishArgs{.count = 0}, nullptr).code == DeviceCode::kInvalidArgument);
+  CHECK(swish(SwishArgs{.count = 12}, nullptr).code == DeviceCode::kInvalidArgument);
+}
+
+TEST_CASE("swish far from zero is 0 or its argument, and passes NaN on", "[simt][swish]") {
+  for (const DeviceDType dtype : kDTypes) {
+    on_a_device([&](Device& device) {
+      const Array<unsigned char> x(
+          device, stored({NAN, -100, -60000, 0, 100, 60000, INFINITY, -0.0F}, dtype));
+      check(swish(SwishArgs{dtype, x.data(), x.data(), 8}, device.stream()));
+      const std::vector<float> got = loaded(x.values(), dtype);
+      CHECK(std::isnan(got[0]));
+      CHECK(std::abs(got[1]) < 1e-30F);
+      CHECK(std::vector<float>(got.begin() + 2, got.end()) ==
+            std::vector<float>{0, 0, 100, loaded(stored({60000}, dtype), dtype)[0], INFINITY, 0});
+    });
+  }
 }
 
 TEST_CASE("relu passes NaN on", "[simt][relu]") {

@@ -242,7 +242,7 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend, MmaFa
   ConvolutionArgs args{.dtype = cuda::device_dtype(request.precision),
                        .shape = shape,
                        .choice = chosen->choice,
-                       .relu = p.relu};
+                       .activation = cuda::activation_of(p)};
   const std::size_t dst_bytes = backend.buffer_bytes(dst, choice.outputs[0]);
   if (const int radix = problem.sums_radix(tile); radix > 0) {
     choice.outputs[0].sums_tile = tile.m;
@@ -309,6 +309,12 @@ ConvolutionShape convolution_shape(const StepRequest& request) {
           .pad = p.pad,
           .dilation = p.dilation,
           .groups = p.groups};
+}
+
+Activation activation_of(const ConvolutionParams& params) {
+  return params.relu    ? Activation::kRelu
+         : params.swish ? Activation::kSwish
+                        : Activation::kNone;
 }
 
 StepChoice convolution_on_tensor_cores(const StepRequest& request, CudaBackend& backend) {

@@ -9,10 +9,10 @@ namespace nestor::cuda {
 
 ConvolutionShape convolution_shape(const StepRequest& request);
 
-// Kernels end with a ReLU or nothing, and have as many zeros after src as before it.
-inline bool known_to_kernels(const ConvolutionParams& params) {
-  return !params.swish && !params.same;
-}
+Activation activation_of(const ConvolutionParams& params);
+
+// Kernels have as many zeros after src as before it.
+inline bool known_to_kernels(const ConvolutionParams& params) { return !params.same; }
 
 // The 3x3 maximum with stride 2 that alone reads the convolution's result; null where there is
 // none.

@@ -29,7 +29,7 @@ class StemKernel : public cuda::Kernel {
     args_.h = shape.h;
     args_.w = shape.w;
     args_.k = shape.k;
-    args_.relu = params<ConvolutionParams>(request.node).relu;
+    args_.activation = cuda::activation_of(params<ConvolutionParams>(request.node));
     if (!src.levels) return;
     std::ranges::copy(src.levels->mean, args_.mean);
     std::ranges::copy(src.levels->std, args_.std);

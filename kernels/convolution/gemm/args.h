@@ -21,7 +21,7 @@ struct ImplicitGemmArgs {
   int group_channels, group_columns, max_columns, num_groups, tiles_per_group;
   int num_slices, packed_rows;
   int pooled_width, pooled_parts, pooled_slots;
-  bool relu;
+  Activation activation;
   int tap_delta[kMaxConvolutionTaps];  // elements from tap 0
 };
 
