@@ -25,7 +25,8 @@ ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTil
   to.r = shape.r;
   to.s = shape.s;
   to.stride = shape.stride;
-  to.pad = shape.pad;
+  to.above = shape.above();
+  to.left = shape.left();
   to.dilation = shape.dilation;
   to.num_taps = shape.r * shape.s;
   to.src_pitch = gemm.src_pitch;

@@ -21,7 +21,8 @@ ImplicitGemmArgs source_args(const FusedConvolutionShape& shape, const Convoluti
   to.r = source.window;
   to.s = source.window;
   to.stride = source.stride;
-  to.pad = source.pad;
+  to.above = source.pad;
+  to.left = source.pad;
   to.dilation = 1;
   to.num_taps = 1;
   to.src_pitch = radix * source.c;

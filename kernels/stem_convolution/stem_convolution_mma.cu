@@ -1,9 +1,9 @@
 // The stem's first convolution on tensor cores.
 //
 //   dst[n,p,q,k] = half(act(bias[k]
-//                           + sum_{r,s,c} x[n, 2p - pad + r, 2q - pad + s, c] * weight[r,s,c,k]))
+//                           + sum_{r,s,c} x[n, 2p - above + r, 2q - left + s, c] * weight[r,s,c,k]))
 //
-//   filters of 3x3 (pad 1) and 7x7 (pad 3), 3 channels; x halves (stem_pixels.cuh says from what),
+//   filters of 3x3 and 7x7, zeros_before() of them, 3 channels; x halves (stem_pixels.cuh says from what),
 //   dst [n][(h+1)/2][(w+1)/2][k] halves, k = 32 or 64; sums fp32
 //
 //   grid    (tile columns, tile lines, images)
@@ -116,7 +116,8 @@ template <class T, class Pixels, int kSize>
 __device__ __forceinline__ void load_patch(const StemConvolutionArgs& args, const Position& at,
                                            typename T::Smem& smem) {
   constexpr int kPasses = 3;  // pixels on their way at once
-  const int top = 2 * at.line - kSize / 2, left = 2 * at.column - kSize / 2;
+  const int top = 2 * at.line - zeros_before<kSize>(args, args.h);
+  const int left = 2 * at.column - zeros_before<kSize>(args, args.w);
 #pragma unroll 1
   for (int begin = static_cast<int>(threadIdx.x); begin < T::kLines * T::kWidth;
        begin += kPasses * kStemMmaThreads) {

@@ -1,5 +1,6 @@
 // The convolution's variants for CUDA: one for each MMA family of kernels/convolution, whose tile and
-// split-K the model chooses, and the stem's (cuda_stem.cpp, cuda_max_pool.cpp).
+// split-K the model chooses, and those for special shapes (cuda_stem.cpp, cuda_depthwise.cpp,
+// cuda_vectors.cpp, cuda_max_pool.cpp).
 
 #include <fmt/format.h>
 
@@ -221,7 +222,6 @@ std::optional<StepChoice> family_choice(const StepRequest& request, CudaBackend&
   const bool tensor_cores = family_row(family).tensor_cores;
   const bool half = cuda::device_dtype(request.precision) == DeviceDType::kFloat16;
   if (!family_runs_on(family, backend.spec().sm) || (tensor_cores && !half)) return std::nullopt;
-  if (!cuda::known_to_kernels(params<ConvolutionParams>(request.node))) return std::nullopt;
   StepChoice choice = cuda::activation_choice(request);
   choice.inputs[1] = {tensor_cores ? DType::kFloat16 : DType::kFloat32, Layout::kPlain};
   return choice;
@@ -308,13 +308,12 @@ ConvolutionShape convolution_shape(const StepRequest& request) {
           .stride = p.stride,
           .pad = p.pad,
           .dilation = p.dilation,
-          .groups = p.groups};
+          .groups = p.groups,
+          .same = p.same};
 }
 
 Activation activation_of(const ConvolutionParams& params) {
-  return params.relu    ? Activation::kRelu
-         : params.swish ? Activation::kSwish
-                        : Activation::kNone;
+  return params.relu ? Activation::kRelu : params.swish ? Activation::kSwish : Activation::kNone;
 }
 
 StepChoice convolution_on_tensor_cores(const StepRequest& request, CudaBackend& backend) {
@@ -341,7 +340,7 @@ std::string convolution_problem(const StepRequest& request) {
          (cuda::max_pool_of(request) != nullptr ? "_maxpool" : "");
 }
 
-// Those of the stem, then one of each family.
+// Those for special shapes, then one of each family.
 template <std::size_t... kRow>
 CudaVariants variants(std::index_sequence<kRow...>) {
   static constexpr CudaVariant kVariants[] = {

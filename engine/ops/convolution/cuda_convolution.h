@@ -11,9 +11,6 @@ ConvolutionShape convolution_shape(const StepRequest& request);
 
 Activation activation_of(const ConvolutionParams& params);
 
-// Kernels have as many zeros after src as before it.
-inline bool known_to_kernels(const ConvolutionParams& params) { return !params.same; }
-
 // The 3x3 maximum with stride 2 that alone reads the convolution's result; null where there is
 // none.
 const Node* max_pool_of(const StepRequest& request);

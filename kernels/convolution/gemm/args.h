@@ -16,7 +16,7 @@ struct ImplicitGemmArgs {
   unsigned* counters;    // [tile]
   int num_rows, pixels;  // of all images, and of one
   int h, w, q;
-  int r, s, stride, pad, dilation, num_taps;
+  int r, s, stride, above, left, dilation, num_taps;  // above, left: zeros around src
   int src_pitch, dst_pitch;
   int group_channels, group_columns, max_columns, num_groups, tiles_per_group;
   int num_slices, packed_rows;

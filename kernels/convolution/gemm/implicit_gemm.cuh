@@ -105,8 +105,8 @@ struct SourcePixel {
 __device__ __forceinline__ SourcePixel source_pixel(const ImplicitGemmArgs& args, int m) {
   const int row = m < args.num_rows ? m : 0;
   const int image = row / args.pixels, pixel = row % args.pixels;
-  const int y = pixel / args.q * args.stride - args.pad;
-  const int x = pixel % args.q * args.stride - args.pad;
+  const int y = pixel / args.q * args.stride - args.above;
+  const int x = pixel % args.q * args.stride - args.left;
   std::uint32_t columns = 0, taps = 0;
 #pragma unroll 1
   for (int s = 0; s < args.s; ++s) {
