@@ -9,6 +9,7 @@
 #include "kernels/convolution/fused_convolution.h"
 #include "kernels/convolution_max_pool/convolution_max_pool.h"
 #include "kernels/dense/dense.h"
+#include "kernels/depthwise_convolution/depthwise_convolution.h"
 #include "kernels/global_average_pool/global_average_pool.h"
 #include "kernels/layout/layout.h"
 #include "kernels/pooling/pooling.h"
@@ -48,6 +49,7 @@ const DeviceLibrary& device_library() {
       launcher_row("convolution", convolution),
       launcher_row("convolution_max_pool", convolution_max_pool),
       launcher_row("fused_convolution", fused_convolution),
+      launcher_row("depthwise_convolution", depthwise_convolution),
   };
   static const DeviceLibrary library = {
       .version = kDeviceLibraryVersion,
