@@ -15,7 +15,7 @@ namespace nestor {
   OP(add_op,                    add_cpu,                 add_cuda)                 \
   OP(pooling_op,                pooling_cpu,             pooling_cuda)             \
   OP(global_average_pool_op,    global_average_pool_cpu, global_average_pool_cuda) \
-  OP(concat_op,                 concat_cpu,              no_cuda)                  \
+  OP(concat_op,                 concat_cpu,              concat_cuda)              \
   OP(dense_op,                  dense_cpu,               dense_cuda)               \
   OP(radix_sum_op,              radix_sum_cpu,           radix_sum_cuda)           \
   OP(r_softmax_op,              r_softmax_cpu,           r_softmax_cuda)           \

@@ -5,6 +5,7 @@
 #include "kernels/add/add.h"
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/batch_norm/batch_norm.h"
+#include "kernels/concat/concat.h"
 #include "kernels/convolution/convolution.h"
 #include "kernels/convolution/fused_convolution.h"
 #include "kernels/convolution_max_pool/convolution_max_pool.h"
@@ -41,6 +42,7 @@ const DeviceLibrary& device_library() {
       launcher_row("relu", relu),
       launcher_row("swish", swish),
       launcher_row("batch_norm", batch_norm),
+      launcher_row("concat", concat),
       launcher_row("radix_sum", radix_sum),
       launcher_row("r_softmax", r_softmax),
       launcher_row("attention_sum", attention_sum),

@@ -7,6 +7,7 @@
 #include "engine/ops/add/add.h"
 #include "engine/ops/attention_sum/attention_sum.h"
 #include "engine/ops/batch_norm/batch_norm.h"
+#include "engine/ops/concat/concat.h"
 #include "engine/ops/r_softmax/r_softmax.h"
 #include "engine/ops/radix_sum/radix_sum.h"
 #include "engine/ops/relu/relu.h"
@@ -14,6 +15,7 @@
 #include "kernels/add/add.h"
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/batch_norm/batch_norm.h"
+#include "kernels/concat/concat.h"
 #include "kernels/r_softmax/r_softmax.h"
 #include "kernels/radix_sum/radix_sum.h"
 #include "kernels/relu/relu.h"
@@ -39,6 +41,7 @@ void test(const std::string& title, DeviceDType dtype, const std::vector<Tensor>
     const Array<unsigned char> dst(device, unwritten(padded_elements(expected.shape), dtype));
     check(launch(device, pointers, dst.data()));
     const Tensor got = from_nhwc(dst.values(), expected.shape, dtype);
+    CHECK(to_nhwc(got, dtype) == dst.values());  // padding is zero
     CHECK(mismatch(got.values, expected.values, expected.shape, tolerance(dtype_of(dtype)),
                    title) == "");
   });
@@ -101,6 +104,45 @@ TEST_CASE("relu passes NaN on", "[simt][relu]") {
             std::vector<float>{0, 0, 2, 0, INFINITY, 0, 1});
     });
   }
+}
+
+TEST_CASE("concat kernel", "[simt][concat]") {
+  // Sources that begin at a multiple of 8 and elsewhere, end there and elsewhere, and are shorter
+  // than a chunk; one, and as many as there may be; pixels around a block of threads.
+  const std::vector<std::vector<std::int64_t>> kChannels = {
+      {8},       {13},      {8, 16},      {16, 24, 8, 40}, {16, 9},
+      {7, 8, 9}, {3, 1, 1}, {8, 3, 2, 8}, {12, 20, 31},    {8, 1, 7, 16, 2, 2, 4, 5}};
+  const auto compare = [](const std::vector<std::int64_t>& channels, const Shape& like) {
+    for (const DeviceDType dtype : kDTypes) {
+      std::vector<Tensor> srcs;
+      for (const std::int64_t c : channels) {
+        srcs.push_back(random_tensor({like[0], c, like[2], like[3]}, srcs.size() + 1, dtype));
+      }
+      const Tensor expected = oracle(concat_op(), {}, srcs);
+      test("concat " + expected.shape.to_string(), dtype, srcs, expected,
+           [&](Device& device, const auto& in, void* dst) {
+             ConcatArgs args{.dtype = dtype, .sources = {}, .dst = dst};
+             args.num_sources = static_cast<int>(in.size());
+             args.pixels = like[0] * like[2] * like[3];
+             for (std::size_t i = 0; i < in.size(); ++i) {
+               args.sources[i] = {in[i], static_cast<int>(channels[i])};
+             }
+             return concat(args, device.stream());
+           });
+    }
+  };
+  for (const auto& channels : kChannels) compare(channels, {2, 0, 3, 5});
+  for (const std::int64_t w : {127, 128, 129}) compare({8, 5}, {1, 0, 1, w});
+
+  ConcatArgs args{.sources = {{nullptr, 8}}, .num_sources = 9, .pixels = 1};
+  CHECK(concat(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.num_sources = 0;
+  CHECK(concat(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.num_sources = 2;  // the second has no channels
+  CHECK(concat(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.num_sources = 1;
+  args.pixels = 0;
+  CHECK(concat(args, nullptr).code == DeviceCode::kInvalidArgument);
 }
 
 TEST_CASE("batch_norm kernel", "[simt][batch_norm]") {
