@@ -347,6 +347,7 @@ CudaVariants variants(std::index_sequence<kRow...>) {
       {"stem_convolution_mma", cuda::stem_convolution_mma},
       {"stem_convolution", cuda::stem_convolution},
       {"depthwise_convolution", cuda::depthwise_convolution},
+      {"convolution_of_vectors", cuda::convolution_of_vectors},
       {"convolution_max_pool", cuda::convolution_max_pool},
       {kMmaFamilies[kRow].variant, on_family<kMmaFamilies[kRow].family>,
        tiles<kMmaFamilies[kRow].family>}...,

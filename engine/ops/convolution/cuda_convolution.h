@@ -28,6 +28,9 @@ StepChoice stem_convolution(const StepRequest& request, CudaBackend& backend);
 // 3x3 and 5x5 with as many groups as channels, stride 1 or 2.
 StepChoice depthwise_convolution(const StepRequest& request, CudaBackend& backend);
 
+// 1x1 on one pixel.
+StepChoice convolution_of_vectors(const StepRequest& request, CudaBackend& backend);
+
 // With the 3x3 maximum that alone reads the result, where the model says so.
 StepChoice convolution_max_pool(const StepRequest& request, CudaBackend& backend);
 
