@@ -1,5 +1,7 @@
 // Convolutions with as many groups as channels.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/backends/cuda/half.h"

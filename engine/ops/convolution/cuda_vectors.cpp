@@ -1,6 +1,8 @@
 // 1x1 convolutions of tensors of one pixel, as squeeze and excitation has two: fully connected
 // layers on float32 vectors, with the kernel of `dense`.
 
+#include <fmt/format.h>
+
 #include "engine/backends/cuda/half.h"
 #include "engine/backends/cuda/streaming.h"
 #include "engine/ops/convolution/convolution.h"
