@@ -1,8 +1,8 @@
 // dst[pixel, begin of source i + c] = source i [pixel, c]
 //
 // A thread makes a chunk of 8 channels of a pixel of dst: by one copy where a single source has all
-// of it and begins at a multiple of 8 (whose own padding is zero, as dst's must be), else element by
-// element. Exact. Memory-bound.
+// of it and begins at a multiple of 8 (whose own padding is zero, as dst's must be), else by single
+// elements. Exact. Memory-bound.
 // Not hot: a single op that copies.
 #include "kernels/concat/concat.h"
 #include "kernels/device/pointwise.cuh"

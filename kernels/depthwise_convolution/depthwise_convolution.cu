@@ -6,11 +6,11 @@
 //   src, dst NHWC, weight [r][s][c], all of the storage T; sums float32 in the order r, s
 //
 //   grid    (chunks / block's, runs / block's, lines / block's, images) as depthwise_grid() cuts
-//   block   up to 256 threads: chunks of 8 channels are the fastest, then runs of a line, then lines,
-//           so that the pixels that neighbouring threads share are in L1
-//   thread  8 channels of a run of 4 neighbouring pixels of dst (stride 2: of 2). For each row of the
-//           filter it loads the pixels of src that the run needs, all on their way at once, and then
-//           for each tap 8 weights, multiplied with every pixel of the run:
+//   block   up to 256 threads: chunks of 8 channels are the fastest, then runs of a line, then
+//           lines, so that the pixels that neighbouring threads share are in L1
+//   thread  8 channels of a run of 4 neighbouring pixels of dst (stride 2: of 2). For each row of
+//           the filter it loads the pixels of src that the run needs, all on their way at once, and
+//           then for each tap 8 weights, multiplied with every pixel of the run:
 //
 //   3x3, stride 1     src  0 1 2 3 4 5        3x3, stride 2     src  0 1 2 3 4
 //            pixel 0       s s s                       pixel 0       s s s
@@ -21,11 +21,13 @@
 // No shared memory: what a block reads of src fits L1 (25 KB with 3x3 and halves), and rows of the
 // patch would be stored, waited for and loaded again for no byte of DRAM less.
 //
+// Registers: at most 128, which nvcc gives 5x5 with stride 1 and halves: two blocks or more.
+//
 // Roofline, by arithmetic (not measured): a pixel's chunk of halves is read and written once, 32
 // bytes of DRAM. From L1 come with stride 1 72 bytes of src and 36 of weights for 3x3, 160 and 100
-// for 5x5. That, at 128 bytes a clock and multiprocessor, is a fourth and six tenths of the time that
-// a V100's DRAM takes. FFMA: 72 and 200 a chunk, 0.4 and 1.1 of that time on V100, 0.4 and 1.0 on
-// H200, so that 5x5 is near the limit of both.
+// for 5x5: at 128 bytes a clock and multiprocessor 0.2 and 0.5 of the time that a V100's DRAM takes
+// (900 GB/s), 0.5 and 1.3 of an H200's (4.8 TB/s). FFMA are 72 and 200 a chunk: 0.3 and 0.7 of that
+// time on V100, 0.3 and 1.0 on H200. So DRAM is the limit but for 5x5 on H200, where L1 is.
 #include "kernels/depthwise_convolution/depthwise_convolution.h"
 #include "kernels/device/activation.cuh"
 #include "kernels/device/launch.h"

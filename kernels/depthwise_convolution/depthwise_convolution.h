@@ -1,6 +1,6 @@
 #pragma once
-// Depthwise convolution (engine/ops/convolution/convolution.h with as many groups as channels of src
-// and of dst), 3x3 or 5x5, stride 1 or 2. Asynchronous.
+// Depthwise convolution (engine/ops/convolution/convolution.h with as many groups as channels of
+// src and of dst), 3x3 or 5x5, stride 1 or 2. Asynchronous.
 //
 //   dst[n,p,q,c] = act( bias[c] + sum_{r,s} src[n, p*stride - above + r, q*stride - left + s, c]
 //                                           * weight[r,s,c] )
