@@ -21,7 +21,7 @@
 // No shared memory: what a block reads of src fits L1 (25 KB with 3x3 and halves), and rows of the
 // patch would be stored, waited for and loaded again for no byte of DRAM less.
 //
-// Registers: at most 128, which nvcc gives 5x5 with stride 1 and halves: two blocks or more.
+// Registers: 64 to 122, so two blocks or more.
 //
 // Roofline, by arithmetic (not measured): a pixel's chunk of halves is read and written once, 32
 // bytes of DRAM. From L1 come with stride 1 72 bytes of src and 36 of weights for 3x3, 160 and 100
@@ -106,15 +106,17 @@ template <class T, int kSize, int kStride, int kPixels>
 __device__ __forceinline__ void add_row(const DepthwiseConvolutionArgs& args, const T* row,
                                         const T* weight, int left, float (&sums)[kPixels][kChunk]) {
   constexpr int kColumns = (kPixels - 1) * kStride + kSize;  // of src that the run needs
+  // Places of columns and whether they exist are not kept from row to row: they would spill.
+  const int c = opaque(args.c), first = opaque(left);
   RawChunk<T> src[kColumns];
 #pragma unroll
   for (int i = 0; i < kColumns; ++i) {
-    src[i] = fetch(row + std::int64_t{i} * args.c, left + i >= 0 && left + i < args.w);
+    src[i] = fetch(row + std::int64_t{i} * c, first + i >= 0 && first + i < args.w);
   }
 #pragma unroll
   for (int s = 0; s < kSize; ++s) {
     float weights[kChunk];
-    load_chunk(weight + std::int64_t{s} * args.c, weights);
+    load_chunk(weight + std::int64_t{s} * c, weights);
 #pragma unroll
     for (int i = 0; i < kPixels; ++i) {
       float values[kChunk];

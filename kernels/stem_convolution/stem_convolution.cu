@@ -100,11 +100,11 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
       for (int j = 0; j < kChunk; ++j) sum[i][j] = sum[0][j];
     }
-    const int top = 2 * row - zeros_before<kSize>(args, args.h);
     const int left = 2 * column - zeros_before<kSize>(args, args.w);
 #pragma unroll 1  // the body is 300 instructions a column of the filter
     for (int r = 0; r < kSize; ++r) {
-      const int y = top + r;
+      // Counted anew for each row: kept, zeros_before() would spill.
+      const int y = 2 * row + r - zeros_before<kSize>(args, opaque(args.h));
       if (y >= 0 && y < args.h) {
         add_row(args, smem, {image, (image * args.h + y) * args.w + left, left}, r, chunk, sum);
       }
