@@ -273,11 +273,10 @@ def tuning(session):
 def start_engine(session, name, network, batch):
     log = session.logs / f"{name}_{network}_{batch}.log"
     if name.startswith("nestor"):
-        command = [session.program("nestor_models_bench"), "--network", network, "--weights",
-                   session.weights / f"{network}.safetensors", "--batch", batch, "--precision", "fp16",
+        command = [session.program("nestor-bench"), "--weights",
+                   session.weights / f"{network}.safetensors", "--batch-size", batch, "--precision", "fp16",
                    "--device", "cuda", "--serve"]
-        if name == "nestor_tuned":
-            command += ["--tuning", session.tuning]
+        command += ["--tuning", session.tuning if name == "nestor_tuned" else "none"]
         return peers.Engine(name, command, log, session.environment)
     script = pathlib.Path(__file__).with_name("gpu_peers.py")
     return peers.Engine(name, [sys.executable, script, name, network, batch, session.weights], log)
