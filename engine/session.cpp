@@ -194,8 +194,8 @@ struct Session::State {
       make_outputs(loaded);
     }
     for (const Step& step : loaded.planned.plan.steps) {
-      loaded.pointers.push_back({std::vector<void*>(step.inputs.size()),
-                                 std::vector<void*>(step.outputs.size()), nullptr});
+      loaded.pointers.push_back(
+          {std::vector<void*>(step.inputs.size()), std::vector<void*>(step.outputs.size())});
     }
     const Plan& plan = loaded.planned.plan;
     log(LogLevel::kInfo, "{}: plan for {} in {}: {} steps, {:.1f} MB for activations",
@@ -225,7 +225,7 @@ struct Session::State {
     loaded.device_outputs.resize(plan.outputs.size());
   }
 
-  // Points the plan's kernels at the arena, which is made larger where the plan needs it.
+  // Points the plan's kernels at the arena, which is made larger if the plan needs it.
   void bind(LoadedPlan& loaded) {
     const Plan& plan = loaded.planned.plan;
     if (plan.arena_bytes <= arena_bytes && loaded.arena == arena.get()) return;
@@ -247,6 +247,7 @@ struct Session::State {
       std::ranges::transform(step.outputs, pointers.outputs.begin(),
                              [&](int idx) { return at(base, plan, idx); });
       pointers.workspace = base + step.workspace_offset;
+      pointers.count = step.count < 0 ? nullptr : at(base, plan, step.count);
       loaded.planned.kernels[i]->bind(pointers);
     }
     for (std::size_t i = 0; i < plan.outputs.size(); ++i) {

@@ -74,8 +74,8 @@ const std::vector<Rule>& rules() {
       {"library/.*", kCore + Strings{"nestor/.*", "library/.*", "graphs/.*", "fmt/.*"}},
       {"(apps|bench)/.*",
        kCore + Strings{"apps/.*", "bench/.*", "library/.*", "weights_convert/.*", "graphs/.*",
-                       "nestor/.*", "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*",
-                       "stb_image_write\\.h", "oneapi/dnnl/.*", "engine/ops/[a-z_]+/problem\\.h"}},
+                       "nestor/.*", "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "png\\.h",
+                       "oneapi/dnnl/.*", "engine/ops/[a-z_]+/problem\\.h"}},
   };
   return list;
 }

@@ -83,7 +83,7 @@ class Planner {
     result_.plan.outputs.push_back({name, in_format(id, host_format(graph_.desc(id)))});
   }
 
-  // The output of the plan that is the value; added where there is none.
+  // The output of the plan that is the value; added if there is none.
   int output_of_count(ValueId id) {
     const std::vector<int>& at = homes(id);
     const auto found = std::ranges::find_if(result_.plan.outputs, [&](const PlanOutput& output) {
@@ -99,6 +99,7 @@ class Planner {
       if (idx >= 0) buffer(idx).last_step = num_steps();
     }
     for (const int idx : step.outputs) buffer(idx).last_step = num_steps();
+    if (step.count >= 0) buffer(step.count).last_step = num_steps();
     step.variant = std::move(choice.variant);
     step.workspace_bytes = choice.workspace_bytes;
     if (choice.gpu) {
@@ -115,7 +116,7 @@ class Planner {
     result_.values.push_back(std::move(values));
   }
 
-  // The buffer that holds the value in that format; a conversion step is added where none does.
+  // The buffer that holds the value in that format; a conversion step is added if none does.
   int in_format(ValueId id, BufferFormat format) {
     const Shape& shape = graph_.desc(id).shape;
     for (const int home : homes(id)) {
@@ -199,6 +200,8 @@ class Planner {
       step.bytes += static_cast<std::int64_t>(buffer(dst).bytes);
     }
     step.bytes -= static_cast<std::int64_t>(choice.unread_bytes);
+    const ValueId count = count_of_rows(graph_, node);
+    if (count >= 0) step.count = in_format(count, host_format(graph_.desc(count)));
     push_step(std::move(step), std::move(choice), node.inputs);
     for (const ValueId id : node.inputs) --remaining_[static_cast<std::size_t>(id)];
   }
@@ -211,7 +214,7 @@ class Planner {
     return node.outputs;
   }
 
-  // The buffer of an input that the step writes its output over: the input's own where nobody
+  // The buffer of an input that the step writes its output over: the input's own if nobody
   // needs it any more, else a copy.
   int overwrite(const Node& node, const StepChoice& choice, Step& step) {
     const auto i = static_cast<std::size_t>(choice.inplace_input);
