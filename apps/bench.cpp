@@ -8,6 +8,7 @@
 #include "apps/bench/compared_rows.h"
 #include "apps/bench/markdown.h"
 #include "apps/bench/profile.h"
+#include "apps/bench/published_table.h"
 #include "apps/bench/results.h"
 #include "apps/bench/serve.h"
 #include "apps/common/command.h"
@@ -16,6 +17,7 @@
 #include "apps/common/messages.h"
 #include "apps/common/text_output.h"
 #include "apps/common/tuning.h"
+#include "apps/drawing/png.h"
 #include "engine/check.h"
 #include "nestor/device.h"
 
@@ -61,6 +63,28 @@ void tune_cells(const BenchOptions& options, const std::vector<Cell>& cells) {
   }
 }
 
+// Documents in one of the formats for programs.
+std::string documents_text(ResultFormat format, const std::vector<Json>& documents) {
+  if (format == ResultFormat::kCsv) return csv_table(documents);
+  if (format == ResultFormat::kJson) return json_document(documents);
+  std::string lines;
+  for (const Json& document : documents) lines += json_line(document);
+  return lines;
+}
+
+void write_results(const BenchOptions& options, const std::string& text) {
+  TextOutput output(options.output);
+  options.format == ResultFormat::kMarkdown ? output.write_printable(text) : output.write(text);
+  output.finish();
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  if (path.empty()) return;
+  TextOutput output(path);
+  output.write(text);
+  output.finish();
+}
+
 std::string results_text(const BenchOptions& options, std::span<const Row> rows,
                          const std::vector<ComparedRow>& compared) {
   const Environment environment = environment_of(rows);
@@ -77,11 +101,7 @@ std::string results_text(const BenchOptions& options, std::span<const Row> rows,
   for (const ComparedRow& row : compared) {
     documents[row.idx]["comparison"] = to_json(row);
   }
-  if (options.format == ResultFormat::kCsv) return csv_table(documents);
-  if (options.format == ResultFormat::kJson) return json_document(documents);
-  std::string lines;
-  for (const Json& document : documents) lines += json_line(document);
-  return lines;
+  return documents_text(options.format, documents);
 }
 
 std::vector<ComparedRow> compare_with_earlier(const BenchOptions& options,
@@ -109,15 +129,8 @@ int measure_and_report(const BenchOptions& options) {
 
   std::vector<ComparedRow> compared;
   if (!options.compare.empty()) compared = compare_with_earlier(options, earlier, rows);
-  TextOutput output(options.output);
-  const std::string text = results_text(options, rows, compared);
-  options.format == ResultFormat::kMarkdown ? output.write_printable(text) : output.write(text);
-  output.finish();
-  if (!options.trace.empty()) {
-    TextOutput trace(options.trace);
-    trace.write(trace_document(rows));
-    trace.finish();
-  }
+  write_results(options, results_text(options, rows, compared));
+  if (!options.trace.empty()) write_file(options.trace, trace_document(rows));
   if (any_slower(compared)) return kSlower;
   return some_failed ? kSomeCellsFailed : 0;
 }
@@ -141,6 +154,27 @@ int bench_grid(BenchOptions& options) {
   return options.serve ? serve_commands(options) : measure_and_report(options);
 }
 
+int bench_table(BenchOptions& options) {
+  complete(options);
+  const std::string files[] = {options.output, options.svg, options.png};
+  require_distinct("--output", options.output, std::span(files).subspan(1));
+  require_distinct("--svg", options.svg, std::span(files).subspan(2));
+  bool some_failed = false;
+  const PublishedTable table =
+      run_table(options.grid, options.measuring, system_clocks(), [&](const std::string& message) {
+        some_failed = true;
+        print_message(kName, message);
+      });
+  const Environment environment = environment_of(table.rows);
+  write_results(options, options.format == ResultFormat::kMarkdown
+                             ? to_markdown(table, environment)
+                             : documents_text(options.format, to_documents(table, environment)));
+  const Figure figure = draw_curves(curves_of(table));
+  write_file(options.svg, to_svg(figure));
+  if (!options.png.empty()) write_png(options.png, to_image(figure, /*scale=*/2));
+  return some_failed ? kSomeCellsFailed : 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -150,11 +184,19 @@ int main(int argc, char** argv) {
       "  nestor-bench --weights resnest50.safetensors --device cuda,cpu --precision fp16,fp32\n"
       "  nestor-bench --network resnest50 -o json --output before.json\n"
       "  nestor-bench --network resnest50 --compare before.json\n"
-      "  nestor-bench --network resnest50 --profile --trace steps.json",
+      "  nestor-bench --network resnest50 --profile --trace steps.json\n"
+      "  nestor-bench table --device cuda --svg figure.svg",
       kName);
-  BenchOptions options;
+  BenchOptions options, table_options;
   add_grid_options(app, options);
+  CLI::App& table = *app.add_subcommand(
+      "table",
+      "Run all networks of the table that ResNeSt was published with, and show them beside the "
+      "published accuracy and latency; for devices that are only described (cuda:sm_70), show "
+      "estimates");
+  add_table_options(table, table_options);
   return run_command(
-      app, argc, argv, [&] { return bench_grid(options); },
+      app, argc, argv,
+      [&] { return table.parsed() ? bench_table(table_options) : bench_grid(options); },
       joined({kDeviceEnvironment, kCacheEnvironment}));
 }

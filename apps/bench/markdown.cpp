@@ -98,17 +98,6 @@ bool differs(const Column& column, const std::vector<ReportedRow>& rows) {
       rows, [&](const ReportedRow& row) { return column.text(row) != column.text(rows.front()); });
 }
 
-std::string environment_text(const Environment& environment) {
-  std::string text;
-  for (const auto& [device, description] : environment.devices) {
-    text += fmt::format("{}: {}{}\n", device, description.name,
-                        description.driver.empty() ? "" : ", driver " + description.driver);
-  }
-  return text + fmt::format("nestor {} ({}), {}, oneDNN {}, {}\n", environment.version,
-                            environment.commit, environment.compiler, environment.onednn,
-                            environment.date);
-}
-
 // The columns that all rows agree in, without those that say nothing.
 std::string shared_text(const std::vector<Column>& columns, const ReportedRow& row) {
   std::string text;
@@ -131,6 +120,27 @@ std::string warnings_text(const std::vector<ReportedRow>& rows) {
 }
 
 }  // namespace
+
+std::string environment_text(const Environment& environment) {
+  std::string text;
+  for (const auto& [device, description] : environment.devices) {
+    text += fmt::format("{}: {}{}\n", device, description.name,
+                        description.driver.empty() ? "" : ", driver " + description.driver);
+  }
+  return text + fmt::format("nestor {} ({}), {}, oneDNN {}, {}\n", environment.version,
+                            environment.commit, environment.compiler, environment.onednn,
+                            environment.date);
+}
+
+std::vector<std::vector<std::string>> without_empty_columns(
+    std::vector<std::vector<std::string>> cells) {
+  for (std::size_t i = cells[0].size(); i-- > 0;) {
+    const auto lines = std::span(cells).subspan(1);
+    if (!std::ranges::all_of(lines, [&](const auto& line) { return line[i] == "-"; })) continue;
+    for (auto& line : cells) line.erase(line.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  return cells;
+}
 
 std::string markdown_table(const std::vector<std::vector<std::string>>& cells) {
   std::vector<std::size_t> widths(cells.front().size(), 3);
@@ -185,26 +195,24 @@ std::string report(std::span<const Row> rows, const Environment& environment) {
 std::string profile_table(const Row& row) {
   double total = 0, floors = 0;
   for (const StepTime& step : row.steps) total += step.ms, floors += step.floor_ms.value_or(0);
-  const auto floor_text = [](const std::optional<double>& ms) {
-    return ms ? fmt::format("{:.4f}", *ms) : "-";
-  };
-  const auto floor_share = [](const std::optional<double>& floor, double ms) {
-    return share(floor && ms > 0 ? std::optional(*floor / ms) : std::nullopt);
+  // 0: unknown.
+  const auto floor_text = [](double ms) { return ms > 0 ? fmt::format("{:.4f}", ms) : "-"; };
+  const auto floor_share = [](double floor, double ms) {
+    return floor > 0 && ms > 0 ? fmt::format("{:.0f} %", 100 * floor / ms) : "-";
   };
   std::vector<std::vector<std::string>> cells = {
       {"step", "ms", "%", "floor ms", "of floor", "GFLOP/s", "GB/s", "variant"}};
   for (const StepTime& timed : row.steps) {
     cells.push_back(
         {timed.step.name, fmt::format("{:.4f}", timed.ms),
-         fmt::format("{:.1f}", 100 * timed.ms / total), floor_text(timed.floor_ms),
-         floor_share(timed.floor_ms, timed.ms),
+         fmt::format("{:.1f}", 100 * timed.ms / total), floor_text(timed.floor_ms.value_or(0)),
+         floor_share(timed.floor_ms.value_or(0), timed.ms),
          fmt::format("{:.0f}", 2e-6 * static_cast<double>(timed.step.multiply_adds) / timed.ms),
          fmt::format("{:.1f}", 1e-6 * static_cast<double>(timed.step.bytes) / timed.ms),
          timed.step.variant});
   }
-  const std::optional<double> floor = floors > 0 ? std::optional(floors) : std::nullopt;
-  cells.push_back({"all steps", fmt::format("{:.4f}", total), "100.0", floor_text(floor),
-                   floor_share(floor, total), "", "", ""});
+  cells.push_back({"all steps", fmt::format("{:.4f}", total), "100.0", floor_text(floors),
+                   floor_share(floors, total), "", "", ""});
   return fmt::format("\n{}: steps, one by one\n\n{}", to_string(row.key), markdown_table(cells));
 }
 

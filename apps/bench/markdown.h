@@ -14,6 +14,13 @@ namespace nestor::bench {
 // aligned to the left and all others to the right.
 std::string markdown_table(const std::vector<std::vector<std::string>>& cells);
 
+// The same without columns that hold nothing but a head and "-".
+std::vector<std::vector<std::string>> without_empty_columns(
+    std::vector<std::vector<std::string>> cells);
+
+// Devices, versions, date.
+std::string environment_text(const Environment& environment);
+
 // What all rows share, in a line; a table of what they do not; warnings below.
 std::string report(std::span<const Row> rows, const Environment& environment);
 
