@@ -3,7 +3,9 @@ import csv
 import io
 import json
 import os
+import re
 import unittest
+import xml.dom.minidom
 
 from support import BAD_INPUT, PHOTOS, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, has_gpu, run
 
@@ -152,6 +154,24 @@ class Comparisons(Bench):
             with open(path, "w") as file:
                 file.write(text)
             self.assert_says(self.expect(BAD_INPUT, "nestor-bench", "--network", "resnest_mini", "--compare", path), "before.json")
+
+
+class Table(Bench):
+    def test_estimates_say_that_they_are(self):
+        svg, png = self.path("figure.svg"), self.path("figure.png")
+        done = run("nestor-bench", "table", "--device", "cuda:sm_70", "--svg", svg, "--png", png)
+        self.assertIn(done.returncode, (0, SOME_FAILED), done.stderr.decode())
+        text = done.stdout.decode()
+        (head,) = [line for line in text.splitlines() if line.startswith("| network")]
+        self.assertIn("ms, V100, batch 16: published", head)
+        self.assertIn("ms, V100-SXM2 (cuda:sm_70) fp16, batch 16: ESTIMATED, not measured", head)
+        self.assertEqual(len(re.findall(r"(?m)^\| (ResNeSt|SENet|EfficientNet)-", text)), 11)
+        for row in ("ResNeSt-50", "ResNeSt-269"):
+            self.assertRegex(text, rf"(?m)^\| {row} .*\| +\d+\.\d+ \| +\d+\.\d+ \|$")
+        with open(svg) as file:
+            self.assertIn("ESTIMATED", xml.dom.minidom.parseString(file.read()).documentElement.toxml())
+        with open(png, "rb") as file:
+            self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
 
 
 class Serving(Bench):
