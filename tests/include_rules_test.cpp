@@ -73,8 +73,6 @@ const std::vector<Rule>& rules() {
       // As they are installed: nothing but each other and the standard library.
       {"library/nestor/.*", {"nestor/[a-z_]+\\.h"}},
       {"library/.*", kCore + Strings{"nestor/.*", "library/.*", "graphs/.*", "fmt/.*"}},
-      // Reads a GPU's own clock.
-      {"bench/device_runs.*", kCore + Strings{"bench/.*", "engine/backends/cuda/[a-z_]+\\.h"}},
       {"(apps|bench)/.*",
        kCore + Strings{"apps/.*", "bench/.*", "library/.*", "weights_convert/.*", "graphs/.*",
                        "nestor/.*", "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "png\\.h",

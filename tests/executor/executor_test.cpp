@@ -262,6 +262,17 @@ TEST_CASE("executor: profiles have a time for each step", "[simt][executor]") {
         SessionInternals::plan(session, images.view().desc.shape).steps.size());
 }
 
+TEST_CASE("executor: timed runs leave what run() leaves", "[simt][executor]") {
+  const auto model = test::emulated_model(test::small_graph, 70);
+  Session session(model, {});
+  const test::Images images({1, 3, 16, 16});
+  const std::vector<float> expected = test::run(session, images.view());
+  const RunTimes times = SessionInternals::time_run(session, images.view(), 3);
+  CHECK(times.enqueue_ms > 0);
+  CHECK(times.total_ms > 0);
+  CHECK(test::run(session, images.view()) == expected);
+}
+
 TEST_CASE("executor: sessions share weights on the device", "[simt][executor]") {
   const auto model = test::emulated_model(test::small_graph, 70);
   const test::Images images({1, 3, 16, 16});

@@ -1,4 +1,4 @@
-#include "bench/machine.h"
+#include "apps/bench/machine_peaks.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "bench/made_up_weights.h"
+#include "apps/bench/made_up_weights.h"
 
 #include <cmath>
 #include <cstring>
