@@ -72,6 +72,8 @@ const std::vector<Rule>& rules() {
       // As they are installed: nothing but each other and the standard library.
       {"library/nestor/.*", {"nestor/[a-z_]+\\.h"}},
       {"library/.*", kCore + Strings{"nestor/.*", "library/.*", "graphs/.*", "fmt/.*"}},
+      // As an embedder: the public face, whatever else lies in the tree.
+      {"apps/python/.*", {"apps/python/.*", "nestor/.*", "nanobind/.*"}},
       // Reads a GPU's own clock.
       {"bench/device_runs.*", kCore + Strings{"bench/.*", "engine/backends/cuda/[a-z_]+\\.h"}},
       {"(apps|bench)/.*",
