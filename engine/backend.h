@@ -97,7 +97,7 @@ class ExecutionContext {
 
   // Gives a run to a stream of the caller's and waits for nothing: the input from `src`, and each
   // output to its `dst`, in memory of the device. Runs of one context never overlap. Throws
-  // kUnsupported where there are no streams.
+  // kUnsupported if there are no streams.
   virtual void enqueue(const BoundSteps& run, const void* src, std::span<void* const> dst,
                        void* stream);
 
@@ -170,7 +170,7 @@ class Backend {
 
   virtual std::string_view name() const = 0;
 
-  // Throws kUnsupported where the device cannot compute in that precision.
+  // Throws kUnsupported if the device cannot compute in that precision.
   virtual void require(Precision precision) const = 0;
 
   // Precision used when SessionOptions names none.
@@ -183,21 +183,21 @@ class Backend {
   virtual std::optional<DevicePeaks> peaks(Precision) const { return std::nullopt; }
 
   // Whether steps can compute in a convolution's load what nodes before it did: then plans have
-  // fused convolutions (engine/graph/passes/fuse_loads.h) where their modelled time is shorter.
+  // fused convolutions (engine/graph/passes/fuse_loads.h) if their modelled time is shorter.
   virtual bool fuses_loads() const { return false; }
 
   // The first variant of the node's op that can do it, unless tuning knows a better one; no kernel
-  // where there is none. Throws kUsage, listing what there is, where forced_variant is unknown to
-  // the op, and TuningError where tuning asks for what cannot be done.
+  // if there is none. Throws kUsage, listing what there is, if forced_variant is unknown to
+  // the op, and TuningError if tuning asks for what cannot be done.
   virtual StepChoice choose(const StepRequest& request) = 0;
 
-  // What tuning files must be for; nothing where there is nothing to tune.
+  // What tuning files must be for; nothing if there is nothing to tune.
   virtual std::optional<TuningKey> tuning_key(Precision) const { return std::nullopt; }
 
   // Measures the candidates for one step, unless the report has its problem already.
   virtual void tune(const StepRequest&, const Constants&, const TuneOptions&, TuningReport&) {}
 
-  // Copies a tensor from one format to another. No kernel where that takes two steps, by way of
+  // Copies a tensor from one format to another. No kernel if that takes two steps, by way of
   // float32 in plain layout.
   virtual StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
                                        int threads) = 0;
@@ -212,12 +212,12 @@ class Backend {
   // Device memory, aligned to kArenaAlignment and zeroed.
   virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
 
-  // Host memory for downloads; null where the host reads device memory itself.
+  // Host memory for downloads; null if the host reads device memory itself.
   virtual std::shared_ptr<void> allocate_host(std::size_t) { return nullptr; }
 };
 
 // Opens a device by name: "cpu", "cuda", "cuda:1"; "cuda:sm_70" for plans alone. Throws
-// kUnsupported, saying why it is not there. "auto" is the first GPU, else the CPU; `why_not`, where
+// kUnsupported, saying why it is not there. "auto" is the first GPU, else the CPU; `why_not`, if
 // given, then says why it is not a GPU.
 std::unique_ptr<Backend> open_backend(std::string_view device, std::string* why_not = nullptr);
 

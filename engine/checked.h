@@ -24,7 +24,7 @@ class CheckedSize {
 
   constexpr bool overflowed() const { return overflowed_; }
 
-  // The number, where it is known not to have overflowed.
+  // The number, if it is known not to have overflowed.
   constexpr std::uint64_t value() const { return value_; }
 
   constexpr bool at_most(std::uint64_t limit) const { return !overflowed_ && value_ <= limit; }

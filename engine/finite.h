@@ -7,7 +7,7 @@
 
 namespace nestor {
 
-// The index of the first infinity or NaN; nothing where all are finite numbers.
+// The index of the first infinity or NaN; nothing if all are finite numbers.
 std::optional<std::size_t> first_not_finite(std::span<const float> values);
 
 }  // namespace nestor

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The number after the first word `key`; of a file that is one number, where there is no key.
+// The number after the first word `key`; of a file that is one number, if there is no key.
 std::optional<std::uint64_t> number_in(const fs::path& path, std::string_view key = {}) {
   std::ifstream file(path);
   std::uint64_t number = 0;
@@ -37,7 +37,7 @@ struct GroupFiles {
   const char *limit, *usage, *cache;  // the last one a line of memory.stat
 };
 
-// Version 2 writes "max" where there is no limit, version 1 a number beyond any memory.
+// Version 2 writes "max" if there is no limit, version 1 a number beyond any memory.
 constexpr GroupFiles kVersion2{"memory.max", "memory.current", "inactive_file"};
 constexpr GroupFiles kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes",
                                "total_inactive_file"};

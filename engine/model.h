@@ -39,7 +39,7 @@ class Model {
   // Names under which a session may be asked for tensors.
   std::vector<std::string> tap_names() const;
 
-  // Why "auto" did not find a GPU; empty where it did or was not asked.
+  // Why "auto" did not find a GPU; empty if it did or was not asked.
   const std::string& why_no_gpu() const { return why_no_gpu_; }
 
  private:

@@ -224,7 +224,7 @@ struct Session::State {
     loaded.device_outputs.resize(plan.outputs.size());
   }
 
-  // Points the plan's kernels at the arena, which is made larger where the plan needs it.
+  // Points the plan's kernels at the arena, which is made larger if the plan needs it.
   void bind(LoadedPlan& loaded) {
     const Plan& plan = loaded.planned.plan;
     if (plan.arena_bytes <= arena_bytes && loaded.arena == arena.get()) return;

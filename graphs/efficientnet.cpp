@@ -1,7 +1,7 @@
 // EfficientNet: inverted bottlenecks, wide where they are depthwise, with squeeze and excitation.
 //
 //   block    x -> conv_pw 1x1, wider -> swish -> conv_dw k x k depthwise, stride here -> swish
-//              -> squeeze, excitation -> conv_pwl 1x1 -> + x where the shapes are equal
+//              -> squeeze, excitation -> conv_pwl 1x1 -> + x if the shapes are equal
 //
 // The blocks of stage 0 have no conv_pw; their last convolution is called so. Nothing follows the
 // last batch norm of a block but the sum.

@@ -12,7 +12,7 @@ struct EfficientNetConfig {
   double depth = 1;  // blocks of a stage
 };
 
-// Null where the name is not an EfficientNet. Names: tf_efficientnet_b2 to tf_efficientnet_b7.
+// Null if the name is not an EfficientNet. Names: tf_efficientnet_b2 to tf_efficientnet_b7.
 const EfficientNetConfig* find_efficientnet(std::string_view name);
 
 // Taps "stem", "blocks.0" to "blocks.6" and "head".

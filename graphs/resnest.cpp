@@ -9,7 +9,7 @@
 //                     -> U weighted and summed over radix
 //
 // The AVD pool (3x3 average, pad 1, padding counted) takes over the stride of the block's first
-// convolution; it is there where the stride is above 1 or the dilation changes, on one side or the
+// convolution; it is there if the stride is above 1 or the dilation changes, on one side or the
 // other of the convolution.
 //
 // Input: RGB / 255, minus mean, divided by std; short side resized to size / crop_ratio, centre

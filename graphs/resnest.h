@@ -17,7 +17,7 @@ struct ResNestConfig {
   int planes = 64;  // output channels of the first stage's blocks / 4; doubled from stage to stage
 };
 
-// Null where the name is not a ResNeSt. Names: resnest50, resnest50_fast_2s1x64d, ...
+// Null if the name is not a ResNeSt. Names: resnest50, resnest50_fast_2s1x64d, ...
 const ResNestConfig* find_resnest(std::string_view name);
 
 // Taps "layer1" to "layer4", and "layerK.attention", the attention weights of each stage's first

@@ -12,7 +12,7 @@ struct ResNetConfig {
   bool avg_down = false;    // shortcut: average pool and 1x1 convolution instead of a strided 1x1
 };
 
-// Null where the name is not a ResNet. Names: resnet101_v1b, resnet101_v1d, resnet101_v1s.
+// Null if the name is not a ResNet. Names: resnet101_v1b, resnet101_v1d, resnet101_v1s.
 const ResNetConfig* find_resnet(std::string_view name);
 
 // Taps "layer1" to "layer4".

@@ -13,7 +13,7 @@ struct SeNetConfig {
   int groups = 64;
 };
 
-// Null where the name is not a SENet. Names: senet_154.
+// Null if the name is not a SENet. Names: senet_154.
 const SeNetConfig* find_senet(std::string_view name);
 
 // Taps "stem" and "layer1" to "layer4".

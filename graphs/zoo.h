@@ -79,7 +79,7 @@ inline constexpr int kLargestInputSide = 65'535;
 // All networks in the order in which they are listed for users.
 std::span<const Network> networks();
 
-// Null where there is no network of that name.
+// Null if there is no network of that name.
 const Network* find_network(std::string_view name);
 
 // The message for a name that no network has, with the one that was probably meant.

@@ -9,7 +9,7 @@ namespace nestor {
 
 namespace {
 
-// Not thread_local: glibc ends the process where it finds no memory to register a destructor, or
+// Not thread_local: glibc ends the process if it finds no memory to register a destructor, or
 // for the first use of a library's thread-local memory in a thread.
 struct Key {
   pthread_key_t key{};
@@ -25,7 +25,7 @@ void set_last_error(const char* message) noexcept {
   const std::size_t bytes = std::strlen(message) + 1;
   void* const copy = std::malloc(bytes);
   if (copy != nullptr) std::memcpy(copy, message, bytes);
-  if (pthread_setspecific(kept.key, copy) != 0) std::free(copy);  // only where there was none
+  if (pthread_setspecific(kept.key, copy) != 0) std::free(copy);  // only if there was none
 }
 
 const char* last_error() noexcept {

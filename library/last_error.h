@@ -6,7 +6,7 @@ namespace nestor {
 // Without memory for the message there is none: never an exception, never the end of the process.
 void set_last_error(const char* message) noexcept;
 
-// Empty where no call has failed.
+// Empty if no call has failed.
 const char* last_error() noexcept;
 
 }  // namespace nestor

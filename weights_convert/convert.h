@@ -63,7 +63,7 @@ struct Conversion {
 // Bytes of a file that was written; 0 for a device such as /dev/null.
 std::uint64_t written_bytes(const std::filesystem::path& output);
 
-// A model file of Nestor's own keeps its labels, preprocessing and notes where `options` do not
+// A model file of Nestor's own keeps its labels, preprocessing and notes if `options` do not
 // give others (metadata.h).
 //
 // Reads `input`, whose format is told by its content, checks that it holds exactly the network's

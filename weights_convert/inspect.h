@@ -18,7 +18,7 @@ struct TensorSummary {
 // One row a tensor, in the order of the file.
 std::vector<TensorSummary> summarise(const SourceFile& file);
 
-// {"format": "mxnet", "tensors": [{"name", "dtype", "shape", "sha256"}, ...]}, name null where the
+// {"format": "mxnet", "tensors": [{"name", "dtype", "shape", "sha256"}, ...]}, name null if the
 // format has none.
 std::string inspection_json(const SourceFile& file);
 

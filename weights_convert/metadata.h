@@ -15,7 +15,7 @@ struct ModelFacts {
   const Network* network = nullptr;
   NetworkOptions options;
   std::string source;               // "gluoncv", "timm", "resnest", "cadene", "nestor", "synthetic"
-  std::string source_sha256;        // of the file that was given; empty where there was none
+  std::string source_sha256;        // of the file that was given; empty if there was none
   std::vector<std::string> labels;  // of all classes, or none
   bool synthetic = false;           // made-up weights: the classes mean nothing
   std::optional<Preprocess> preprocess = {};  // nothing: as the source evaluates the network
@@ -32,7 +32,7 @@ void carry_over(const Metadata& own, ModelFacts& facts);
 // The number of classes of a model file of that network; nothing if it is none.
 std::optional<int> known_classes(const Metadata& own, const Network& network);
 
-// The source that a file's own metadata name, where it is one that exists.
+// The source that a file's own metadata name, if it is one that exists.
 std::optional<std::string> known_source(const Metadata& own);
 
 }  // namespace nestor

@@ -39,7 +39,7 @@ struct OfficialFile {
   std::string note;
 };
 
-// In the order of preference where several are of one network.
+// In the order of preference if several are of one network.
 std::span<const OfficialFile> official_files();
 
 // A list in the form of official_files.json. Rows with the same file share their addresses.
@@ -52,7 +52,7 @@ std::vector<OfficialFile> read_official_files(const std::filesystem::path& path)
 bool is_called(const OfficialFile& file, std::string_view name);
 
 // The zoo's name of the network that `name` is, or that the first published file of that name
-// belongs to; `name` itself where there is none.
+// belongs to; `name` itself if there is none.
 std::string network_called(std::string_view name);
 
 // The published file with that digest, of either kind: the one of that source if the same file was

@@ -18,7 +18,7 @@
 namespace nestor {
 
 struct SourceTensor {
-  std::optional<std::string> name;  // nothing where the format has none
+  std::optional<std::string> name;  // nothing if the format has none
   DType dtype = DType::kFloat32;
   Shape shape;
   // Without strides: exactly the tensor's bytes, C order, little-endian. With strides (in elements,
@@ -49,11 +49,10 @@ struct SourceFile {
   std::span<const std::byte> payload;
   std::string payload_name;
 
-  std::shared_ptr<const void>
-      expanded;  // owns the bytes of an archive's contents, where there is one
+  std::shared_ptr<const void> expanded;  // owns the bytes of an archive's contents, if there is one
 };
 
-// The tensor's bytes in C order: in the file where they lie so, else gathered into scratch, which
+// The tensor's bytes in C order: in the file if they lie so, else gathered into scratch, which
 // must outlive the result.
 std::span<const std::byte> contiguous(const SourceTensor& tensor, std::vector<std::byte>& scratch);
 

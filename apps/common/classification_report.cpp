@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/check.h"
 #include "engine/printable_text.h"
 #include "nestor/version.h"
 
@@ -67,6 +68,14 @@ std::string csv_rows(const ClassifiedImage& image) {
 }
 
 }  // namespace
+
+ReportFormat parse_report_format(std::string_view name) {
+  if (name == "text") return ReportFormat::kText;
+  if (name == "json") return ReportFormat::kJson;
+  if (name == "jsonl") return ReportFormat::kJsonl;
+  if (name == "csv") return ReportFormat::kCsv;
+  fail(ErrorCode::kUsage, "{}: no format of results; there are text, json, jsonl and csv", name);
+}
 
 ClassificationReport::ClassificationReport(ReportFormat format, const ModelInfo& info,
                                            const RunFacts& facts, TextOutput& output)

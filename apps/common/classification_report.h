@@ -3,11 +3,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "apps/common/run_facts.h"
 #include "apps/common/text_output.h"
 #include "nestor/nestor.h"
-#include "nestor/preprocess.h"
 
 namespace nestor {
 
@@ -20,12 +21,8 @@ struct ClassifiedImage {
 
 enum class ReportFormat { kText, kJson, kJsonl, kCsv };
 
-// The facts about a run that the head of a JSON report states.
-struct RunFacts {
-  std::string model;  // the file, as the user named it
-  std::string device, precision;
-  Preprocess preprocess;  // with what options changed
-};
+// "text", "json", "jsonl" or "csv"; throws kUsage for others.
+ReportFormat parse_report_format(std::string_view name);
 
 // Writes one row per image, as they come.
 class ClassificationReport {

@@ -7,7 +7,7 @@
 
 namespace nestor {
 
-// Appears whole or not at all. Throws kInternal where the system refuses.
+// Appears whole or not at all. Throws kInternal if the system refuses.
 void write_png(const std::filesystem::path& path, const Image& image);
 
 }  // namespace nestor

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apps/common/messages.h"
+#include "nestor/error.h"
 
 namespace nestor {
 
@@ -41,6 +42,11 @@ void RunSummary::finish(std::string_view device, std::string_view note) {
   }
   if (!note.empty()) text += fmt::format(" ({})", note);
   print_message(options_.command, text);
+}
+
+int RunSummary::exit_code() const {
+  if (num_good_ == num_images_) return 0;
+  return num_good_ > 0 ? kSomeInputsFailed : nestor::exit_code(ErrorCode::kBadInput);
 }
 
 }  // namespace nestor

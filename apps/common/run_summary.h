@@ -12,6 +12,9 @@
 
 namespace nestor {
 
+// The exit code of a run in which some images failed and others did not.
+inline constexpr int kSomeInputsFailed = 6;
+
 // Shows a progress bar, an image's error or warning as it comes, and one line at the end.
 class RunSummary {
  public:
@@ -37,6 +40,9 @@ class RunSummary {
   void finish(std::string_view device, std::string_view note);
 
   std::size_t num_good() const { return num_good_; }
+
+  // 0; kSomeInputsFailed, or that of kBadInput if no image has a result.
+  int exit_code() const;
 
  private:
   using Clock = std::chrono::steady_clock;

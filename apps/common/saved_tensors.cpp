@@ -20,8 +20,9 @@ void SavedTensors::add(const ImageOutputs& outputs) {
     }
     Shape expected = shape;
     expected[0] = all.shape[0];
-    CHECK(expected == all.shape, "{}: a batch of {} after {}", outputs.name(i), shape.to_string(),
-          all.shape.to_string());
+    CHECK_AS(kUsage, expected == all.shape,
+             "--save-outputs: {} has the shape {} after {}: save images of one size at a time",
+             outputs.name(i), shape.to_string(), all.shape.to_string());
     all.shape[0] += shape[0];
     all.data.insert(all.data.end(), bytes, bytes + tensor.bytes());
   }

@@ -13,8 +13,8 @@ namespace nestor {
 
 class SavedTensors {
  public:
-  // Appends an image's part of each output along its first dimension. Shapes may differ in that
-  // one only.
+  // Appends an image's part of each output along its first dimension. Throws kUsage if shapes
+  // differ in another one, as those of images of different sizes may.
   void add(const ImageOutputs& outputs);
 
   // In the types and shapes of the run (NCHW), with the names of the images, in the order of the

@@ -16,7 +16,7 @@ void occupy_standard_descriptors();
 // and never copied.
 class StandardInput {
  public:
-  // Throws kBadInput for more than `max_bytes` and where it cannot be read, kOutOfMemory.
+  // Throws kBadInput for more than `max_bytes` and if it cannot be read, kOutOfMemory.
   explicit StandardInput(std::size_t max_bytes);
   ~StandardInput();
   StandardInput(const StandardInput&) = delete;

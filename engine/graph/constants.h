@@ -27,7 +27,7 @@ class Constants {
     const void* view_ = nullptr;
     std::vector<float> owned_;
   };
-  // Throws kBadModel, naming the tensor, where it is not all finite numbers: what such weights
+  // Throws kBadModel, naming the tensor, if it is not all finite numbers: what such weights
   // compute is no answer, and not every kernel would let it show.
   Tensor value(ValueId id) const;
 

@@ -155,7 +155,7 @@ std::int64_t multiply_adds(const Graph& graph, const Node& node);
 std::string to_string(const Graph& graph);
 
 // Adds the values called `names` to the outputs, under those names. Throws kUsage, listing what
-// there is, where a name is unknown.
+// there is, if a name is unknown.
 Graph with_taps(Graph graph, std::span<const std::string> names);
 
 }  // namespace nestor

@@ -1,4 +1,4 @@
-// The first frame of a GIF file on its canvas, as Pillow shows it: where there is no frame the
+// The first frame of a GIF file on its canvas, as Pillow shows it: if there is no frame the
 // canvas has the colour of the transparent index, if there is one, else that of index 0; and
 // transparent pixels have the colour that the palette gives them. (MXNet's OpenCV reads no GIF.)
 

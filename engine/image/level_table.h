@@ -18,7 +18,7 @@ class LevelTable {
   void normalise(const std::uint8_t* rgb, std::size_t num_pixels, float* dst,
                  std::size_t plane) const;
 
-  // False where a mean, or a std next to 0, takes a level out of float32's range.
+  // False if a mean, or a std next to 0, takes a level out of float32's range.
   bool is_finite() const;
 
  private:

@@ -27,7 +27,7 @@ bool not_too_deep(int depth, json::parse_event_t, json&) {
   return true;
 }
 
-// 0.485 rather than 0.48500001430511475, where that comes back as the same float.
+// 0.485 rather than 0.48500001430511475, if that comes back as the same float.
 double shortest(float value) {
   const double decimal = std::stod(fmt::format("{}", value));
   return static_cast<float>(decimal) == value ? decimal : double{value};

@@ -16,7 +16,7 @@ class Estimate {
   Estimate(const Graph& graph, Backend& backend, const PlanKey& key)
       : graph_(graph), backend_(backend), key_(key), producers_(producers(graph)) {}
 
-  // Nothing where a node has no variant.
+  // Nothing if a node has no variant.
   std::optional<double> us(std::span<const Node> nodes) {
     double sum = 0;
     for (const Node& node : nodes) {

@@ -51,7 +51,7 @@ struct BufferFormat {
 std::string to_string(const BufferFormat& format);
 
 struct Buffer {
-  std::string name;  // of the value it holds (the last one, where a step overwrites its input)
+  std::string name;  // of the value it holds (the last one, if a step overwrites its input)
   Shape shape;       // logical, NCHW
   BufferFormat format;
   std::size_t bytes = 0;
@@ -80,11 +80,11 @@ struct Step {
   std::string variant;
   std::string parameters;    // as the op describes them
   std::vector<int> inputs;   // indices into Plan::buffers; -1 for a constant
-  std::vector<int> outputs;  // likewise; equal to an input where the step works in place
+  std::vector<int> outputs;  // likewise; equal to an input if the step works in place
   std::size_t workspace_bytes = 0;
   std::size_t workspace_offset = 0;
   std::int64_t multiply_adds = 0;
-  // Inputs, constants and outputs, each once, and the traffic of the workspace where it is known.
+  // Inputs, constants and outputs, each once, and the traffic of the workspace if it is known.
   std::int64_t bytes = 0;
   std::optional<GpuLaunch> gpu = std::nullopt;
 };

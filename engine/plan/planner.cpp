@@ -83,7 +83,7 @@ class Planner {
     result_.plan.outputs.push_back({name, in_format(id, host_format(graph_.desc(id)))});
   }
 
-  // The output of the plan that is the value; added where there is none.
+  // The output of the plan that is the value; added if there is none.
   int output_of_count(ValueId id) {
     const std::vector<int>& at = homes(id);
     const auto found = std::ranges::find_if(result_.plan.outputs, [&](const PlanOutput& output) {
@@ -115,7 +115,7 @@ class Planner {
     result_.values.push_back(std::move(values));
   }
 
-  // The buffer that holds the value in that format; a conversion step is added where none does.
+  // The buffer that holds the value in that format; a conversion step is added if none does.
   int in_format(ValueId id, BufferFormat format) {
     const Shape& shape = graph_.desc(id).shape;
     for (const int home : homes(id)) {
@@ -211,7 +211,7 @@ class Planner {
     return node.outputs;
   }
 
-  // The buffer of an input that the step writes its output over: the input's own where nobody
+  // The buffer of an input that the step writes its output over: the input's own if nobody
   // needs it any more, else a copy.
   int overwrite(const Node& node, const StepChoice& choice, Step& step) {
     const auto i = static_cast<std::size_t>(choice.inplace_input);

@@ -135,7 +135,7 @@ json document_of(std::string_view text, const std::string& name) {
   }
 }
 
-// What of the section is not what the key asks for; empty where it serves.
+// What of the section is not what the key asks for; empty if it serves.
 std::string difference(const TuningKey& has, const TuningKey& wanted) {
   std::string text;
   const auto compare = [&](const char* what, const std::string& found, const std::string& want) {

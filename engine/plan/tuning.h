@@ -59,7 +59,7 @@ struct TuningFile {
   void merge(const TuningKey& key, const TunedChoices& choices);
 
   // The choices of the section that serves `key`. Throws TuningError, saying what there is instead,
-  // where none does.
+  // if none does.
   const TunedChoices& find(const TuningKey& key) const;
 };
 
@@ -102,16 +102,16 @@ inline constexpr int kMaxSplits = 64;
 TuningFile parse_tuning(std::string_view text, const std::string& name);
 TuningFile read_tuning(const std::filesystem::path& path);
 
-// Throws kUsage where the file would be larger than one that can be read.
+// Throws kUsage if the file would be larger than one that can be read.
 std::string to_json(const TuningFile& file);
 
 // Writes the choices into the file, whole or not at all, keeping what else it holds. Throws
-// TuningError, and leaves the file as it is, where that is no tuning file.
+// TuningError, and leaves the file as it is, if that is no tuning file.
 void update_tuning(const std::filesystem::path& path, const TuningKey& key,
                    const TunedChoices& choices);
 
 // Where the commands look for tuning: $NESTOR_TUNING, else tuning.json in $NESTOR_HOME, else in
-// $XDG_CACHE_HOME/nestor, else in ~/.cache/nestor. Empty where none of these is set.
+// $XDG_CACHE_HOME/nestor, else in ~/.cache/nestor. Empty if none of these is set.
 std::filesystem::path default_tuning_file();
 
 }  // namespace nestor

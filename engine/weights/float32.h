@@ -10,7 +10,7 @@
 namespace nestor {
 
 // The elements of data, which are float16, bfloat16, float32 or float64, as float32: data itself
-// where it is that already, else converted into scratch. Every float16 and bfloat16 is exact;
+// if it is that already, else converted into scratch. Every float16 and bfloat16 is exact;
 // float64 is rounded to nearest.
 std::span<const std::byte> as_float32(DType dtype, std::span<const std::byte> data,
                                       std::vector<float>& scratch);

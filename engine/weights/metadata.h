@@ -22,13 +22,13 @@ inline constexpr std::string_view kMetaPreprocess =
 inline constexpr std::string_view kMetaSynthetic =
     "nestor.synthetic";  // "true" for made-up weights
 
-// Empty where it is not there.
+// Empty if it is not there.
 std::string_view metadata_value(const Metadata& metadata, std::string_view key);
 
 // Whether the weights are made up: then the classes mean nothing.
 bool says_synthetic(const Metadata& metadata);
 
-// The names of all classes; nothing where the text is not a JSON array of one string a class.
+// The names of all classes; nothing if the text is not a JSON array of one string a class.
 std::optional<std::vector<std::string>> metadata_labels(const Metadata& metadata, int num_classes);
 
 }  // namespace nestor

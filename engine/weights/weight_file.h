@@ -26,7 +26,7 @@ namespace nestor {
 // meanwhile: the system answers reads beyond a mapped file's end with a signal.
 class MappedFile {
  public:
-  // Throws kBadInput, naming the file, where it is not a regular file or cannot be read.
+  // Throws kBadInput, naming the file, if it is not a regular file or cannot be read.
   static MappedFile open(const std::filesystem::path& path);
 
   std::span<const std::byte> bytes() const { return bytes_; }
@@ -65,7 +65,7 @@ class WeightFile {
 
   const std::string& name() const { return name_; }               // of the file, for messages
   const std::vector<Entry>& entries() const { return entries_; }  // in the order of their data
-  const Entry* find(std::string_view name) const;                 // null where there is none
+  const Entry* find(std::string_view name) const;                 // null if there is none
 
   // For those who need the names for themselves; only metadata and views of the data are left.
   std::vector<Entry> take_entries() &&;

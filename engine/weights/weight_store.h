@@ -16,7 +16,7 @@ class WeightStore {
   explicit WeightStore(WeightFile file);
 
   // The tensor of that name as float32, aligned for its type. Throws kBadModel, naming file and
-  // tensor, where it is absent, has another shape, or is not of F32, F16 or BF16.
+  // tensor, if it is absent, has another shape, or is not of F32, F16 or BF16.
   TensorView get(std::string_view name, const Shape& shape) const;
 
   const WeightFile& file() const { return file_; }

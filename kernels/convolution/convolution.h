@@ -12,7 +12,7 @@
 //
 // Which tile and how many parts K is split into is the caller's choice: convolution_supports()
 // says what is possible. Neither changes the order of K within a part, so tiles of one family,
-// plain or halo, give the same bits where neither blocks nor warps split K.
+// plain or halo, give the same bits if neither blocks nor warps split K.
 
 #include <cstddef>
 #include <cstdint>
@@ -102,7 +102,7 @@ constexpr std::int64_t halo_patch(const ConvolutionShape& shape, const Convoluti
   return tile.m + 2 * std::int64_t{shape.dilation} * (shape.w + 1);
 }
 
-// Halo tiles take 3x3 convolutions whose dst has the pixels of src, where the patch fits.
+// Halo tiles take 3x3 convolutions whose dst has the pixels of src, if the patch fits.
 constexpr bool form_supports(const ConvolutionShape& shape, const ConvolutionTile& tile) {
   return tile.form() == ConvolutionForm::kPlain ||
          (shape.r == 3 && shape.s == 3 && shape.stride == 1 && shape.pad == shape.dilation &&

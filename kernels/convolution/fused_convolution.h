@@ -43,7 +43,7 @@ struct FusedConvolutionArgs {
   DeviceDType dtype = DeviceDType::kFloat16;  // of src, shortcut, residual and dst
   FusedConvolutionShape shape;
   ConvolutionChoice choice;
-  const void* src = nullptr;              // [n][h][w][c], or [n][h][w][2][c] where gated
+  const void* src = nullptr;              // [n][h][w][c], or [n][h][w][2][c] if gated
   const void* weight = nullptr;           // by pack_weight() for shape.gemm(shape.source)
   const void* shortcut = nullptr;         // likewise, of shape.shortcut
   const void* shortcut_weight = nullptr;  //
@@ -61,7 +61,7 @@ DeviceStatus fused_convolution(const FusedConvolutionArgs& args, Stream stream);
 
 // --- what can be asked for, in plain arithmetic -------------------------------------------------
 
-// The kind of one source; kNone where there is none, or none of these.
+// The kind of one source; kNone if there is none, or none of these.
 constexpr SourceKind source_kind(const ConvolutionSource& source) {
   if (source.c == 0) return SourceKind::kNone;
   if (source.window == 1 && source.pad == 0) {
@@ -74,7 +74,7 @@ constexpr SourceKind source_kind(const ConvolutionSource& source) {
   return SourceKind::kNone;
 }
 
-// The row of the tile for what the shape loads; null where it is not compiled for that.
+// The row of the tile for what the shape loads; null if it is not compiled for that.
 constexpr const FusedConvolutionTile* fused_tile(const FusedConvolutionShape& shape, int tile) {
   const SourceKind source = source_kind(shape.source), shortcut = source_kind(shape.shortcut);
   if (shortcut == SourceKind::kNone && shape.shortcut.c > 0) return nullptr;

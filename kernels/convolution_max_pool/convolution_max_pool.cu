@@ -143,7 +143,7 @@ struct Warp {
     for (int i = 0; i < kFragmentsM; ++i) {
       const int m = 64 * warp_idx() + 16 * i + row;
       const int line = m * args.y_inverse >> 16;
-      // Rows behind the last one load any pixel, on banks of their own where they can.
+      // Rows behind the last one load any pixel, on banks of their own if they can.
       const int any = smaller(m % 8, args.y_columns - 1);
       pixel[i] = line < args.y_lines ? line * args.pitch + m - line * args.y_columns : any;
     }

@@ -95,7 +95,7 @@ CUtensorMapSwizzle swizzle_of(int bytes) {
   }
 }
 
-// A launch of it would fail where the library was compiled for other architectures.
+// A launch of it would fail if the library was compiled for other architectures.
 __global__ void probe_kernel() {}
 
 class CudaRuntime final : public DeviceRuntime {

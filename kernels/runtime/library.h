@@ -37,7 +37,7 @@ struct DeviceLibrary {
   std::uint32_t version;
   const char* toolkit;  // that compiled it: "12.4"
   DeviceStatus (*count_devices)(int& count);
-  // Null where there is no memory for it. Deleted by the caller, before the library is closed.
+  // Null if there is no memory for it. Deleted by the caller, before the library is closed.
   DeviceRuntime* (*make_runtime)(int device);
 
   // A library may lack launchers: the engine does without the variants that want them.

@@ -83,7 +83,7 @@ class DeviceRuntime {
  public:
   virtual ~DeviceRuntime() = default;
 
-  // Fails with kNoDevice where the library has no kernels for the device.
+  // Fails with kNoDevice if the library has no kernels for the device.
   virtual DeviceStatus properties(DeviceProperties& properties) = 0;
   // The device becomes the calling thread's current one, as launches of kernels want it.
   virtual DeviceStatus make_current() = 0;

@@ -47,7 +47,7 @@ constexpr PooledTiles pooled_tiles(int image, int pixels, int tile_rows) {
   return {first, static_cast<int>((begin + pixels - 1) / tile_rows - first) + 1};
 }
 
-// Pooled sums by a launch of their own, where no convolution delivers them.
+// Pooled sums by a launch of their own, if no convolution delivers them.
 struct PooledSumsArgs {
   DeviceDType dtype = DeviceDType::kFloat16;
   const void* src = nullptr;  // [n][pixels][radix * width]

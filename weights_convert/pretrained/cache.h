@@ -27,7 +27,7 @@ inline constexpr std::string_view kDiskHint =
 class WeightCache {
  public:
   // $NESTOR_HOME, else $XDG_CACHE_HOME/nestor, else ~/.cache/nestor. Nothing is made yet. Throws
-  // kUsage where none of the three variables is set.
+  // kUsage if none of the three variables is set.
   WeightCache();
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -49,7 +49,7 @@ class WeightCache {
   std::vector<std::filesystem::path> originals(const OfficialFile& file) const;
 
   // Makes the folders and keeps other processes from the file; removes what a killed one left, its
-  // download apart. Throws kInternal, saying what to do, where the cache cannot be written.
+  // download apart. Throws kInternal, saying what to do, if the cache cannot be written.
   FileLock lock(const OfficialFile& file, const std::function<void()>& waiting) const;
 
  private:

@@ -65,7 +65,7 @@ class PartialFile {
   // How often the file was begun anew.
   int times_cleared() const { return times_cleared_; }
 
-  // Returns false where the system refuses; errno tells why.
+  // Returns false if the system refuses; errno tells why.
   bool append(const char* data, std::size_t size) {
     while (size > 0) {
       const ssize_t written = ::write(descriptor_, data, size);
@@ -221,7 +221,7 @@ class Request {
     return parsed.ec == std::errc() ? std::optional(start) : std::nullopt;
   }
 
-  // ' "0123...ef"' -> 64 digits; empty where it is something else.
+  // ' "0123...ef"' -> 64 digits; empty if it is something else.
   static std::string digest_in(std::string_view value) {
     constexpr std::size_t kDigits = 64;
     constexpr std::string_view kHexadecimal = "0123456789abcdef";

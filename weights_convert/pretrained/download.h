@@ -18,7 +18,7 @@ class TransferError : public Error {
 };
 
 struct Transfer {
-  std::string url;  // https://, or http:// where the list or the user says so
+  std::string url;  // https://, or http:// if the list or the user says so
   std::filesystem::path file;
   std::string what;          // as `progress` calls it
   int timeout_seconds = 30;  // with less than kLeastBytesPerSecond
@@ -42,14 +42,14 @@ struct Downloaded {
 //
 // TLS is verified (SSL_CERT_FILE names other certificates than the system's). At most five
 // redirects are followed, from https to https only. Failures that may pass are tried again, after
-// 0.5, 1, 2, ... seconds; where the file grew beyond all earlier attempts by a good piece, they are
+// 0.5, 1, 2, ... seconds; if the file grew beyond all earlier attempts by a good piece, they are
 // forgiven, but not those that began anew. Proxies are those of the usual environment variables.
-// Throws TransferError, `file` keeping what has arrived; kInternal where the disk refuses, `file`
-// being removed, or where `file` is no plain file (a symbolic link, a FIFO), it being left alone.
+// Throws TransferError, `file` keeping what has arrived; kInternal if the disk refuses, `file`
+// being removed, or if `file` is no plain file (a symbolic link, a FIFO), it being left alone.
 Downloaded download(const Transfer& transfer);
 
 // How long to wait after so many failures without progress, at least one: twice as long each time,
-// as long as the server asks for where that is longer, and never longer than half a minute.
+// as long as the server asks for if that is longer, and never longer than half a minute.
 std::chrono::milliseconds retry_wait(int failures, std::int64_t asked_seconds);
 
 }  // namespace nestor

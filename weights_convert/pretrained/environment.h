@@ -7,10 +7,10 @@
 
 namespace nestor {
 
-// Empty where the variable is not set.
+// Empty if the variable is not set.
 std::filesystem::path from_environment(const char* variable);
 
-// The folder below the first of the variables that is set; empty where none is.
+// The folder below the first of the variables that is set; empty if none is.
 std::filesystem::path first_set(std::initializer_list<std::pair<const char*, const char*>> places);
 
 }  // namespace nestor

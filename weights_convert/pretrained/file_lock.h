@@ -6,13 +6,13 @@
 
 namespace nestor {
 
-// Holds an exclusive lock (flock) on a file, which is made where need be and stays: to remove it
+// Holds an exclusive lock (flock) on a file, which is made if need be and stays: to remove it
 // would let two processes hold two files of one name. The system frees the lock of a killed
 // process.
 class FileLock {
  public:
-  // Calls `waiting` once where another process has the lock, then waits for it. Throws kInternal
-  // where the file cannot be made.
+  // Calls `waiting` once if another process has the lock, then waits for it. Throws kInternal
+  // if the file cannot be made.
   FileLock(const std::filesystem::path& path, const std::function<void()>& waiting);
   ~FileLock();
   FileLock(FileLock&& other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }

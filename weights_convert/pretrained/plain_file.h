@@ -6,11 +6,11 @@
 
 namespace nestor {
 
-// The descriptor of open(2) with these flags, and O_CLOEXEC. Throws kInternal where the system
+// The descriptor of open(2) with these flags, and O_CLOEXEC. Throws kInternal if the system
 // refuses or the path is something other than a plain file.
 int open_plain_file(const std::filesystem::path& path, int flags);
 
-// False where nothing is there, too.
+// False if nothing is there, too.
 bool is_plain_file(const std::filesystem::path& path);
 
 }  // namespace nestor

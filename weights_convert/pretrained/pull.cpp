@@ -36,7 +36,7 @@ FileLock lock(const OfficialFile& file, const WeightCache& cache, const Note& no
   });
 }
 
-// Whether the file is there and `is_good` says so; a warning where it is there and does not.
+// Whether the file is there and `is_good` says so; a warning if it is there and does not.
 template <class Check>
 bool usable(const fs::path& path, const Note& note, const Check& is_good) {
   try {
@@ -48,7 +48,7 @@ bool usable(const fs::path& path, const Note& note, const Check& is_good) {
   return false;
 }
 
-// The published file, or the hub's, where it lies on this machine; empty where neither does. What
+// The published file, or the hub's, where it lies on this machine; empty if neither does. What
 // bears its name but not its hash is left alone, except in our own cache, where it is replaced.
 fs::path find_original(const OfficialFile& file, const WeightCache& cache, const Note& note) {
   for (const fs::path& path : cache.originals(file)) {

@@ -14,19 +14,19 @@ namespace nestor {
 using Note = std::function<void(const std::string&)>;
 
 // The published file: where it lies already and has its hash, else downloaded. Throws
-//   kInternal  where the network fails (the message says what can be done without one) or the cache
+//   kInternal  if the network fails (the message says what can be done without one) or the cache
 //              cannot be written,
-//   kBadModel  where what arrived is not the published file; nothing of it is kept.
+//   kBadModel  if what arrived is not the published file; nothing of it is kept.
 std::filesystem::path pull_original(const OfficialFile& file, const WeightCache& cache,
                                     const PretrainedOptions& options, const Note& note);
 
 // The same converted for the engine, as its source prepares images. Converted models are kept; one
 // that is no longer as it was converted is converted anew.
-// Throws kUnsupported where the network is not one of the zoo's.
+// Throws kUnsupported if the network is not one of the zoo's.
 std::filesystem::path pull_model(const OfficialFile& file, const WeightCache& cache,
                                  const PretrainedOptions& options, const Note& note);
 
-// Takes over a file that the user has. Throws kBadInput where it is none of the list's.
+// Takes over a file that the user has. Throws kBadInput if it is none of the list's.
 const OfficialFile& import_file(const std::filesystem::path& path,
                                 std::span<const OfficialFile> files, const WeightCache& cache,
                                 const Note& note);

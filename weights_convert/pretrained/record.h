@@ -26,10 +26,10 @@ Record record_of(const std::filesystem::path& file);
 
 void write_record(const std::filesystem::path& path, const Record& record);
 
-// Nothing where there is none, or none that makes sense.
+// Nothing if there is none, or none that makes sense.
 std::optional<Record> read_record(const std::filesystem::path& path);
 
-// Whether size and date are those of the record, or, where they are others, the digest is. Then the
+// Whether size and date are those of the record, or, if they are others, the digest is. Then the
 // record is written anew if the cache can be written. False without a record.
 bool is_as_recorded(const std::filesystem::path& file);
 

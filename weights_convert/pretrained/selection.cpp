@@ -28,7 +28,7 @@ std::string_view model_of(const OfficialFile& file) {
   return std::string_view(file.name).substr(file.source.size() + 1);
 }
 
-// "in1k" of "timm/resnest50d.in1k"; empty where there is none.
+// "in1k" of "timm/resnest50d.in1k"; empty if there is none.
 std::string_view tag_of(const OfficialFile& file) {
   const std::string_view model = model_of(file);
   const std::size_t dot = model.find('.');

@@ -10,9 +10,9 @@
 
 namespace nestor {
 
-// By whatever is unique about it, the list's first where it is not: what people call it
+// By whatever is unique about it, the list's first if it is not: what people call it
 // (is_called), the network, the file's name with or without extension, or 8 digits of the hash.
-// Throws kUsage where there is none.
+// Throws kUsage if there is none.
 const OfficialFile& select_by_name(std::span<const OfficialFile> files, std::string_view name);
 
 // Stands for the first weights of a network.
@@ -25,9 +25,9 @@ const OfficialFile& select_for_network(std::span<const OfficialFile> files,
                                        std::string_view network, std::string_view which);
 
 // --pretrained takes a value or none, which no option parser can tell from the photo that follows.
-// Here an argument after it is its value where it can only be one: a source, 8 or more hexadecimal
+// Here an argument after it is its value if it can only be one: a source, 8 or more hexadecimal
 // digits, or a plain word that is not the name of a file. It is joined to the option with "=";
-// where there is none, the option becomes "--pretrained=any".
+// if there is none, the option becomes "--pretrained=any".
 std::vector<std::string> join_pretrained_value(std::span<const std::string_view> arguments);
 
 }  // namespace nestor

@@ -14,7 +14,7 @@ struct ArchiveEntry {
   std::string name;  // relative, without ".." or empty parts; a folder's ends with a slash
   bool deflated = false;
   std::uint64_t size_bytes = 0;     // of the contents
-  std::uint32_t checksum = 0;       // CRC-32 of the contents; 0 where the writer computed none
+  std::uint32_t checksum = 0;       // CRC-32 of the contents; 0 if the writer computed none
   std::span<const std::byte> data;  // as they lie in the archive
 };
 
@@ -27,10 +27,10 @@ bool is_archive(std::span<const std::byte> bytes);
 // entry that the directory does not list, a header that contradicts it.
 std::vector<ArchiveEntry> read_archive(std::span<const std::byte> bytes, const std::string& file);
 
-// Throws kBadModel where the contents of a stored entry do not have the entry's checksum.
+// Throws kBadModel if the contents of a stored entry do not have the entry's checksum.
 void check_stored(const ArchiveEntry& entry, const std::string& file);
 
-// The contents of a deflated entry, checked. Throws kBadModel where the entry claims to grow beyond
+// The contents of a deflated entry, checked. Throws kBadModel if the entry claims to grow beyond
 // what weights do (kMaxExpansion), before anything is allocated.
 std::vector<std::byte> inflate(const ArchiveEntry& entry, const std::string& file);
 

@@ -33,7 +33,7 @@ struct OpenedSource {
   SourceFile content;
 };
 
-// Throws kBadInput where the file cannot be opened, kBadModel for what is in it.
+// Throws kBadInput if the file cannot be opened, kBadModel for what is in it.
 OpenedSource open_source(const std::filesystem::path& path, const ReadOptions& options = {});
 
 }  // namespace nestor

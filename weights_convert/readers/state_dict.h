@@ -12,7 +12,7 @@
 
 namespace nestor {
 
-// Where the bytes of a storage lie; throws kBadModel where there are none of that key and size.
+// Where the bytes of a storage lie; throws kBadModel if there are none of that key and size.
 using StorageFinder = std::function<std::span<const std::byte>(const PickledStorage&)>;
 
 // Puts the named tensors of the state dict that the pickle is or holds into `source`, in its order,

@@ -12,7 +12,7 @@ namespace nestor {
 // Throws kBadModel for a name that is empty, longer than 64 KiB, not UTF-8 or holds a NUL.
 void check_tensor_name(std::string_view name, const std::string& file);
 
-// Throws kBadModel where two tensors have the same name.
+// Throws kBadModel if two tensors have the same name.
 void check_names_unique(const std::vector<SourceTensor>& tensors, const std::string& file);
 
 }  // namespace nestor

@@ -10,7 +10,7 @@
 namespace nestor {
 
 // None of dims may be negative. Extents whose product would leave int64 count as overflowed even
-// where another extent is 0, so that a tensor of this size can be asked for its shape and strides.
+// if another extent is 0, so that a tensor of this size can be asked for its shape and strides.
 CheckedSize checked_tensor_bytes(DType dtype, std::span<const std::int64_t> dims);
 
 }  // namespace nestor

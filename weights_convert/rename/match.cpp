@@ -25,7 +25,7 @@ bool is_floating(DType dtype) {
          dtype == DType::kFloat64;
 }
 
-// "layer1.0.bn1.gamma", and how the file spells it where it does so differently.
+// "layer1.0.bn1.gamma", and how the file spells it if it does so differently.
 std::string both_names(const NamedTensor& tensor) {
   const std::string name = shortened(tensor.name);
   if (tensor.name == tensor.source_name) return name;

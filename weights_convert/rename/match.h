@@ -14,7 +14,7 @@
 namespace nestor {
 
 struct NamedTensor {
-  std::string name;         // canonical, or as in the file where the network has no such parameter
+  std::string name;         // canonical, or as in the file if the network has no such parameter
   std::string source_name;  // as in the file
   TensorDesc desc;
 };

@@ -9,7 +9,7 @@
 namespace nestor {
 
 // Writes the network's weights as the manifest says. Throws kUsage for an unknown network,
-// kBadInput where a file cannot be opened, kBadModel for a manifest that is malformed or does not
+// kBadInput if a file cannot be opened, kBadModel for a manifest that is malformed or does not
 // fit the network or the stored values.
 Conversion convert_manifest(const std::filesystem::path& manifest,
                             const std::filesystem::path& stored,

@@ -152,7 +152,7 @@ std::shared_ptr<const dnnl::memory> CpuBackend::packed(const std::string& name,
     }
   }
   require_memory(layout.get_size(), name);
-  // Packed before the list is touched: where that throws, weight_layout() finds no empty one.
+  // Packed before the list is touched: if that throws, weight_layout() finds no empty one.
   const Packed packed{layout, std::make_shared<const dnnl::memory>(pack(layout))};
   const auto [place, is_first] = packed_.try_emplace(name, std::vector{packed});
   if (!is_first) place->second.push_back(packed);

@@ -31,7 +31,7 @@ class CpuBackend : public Backend {
   // each weight is packed once. Nothing before that.
   std::optional<dnnl::memory::desc> weight_layout(const std::string& name) const;
 
-  // The weight `name` packed as `layout` says, by `pack` where nobody has done it yet.
+  // The weight `name` packed as `layout` says, by `pack` if nobody has done it yet.
   using Pack = std::function<dnnl::memory(const dnnl::memory::desc& layout)>;
   std::shared_ptr<const dnnl::memory> packed(const std::string& name,
                                              const dnnl::memory::desc& layout, const Pack& pack);
@@ -54,7 +54,7 @@ class CpuBackend : public Backend {
 // preferred first.
 struct CpuVariant {
   std::string_view name;
-  // No kernel where the variant cannot do it.
+  // No kernel if the variant cannot do it.
   StepChoice (*choose)(const StepRequest& request, CpuBackend& backend);
 };
 

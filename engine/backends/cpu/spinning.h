@@ -3,9 +3,9 @@
 //
 // At the end of each parallel loop libgomp's threads spin for milliseconds: the fastest way on an
 // idle machine, and the slowest by far on a busy one, where they take the cores from the threads
-// that they wait for. libgomp has a remedy: where teams have more threads than the process has
+// that they wait for. libgomp has a remedy: if teams have more threads than the process has
 // cores, they spin for microseconds. So while the machine is busy (contention.h), a thread of ours
-// keeps a team of threads that sleep. No environment variable is touched; where the user has set
+// keeps a team of threads that sleep. No environment variable is touched; if the user has set
 // OMP_WAIT_POLICY or GOMP_SPINCOUNT nothing is done at all.
 
 #include <chrono>
@@ -20,7 +20,7 @@ class SleepingTeam;
 
 class Spinning {
  public:
-  // The process's one, for a context with `threads`; it ends with the last context. Null where the
+  // The process's one, for a context with `threads`; it ends with the last context. Null if the
   // user has decided.
   static std::shared_ptr<Spinning> of_process(int threads);
 

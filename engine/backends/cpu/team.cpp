@@ -20,7 +20,7 @@ struct Team {
 };
 
 // initial-exec: there from the thread's start on, also in a library that was loaded late. Else
-// glibc would allocate it at its first use, and end the process where it could not.
+// glibc would allocate it at its first use, and end the process if it could not.
 [[gnu::tls_model("initial-exec")]] thread_local Team team;
 
 class Trial {

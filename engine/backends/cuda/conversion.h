@@ -1,5 +1,5 @@
 #pragma once
-// Copies between formats on a GPU: the network's input to NHWC, normalised where it is images,
+// Copies between formats on a GPU: the network's input to NHWC, normalised if it is images,
 // results to plain float32.
 
 #include "engine/backends/cuda/cuda_backend.h"

@@ -99,7 +99,7 @@ CudaVariants variants_of(const Op& op) {
   return row == nullptr ? CudaVariants{} : row->cuda();
 }
 
-// What the tuning says of the step; null where it says nothing, or what is excluded.
+// What the tuning says of the step; null if it says nothing, or what is excluded.
 const TunedChoice* tuned_choice(const StepRequest& request, const CudaVariants& offered) {
   if (request.tuning == nullptr || !request.forced_variant.empty() || offered.problem == nullptr) {
     return nullptr;

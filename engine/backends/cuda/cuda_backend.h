@@ -52,7 +52,7 @@ class CudaBackend : public Backend {
 
   const DeviceSpec& spec() const { return spec_; }
 
-  // Throw kUnsupported where the device is only described.
+  // Throw kUnsupported if the device is only described.
   const DeviceLibrary& library() const;
   const cuda::Runtime& runtime() const;
 
@@ -70,7 +70,7 @@ class CudaBackend : public Backend {
   static BufferFormat activation_format(Precision precision);
 
   // Constant bytes on the device under a name that says what they are ("layer1.0.conv1.weight
-  // nhwc8 float16"), by `fill` where nobody has made them yet. They are zero before `fill`.
+  // nhwc8 float16"), by `fill` if nobody has made them yet. They are zero before `fill`.
   using Fill = std::function<void(std::byte* bytes)>;
   std::shared_ptr<const cuda::Memory> constant(const std::string& name, std::size_t bytes,
                                                const Fill& fill);
@@ -97,7 +97,7 @@ std::vector<DeviceInfo> list_gpus(const DeviceLibrary& library, std::string_view
 // One way to run an op on a GPU.
 struct CudaVariant {
   std::string_view name;
-  // No kernel where the variant cannot do it on backend.spec(). The choice says its launch (grid,
+  // No kernel if the variant cannot do it on backend.spec(). The choice says its launch (grid,
   // shared memory, modelled time).
   StepChoice (*choose)(const StepRequest& request, CudaBackend& backend);
   // Tiles and splits that it can do it with, the model's favourite first and each with the model's
@@ -109,7 +109,7 @@ struct CudaVariant {
 // What <op>_cuda() of engine/ops/<op>/cuda.cpp offers: the preferred variant first.
 struct CudaVariants {
   std::span<const CudaVariant> variants;
-  // Names what is to be computed, for tuning files; null where there is nothing to tune.
+  // Names what is to be computed, for tuning files; null if there is nothing to tune.
   std::string (*problem)(const StepRequest& request) = nullptr;
 };
 

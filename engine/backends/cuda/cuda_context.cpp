@@ -21,7 +21,7 @@ class Graph : public ExecutionContext::Recording {
   DeviceGraph graph_;
 };
 
-// A stream is captured from here to finish(), or to the end of the scope where a step fails.
+// A stream is captured from here to finish(), or to the end of the scope if a step fails.
 class Capture {
  public:
   Capture(const Runtime& runtime, Stream stream) : runtime_(runtime), stream_(stream) {

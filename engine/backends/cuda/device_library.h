@@ -8,7 +8,7 @@
 
 namespace nestor::cuda {
 
-// The table of a library that lies beside libnestor. Throws kUnsupported, saying why, where there
+// The table of a library that lies beside libnestor. Throws kUnsupported, saying why, if there
 // is none or it is of another version. A library is opened once and never closed.
 const DeviceLibrary& open_device_library(const std::string& file_name);
 

@@ -50,7 +50,7 @@ struct DeviceSpec {
 // In the order of their architectures.
 std::span<const DeviceSpec> device_specs();
 
-// "sm_70"; null where there is no such row.
+// "sm_70"; null if there is no such row.
 const DeviceSpec* find_device_spec(std::string_view name);
 
 // The row of the newest architecture that is not newer; null for GPUs before sm_70.

@@ -22,7 +22,7 @@ struct GemmProblem {
   int groups = 1;
   int taps = 1;
   double fetched = 1;     // elements of src that come from L2 for one of the A operand
-  double load_share = 1;  // of the arithmetic's rate that is left where A is computed in its load
+  double load_share = 1;  // of the arithmetic's rate that is left if A is computed in its load
   bool half = true;       // float16 on tensor cores; else float32 outside them
   std::int64_t tensor_bytes = 0;  // activations read and written
   std::int64_t weight_bytes = 0;

@@ -94,7 +94,7 @@ class Bench {
   }
 
  private:
-  // Bytes of all that the step needs; its pointers, where wanted.
+  // Bytes of all that the step needs; its pointers, if wanted.
   std::size_t place(const StepChoice& step, StepPointers* pointers = nullptr) const {
     std::size_t offset = 0;
     const auto take = [&](std::size_t bytes) {

@@ -20,7 +20,7 @@ using Pays = std::function<bool(const Graph& graph, std::span<const Node> apart,
 Graph fuse_shortcut_pool(Graph graph, const Pays& pays);
 
 // split attention -> 1x1 convolution becomes split attention that ends with the gates, and a fused
-// convolution that weights and adds the radix parts, with the AVD pool where there is one.
+// convolution that weights and adds the radix parts, with the AVD pool if there is one.
 Graph fuse_attention_sum(Graph graph, const Pays& pays);
 
 // 1x1 convolution -> residual of a 1x1 convolution becomes one fused convolution of both inputs,

@@ -12,7 +12,7 @@ namespace nestor {
 
 namespace {
 
-// The node as a fused convolution; nothing where it is none, nor a 1x1 convolution.
+// The node as a fused convolution; nothing if it is none, nor a 1x1 convolution.
 std::optional<FusedConvolutionParams> as_fused(const Graph& graph, const Node& node) {
   if (node.op == &fused_convolution_op()) return params<FusedConvolutionParams>(node);
   if (!is_pointwise(graph, node)) return std::nullopt;

@@ -15,7 +15,7 @@ struct Place {
   FusedSource FusedConvolutionParams::*source = nullptr;
 };
 
-// None where `source` is null.
+// None if `source` is null.
 Place place_of(const Graph& graph, const Node& node) {
   if (node.op == &fused_convolution_op()) {
     const auto& p = params<FusedConvolutionParams>(node);

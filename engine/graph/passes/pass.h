@@ -18,7 +18,7 @@ struct Pass {
 // In the order in which they are applied.
 std::span<const Pass> passes();
 
-// Applies all of them. `observer`, where given, sees the graph after each.
+// Applies all of them. `observer`, if given, sees the graph after each.
 Graph apply_passes(Graph graph,
                    const std::function<void(const Pass&, const Graph&)>& observer = nullptr);
 

@@ -6,7 +6,7 @@
 
 namespace nestor {
 
-// A 1x1 convolution with a bias in one group that ends with a ReLU or nothing; of every pixel where
+// A 1x1 convolution with a bias in one group that ends with a ReLU or nothing; of every pixel if
 // `stride` is 1.
 inline bool is_pointwise(const Graph& graph, const Node& node) {
   if (node.op != &convolution_op()) return false;

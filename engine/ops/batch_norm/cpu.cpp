@@ -1,4 +1,4 @@
-// Only where users asked for what comes before a batch norm; elsewhere it is folded into a
+// Only if users asked for what comes before a batch norm; elsewhere it is folded into a
 // convolution.
 
 #include <cmath>

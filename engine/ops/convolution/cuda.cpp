@@ -22,7 +22,7 @@ namespace nestor {
 namespace {
 
 // The radix of the split attention that reads the convolution's result and wants its sums over
-// pixels; 0 where there is none, or who else reads it cannot leave the sums alone.
+// pixels; 0 if there is none, or who else reads it cannot leave the sums alone.
 int feeds_radix(const StepRequest& request) {
   const ValueId dst = request.node.outputs[0];
   if (request.graph.is_output(dst)) return 0;
@@ -79,8 +79,8 @@ class TileProblem {
 
   const ConvolutionShape& shape() const { return shape_; }
 
-  // Of the split attention that reads sums which this tile leaves; 0 where it leaves none. Tiles
-  // cut the batch: an image's sums are its own only where tiles end at images.
+  // Of the split attention that reads sums which this tile leaves; 0 if it leaves none. Tiles
+  // cut the batch: an image's sums are its own only if tiles end at images.
   int sums_radix(const ConvolutionTile& tile) const {
     const bool own = shape_.p() * shape_.q() % tile.m == 0;
     return deterministic_ && !own ? 0 : radix_;
@@ -109,7 +109,7 @@ class TileProblem {
     return found;
   }
 
-  // The pinned candidate, or the best; nothing where there is none.
+  // The pinned candidate, or the best; nothing if there is none.
   std::optional<Candidate> choose(const StepRequest& request) const {
     const std::vector<Candidate> all = candidates();
     const auto found = std::ranges::find_if(all, [&](const Candidate& candidate) {
@@ -154,7 +154,7 @@ class TileProblem {
                            model_tile(tile, shape), choice.splits, spec_);
   }
 
-  // Of the launch that pools the result where the tile does not.
+  // Of the launch that pools the result if the tile does not.
   double sums_us(const ConvolutionShape& shape, const ConvolutionTile& tile) const {
     if (radix_ == 0 || sums_radix(tile) > 0) return 0;
     const std::int64_t elements = shape.num_rows() * padded_channels(shape.k);
@@ -215,7 +215,7 @@ class ConvolutionKernel final : public cuda::Kernel {
   std::shared_ptr<void> counters_;
 };
 
-// The choice before anything is chosen; nothing where the family cannot do it here at all.
+// The choice before anything is chosen; nothing if the family cannot do it here at all.
 std::optional<StepChoice> family_choice(const StepRequest& request, CudaBackend& backend,
                                         MmaFamily family) {
   const bool tensor_cores = family_row(family).tensor_cores;

@@ -14,7 +14,7 @@ inline bool known_to_kernels(const ConvolutionParams& params) {
   return !params.swish && !params.same;
 }
 
-// The 3x3 maximum with stride 2 that alone reads the convolution's result; null where there is
+// The 3x3 maximum with stride 2 that alone reads the convolution's result; null if there is
 // none.
 const Node* max_pool_of(const StepRequest& request);
 
@@ -24,11 +24,11 @@ const Node* max_pool_of(const StepRequest& request);
 StepChoice convolution_on_tensor_cores(const StepRequest& request, CudaBackend& backend);
 
 // The network's first layer, 3x3 or 7x7 with stride 2 on 3 channels, which reads the network's
-// input as it is given: on tensor cores in fp16 where the model says so, else outside them.
+// input as it is given: on tensor cores in fp16 if the model says so, else outside them.
 StepChoice stem_convolution_mma(const StepRequest& request, CudaBackend& backend);
 StepChoice stem_convolution(const StepRequest& request, CudaBackend& backend);
 
-// With the 3x3 maximum that alone reads the result, where the model says so.
+// With the 3x3 maximum that alone reads the result, if the model says so.
 StepChoice convolution_max_pool(const StepRequest& request, CudaBackend& backend);
 
 }  // namespace nestor::cuda

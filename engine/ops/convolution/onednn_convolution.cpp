@@ -24,7 +24,7 @@ class ConvolutionKernel : public PrimitiveKernel {
         plain_weight_(plain_weight(problem)),
         has_bias_(problem.params.has_bias) {}
 
-  // oneDNN's weights have a dimension for the groups where there is more than one.
+  // oneDNN's weights have a dimension for the groups if there is more than one.
   static memory::desc plain_weight(const OnednnConvolution& problem) {
     const Shape& w = problem.weight;
     const std::int64_t groups = problem.params.groups;
@@ -78,7 +78,7 @@ dnnl::primitive_attr epilogue(const ConvolutionParams& params) {
   return attributes;
 }
 
-// The library's primitive for these formats; empty where there is none.
+// The library's primitive for these formats; empty if there is none.
 dnnl::convolution_forward::primitive_desc describe(const OnednnConvolution& problem,
                                                    const memory::desc& weight) {
   const ConvolutionParams& p = problem.params;

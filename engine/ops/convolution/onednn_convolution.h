@@ -14,7 +14,7 @@ struct OnednnConvolution {
   bool any_implementation = false;  // accept oneDNN's plain loops too
 };
 
-// No kernel where oneDNN has nothing better than plain loops for these formats (unless
+// No kernel if oneDNN has nothing better than plain loops for these formats (unless
 // any_implementation). With has_residual the output overwrites input 3 (input 2 without bias).
 StepChoice choose_onednn_convolution(const OnednnConvolution& problem, CpuBackend& backend);
 

@@ -10,7 +10,7 @@ namespace nestor {
 
 namespace {
 
-// "st2" as its key "st" and its number; the number is 0 where there is none.
+// "st2" as its key "st" and its number; the number is 0 if there is none.
 std::pair<std::string_view, int> split(std::string_view token) {
   const std::size_t digits = token.find_first_of("0123456789");
   if (digits == 0 || digits == std::string_view::npos) return {token, 0};

@@ -20,7 +20,7 @@ int narrow(std::int64_t value) { return static_cast<int>(value); }
 
 // --- what can be done ---------------------------------------------------------------------------
 
-// The launcher's description of a source; c = 0 where it has none.
+// The launcher's description of a source; c = 0 if it has none.
 ConvolutionSource source_of(const FusedSource& source, const Shape& src) {
   const PoolingParams& pool = source.pool;
   const bool gated = source.radix > 0;

@@ -5,7 +5,7 @@
 //                                                   + sum_c b[n,c,p,q] * shortcut_weight[k,c] )
 //
 //   a = pool(sum_r gates[n, r*C + c] * src[n, r*C + c, h, w])   with radix > 0, else of src itself;
-//       pool(x): the average pool where there is one, else x at every stride-th pixel
+//       pool(x): the average pool if there is one, else x at every stride-th pixel
 //   b = likewise of shortcut, without gates
 //
 //   src      [n, radix*C, h, w], or [n, C, h, w]      weight          [k, C, 1, 1]
@@ -26,7 +26,7 @@ namespace nestor {
 
 // What is computed of one input in its load.
 struct FusedSource {
-  int stride = 1;  // 1 where there is a pool
+  int stride = 1;  // 1 if there is a pool
   int radix = 0;   // parts that are weighted and added; 0: the input itself
   bool has_pool = false;
   PoolingParams pool;  // an average

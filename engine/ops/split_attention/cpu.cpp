@@ -1,6 +1,6 @@
 // Two passes over the activation: one for the sums, one for the weighted sum (and the AVD pool);
 // between them the small fully connected layers. Tasks are images, or (image, block of channels)
-// where images would not keep all threads busy.
+// if images would not keep all threads busy.
 //
 // Workspace, float32, per image: pooled [W], hidden [I, padded to blocks], logits [radix*W],
 // attention [radix*W]; then, with a pool, three rows of vectors a thread. W fills its blocks, I
@@ -74,7 +74,7 @@ class Kernel : public cpu::PlaneKernel {
 
  protected:
   void run_planes(int threads) override {
-    // Whole images where there are enough for all threads: the second pass finds the image near.
+    // Whole images if there are enough for all threads: the second pass finds the image near.
     if (src_.images % threads == 0) {
       cpu::parallel_for(threads, src_.images,
                         [&](std::int64_t n, int thread) { run_image(n, thread); });

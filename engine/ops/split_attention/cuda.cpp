@@ -11,7 +11,7 @@ namespace nestor {
 
 namespace {
 
-constexpr int kPixelsPerSlot = 256;  // of pooled_sums(), where the convolution left none
+constexpr int kPixelsPerSlot = 256;  // of pooled_sums(), if the convolution left none
 
 class SplitAttentionKernel final : public cuda::Kernel {
  public:
@@ -110,7 +110,7 @@ bool supports(const SplitAttentionParams& p, std::int64_t width, std::int64_t hi
 }
 
 // Sums, two small layers and softmax, then the weighted sum of the radix parts with its AVD pool or
-// nothing but the gates, in one launch; a launch before it for the pooled sums where the
+// nothing but the gates, in one launch; a launch before it for the pooled sums if the
 // convolution did not leave them.
 StepChoice one_launch(const StepRequest& request, CudaBackend& backend) {
   const DeviceSpec& spec = backend.spec();

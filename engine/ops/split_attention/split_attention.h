@@ -1,6 +1,6 @@
 #pragma once
 // The split-attention tail as one step: all that follows the grouped convolution of a block
-// (ResNeSt paper, section 3.1), and the block's AVD average pool where it has one.
+// (ResNeSt paper, section 3.1), and the block's AVD average pool if it has one.
 //
 //   pooled[n,c]  = mean_hw sum_r src[n, r*W + c, h, w]
 //   hidden[n,i]  = relu(fc1_bias[i] + sum_c pooled[n, g1*W/K + c] * fc1_weight[i,c])

@@ -1,4 +1,4 @@
-// Only where users asked for what comes before it; elsewhere it ends a convolution.
+// Only if users asked for what comes before it; elsewhere it ends a convolution.
 
 #include "engine/backends/cpu/eltwise.h"
 #include "engine/ops/swish/swish.h"

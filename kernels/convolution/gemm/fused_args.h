@@ -10,7 +10,7 @@ namespace nestor {
 // lie: num_taps is 1, and tap_delta has an entry for each part, taps outside, radix parts inside.
 struct FusedGemmArgs {
   ImplicitGemmArgs first;   // with all that the epilogue needs
-  ImplicitGemmArgs second;  // num_slices is 0 where there is no shortcut
+  ImplicitGemmArgs second;  // num_slices is 0 if there is no shortcut
   const float* gates;       // [n][kFusedRadix][first.group_channels]
   float gate_scale;         // 1/9 with AVD
   int gate_part_pitch, gate_image_pitch;

@@ -261,13 +261,13 @@ __device__ __forceinline__ void multiply_halo_through_registers(HaloWarpTile<Til
   static_assert(Tile::kStages == 2 && Tile::kPatches == 1, "a stage is read, the other written");
   constexpr int kSteps = HaloWarpTile<Tile, Fragments>::kSteps, kLast = kSteps - 1;
   constexpr int kSets = HaloWarpTile<Tile, Fragments>::kSets;
-  // Before the barrier where there are few products to hide it; else it would cost registers.
+  // Before the barrier if there are few products to hide it; else it would cost registers.
   constexpr bool kSelectEarly = kSteps < 4;
   const SliceRange range = slice_range(args);
   WeightLoader<Tile> weights(args, tile, range.begin);
   SliceCursor cursor(args, range.begin, Tile::kSlice);
   uint4 b[Tile::kPassesB];
-  // Zeros where there is no next slice: then no register lives longer than to its store.
+  // Zeros if there is no next slice: then no register lives longer than to its store.
   const auto load_b = [&](bool has_next) {
     weights.next(args, [&](int pass, int, const std::uint16_t* address) {
       b[pass] = make_uint4(0, 0, 0, 0);
@@ -333,7 +333,7 @@ __device__ __forceinline__ void multiply_halo_through_copies(HaloWarpTile<Tile, 
   static_assert(Tile::kPatches == 2, "a patch is read while the next is copied");
   constexpr int kSteps = HaloWarpTile<Tile, Fragments>::kSteps;
   constexpr int kSets = HaloWarpTile<Tile, Fragments>::kSets;
-  // With the products before the barrier, where there are registers for it.
+  // With the products before the barrier, if there are registers for it.
   constexpr bool kSelectEarly = kSets == 1;
   const SliceRange range = slice_range(args);
   WeightLoader<Tile> weights(args, tile, range.begin);

@@ -359,7 +359,7 @@ struct PlainSource {
     uint4 a[Tile::kPassesA];
   };
 
-  // Zeros where there is no next slice: then no register lives longer than to its store.
+  // Zeros if there is no next slice: then no register lives longer than to its store.
   __device__ __forceinline__ void begin(const ImplicitGemmArgs& args, SliceLoader<Tile>& loader,
                                         Chunks& chunks, bool has_next) const {
     loader.next_a(args, [&](int pass, bool exists, const std::uint16_t* address) {
@@ -541,7 +541,7 @@ __device__ __forceinline__ void multiply_through_copies(WarpTile<Tile, Fragments
   multiply_through_copies(warp, smem, args, tile, slice_range(args));
 }
 
-// The same where a comes from a source: b by cp.async, a through registers into the same stage,
+// The same if a comes from a source: b by cp.async, a through registers into the same stage,
 // which is read no earlier than after the next barrier.
 template <class Tile, class Fragments, class Source>
 __device__ __forceinline__ void multiply_through_copies_and_registers(

@@ -13,7 +13,7 @@
 //   slice   32 channels of a tap, 4 steps of 8 (halo_gemm.cuh has the picture):
 //
 //     LDG weights i+1 | step 0 | step 1 | step 2 | STS weights i+1, barrier, step 3
-//     and where slice i+1 has other channels, before step 3: LDG and STS the patch, barrier
+//     and if slice i+1 has other channels, before step 3: LDG and STS the patch, barrier
 //
 //   shared memory   one patch of 64 bytes a pixel, two stages of weights of 64 kN bytes: 48 KB for
 //                   128x128 and 256x64, 24 KB for 128x64. Room for images as wide as kernels can
@@ -23,7 +23,7 @@
 //                   246 to 248 of 255, so two blocks of 128 threads or four of 64
 //
 // Preconditions: convolution_supports(). Sums in fp32 of exact products, rounded once to half: the
-// bits of the plain form where as many warps split K.
+// bits of the plain form if as many warps split K.
 //
 // Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy, within nine
 // taps / with one round of loads of the next patch, at which that model lets all blocks wait:

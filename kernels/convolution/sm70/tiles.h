@@ -10,7 +10,7 @@
 //
 // A source that computes has twice the plain one's registers for its chunks on their way, so it
 // takes tiles with two passes of rows a slice: 128x256, which has the fewest N tiles that repeat the
-// work (conv3 and shortcuts have 256 channels at least), and 64x128 where that leaves
+// work (conv3 and shortcuts have 256 channels at least), and 64x128 if that leaves
 // multiprocessors idle (not with attention and a shortcut, which would spill).
 
 #include "kernels/convolution/tile.h"

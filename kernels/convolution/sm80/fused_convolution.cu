@@ -8,7 +8,7 @@
 //     wait for slice i, barrier | copy b, LDG a of slice i + stages - 1 | step 0 | gates, step 1 |
 //     STS a
 //
-//   shared memory   that of sm80/convolution.cu, and 8 KB of gates where attention weights a
+//   shared memory   that of sm80/convolution.cu, and 8 KB of gates if attention weights a
 //
 // Preconditions: fused_convolution_supports(). a is rounded to half as sources.cuh says. Not timed.
 #include "kernels/convolution/gemm/launch.h"

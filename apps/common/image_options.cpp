@@ -1,0 +1,37 @@
+#include "apps/common/image_options.h"
+
+#include <fmt/core.h>
+
+#include "apps/common/inputs.h"
+#include "engine/check.h"
+#include "engine/printable_text.h"
+
+namespace nestor {
+
+namespace {
+
+constexpr const char* kGroup = "Images";
+
+}  // namespace
+
+void add_image_options(CLI::App& app, ImageOptions& options) {
+  app.add_option("images,--input,--input-pic", options.images,
+                 "Image files, folders, quoted globs, @FILE (one path per line), or - for standard "
+                 "input")
+      ->type_name("IMAGE")
+      ->group(kGroup);
+  app.add_flag("!--no-recursive", options.recursive, "Leave out folders below those that are named")
+      ->group(kGroup);
+  add_decode_options(app, options.preprocess);
+}
+
+std::vector<std::string> named_images(std::string_view command, const ImageOptions& options) {
+  CHECK_AS(kUsage, !options.images.empty(), "no images: name files, folders or quoted globs");
+  Inputs inputs = expand_inputs(options.images, options.recursive);
+  for (const std::string& note : inputs.notes) {
+    fmt::print(stderr, "{}: {}\n", command, printable(note));
+  }
+  return std::move(inputs.names);
+}
+
+}  // namespace nestor

@@ -1,0 +1,67 @@
+#pragma once
+// What all commands do with the images of the command line, whatever their model's task.
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "apps/common/opened_model.h"
+#include "apps/common/preprocess_options.h"
+#include "apps/common/result_options.h"
+#include "apps/common/run_summary.h"
+#include "apps/common/saved_tensors.h"
+#include "apps/common/turned_photos.h"
+#include "library/batch_runner.h"
+
+namespace nestor {
+
+// Decodes the images and gives them the size that the preprocessing's rule demands, passes warnings
+// on, counts results and failures, saves tensors. What becomes of an image's outputs is the
+// command's: compute_result() and report().
+class ImageTask : public BatchTask {
+ public:
+  ImageTask(std::vector<std::string> names, const PreprocessOptions& options,
+            const Preprocess& preprocess, RunSummary& summary);
+
+  PreparedImage prepare(std::size_t idx) const override;
+  void admit(std::size_t idx, const PreparedImage& prepared) override;
+  void finish(std::size_t idx, const PreparedImage& image, const ImageOutputs& outputs) final;
+  void deliver(std::size_t idx, const PreparedImage& image, const Error* error) final;
+
+  // The end of the report, when all images are reported.
+  virtual void finish_report() = 0;
+
+  void save_outputs() { saving_ = true; }
+  const std::string& name(std::size_t idx) const { return names_[idx]; }
+  std::size_t num_images() const { return names_.size(); }
+  RunSummary& summary() { return summary_; }
+  const TurnedPhotos& turned_photos() const { return turned_; }
+
+  // Writes what save_outputs() asked for.
+  void write_saved(const std::string& path) const { saved_.write(path, saved_images_); }
+
+ protected:
+  // Makes and keeps an image's result; in any order.
+  virtual void compute_result(std::size_t idx, const PreparedImage& image,
+                              const ImageOutputs& outputs) = 0;
+
+  // Writes an image's result, or why there is none; in the order of the images.
+  virtual void report(std::size_t idx, const PreparedImage& image, const Error* error) = 0;
+
+ private:
+  const std::vector<std::string> names_;
+  const Preprocess preprocess_;
+  const DecodeOptions decoding_;
+  RunSummary& summary_;
+  TurnedPhotos turned_;
+  bool saving_ = false;
+  SavedTensors saved_;
+  std::vector<std::string> saved_images_;  // one per row of saved_
+};
+
+// Runs the task's images through the model, writes what the options ask for, prints the summary and
+// returns the command's exit code.
+int run_image_task(OpenedModel& model, const BatchOptions& batches, const ResultOptions& results,
+                   ImageTask& task);
+
+}  // namespace nestor

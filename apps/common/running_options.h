@@ -1,0 +1,22 @@
+#pragma once
+// The command-line options of commands that run images in batches.
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+
+#include "apps/common/session_options.h"
+
+namespace nestor {
+
+struct RunningOptions {
+  DeviceOptions device;
+  std::size_t batch_size = 0;  // 0: the command's choice
+};
+
+// Those of the device, and --batch-size.
+void add_running_options(CLI::App& app, RunningOptions& options);
+
+// Images per batch: as many as there are, at most 16, unless the options say otherwise.
+std::size_t batch_size_of(const RunningOptions& options, std::size_t num_images);
+
+}  // namespace nestor
