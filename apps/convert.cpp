@@ -51,24 +51,33 @@ std::int64_t num_parameters(const Network& network) {
   return count;
 }
 
+// "224", "800x1333"
+std::string size_text(int height, int width) {
+  return height == width ? std::to_string(height) : fmt::format("{}x{}", height, width);
+}
+
 void list_networks(bool as_json) {
   auto rows = nlohmann::ordered_json::array();
   if (!as_json) {
-    fmt::print("{:26} {:>5} {:>6} {:>13} {:>8}\n", "network", "input", "crop", "parameters",
+    fmt::print("{:26} {:>8} {:>6} {:>13} {:>8}\n", "network", "input", "crop", "parameters",
                "GMAC");
   }
   for (const Network& network : networks()) {
-    const auto& [size, crop, interpolation, timm_crop] = classification(network).evaluation;
-    const double gmac = static_cast<double>(multiply_adds(network, size, size)) / 1e9;
+    const Shape input = nominal_input(network);
+    const auto height = static_cast<int>(input[2]), width = static_cast<int>(input[3]);
+    const double gmac = static_cast<double>(multiply_adds(network, height, width)) / 1e9;
+    const auto* const contract = std::get_if<Classification>(&network.contract);
     if (as_json) {
-      rows.push_back({{"network", network.name},
-                      {"family", network.family},
-                      {"input_size", size},
-                      {"crop_ratio", crop},
-                      {"parameters", num_parameters(network)},
-                      {"gmac", gmac}});
+      rows.push_back({{"network", network.name}, {"family", network.family}});
+      rows.back()["task"] = to_string(task(network));
+      rows.back()["input_size"] = width;
+      if (contract != nullptr) rows.back()["crop_ratio"] = contract->evaluation.crop_ratio;
+      rows.back()["parameters"] = num_parameters(network);
+      rows.back()["gmac"] = gmac;
     } else {
-      fmt::print("{:26} {:5} {:6.3f} {:13} {:8.3f}\n", network.name, size, crop,
+      const std::string crop =
+          contract == nullptr ? "-" : fmt::format("{:.3f}", contract->evaluation.crop_ratio);
+      fmt::print("{:26} {:>8} {:>6} {:13} {:8.3f}\n", network.name, size_text(height, width), crop,
                  num_parameters(network), gmac);
     }
   }

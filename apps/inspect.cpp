@@ -11,7 +11,7 @@
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
 #include "apps/common/environment.h"
-#include "apps/common/png.h"
+#include "apps/drawing/png.h"
 #include "apps/common/preprocess_options.h"
 #include "apps/common/session_options.h"
 #include "apps/common/text_output.h"

@@ -193,9 +193,9 @@ void serve(Runner& runner, std::int64_t batch, const std::string& device) {
 }
 
 void bench(const Options& options, const Network& network, std::int64_t batch) {
-  const int size = classification(network).evaluation.input_size;
-  const Shape shape{batch, 3, options.height > 0 ? options.height : size,
-                    options.width > 0 ? options.width : size};
+  const Shape nominal = nominal_input(network);
+  const Shape shape{batch, 3, options.height > 0 ? options.height : nominal[2],
+                    options.width > 0 ? options.width : nominal[3]};
   const std::vector<std::byte> made =
       options.weights.empty() ? make_up_weights(parameters(network, {})) : std::vector<std::byte>{};
   const Clock::time_point start = Clock::now();

@@ -24,6 +24,9 @@ struct StepPointers {
   std::vector<void*> inputs;
   std::vector<void*> outputs;
   void* workspace = nullptr;
+  // Rows in use of the first input and the first output, int32 [images], where a step may skip the
+  // others: Value::count of both. Null: all are in use.
+  const void* count = nullptr;
 };
 
 class ExecutionContext;

@@ -193,8 +193,8 @@ struct Session::State {
       make_outputs(loaded);
     }
     for (const Step& step : loaded.planned.plan.steps) {
-      loaded.pointers.push_back({std::vector<void*>(step.inputs.size()),
-                                 std::vector<void*>(step.outputs.size()), nullptr});
+      loaded.pointers.push_back(
+          {std::vector<void*>(step.inputs.size()), std::vector<void*>(step.outputs.size())});
     }
     const Plan& plan = loaded.planned.plan;
     log(LogLevel::kInfo, "{}: plan for {} in {}: {} steps, {:.1f} MB for activations",
@@ -246,6 +246,7 @@ struct Session::State {
       std::ranges::transform(step.outputs, pointers.outputs.begin(),
                              [&](int idx) { return at(base, plan, idx); });
       pointers.workspace = base + step.workspace_offset;
+      pointers.count = step.count < 0 ? nullptr : at(base, plan, step.count);
       loaded.planned.kernels[i]->bind(pointers);
     }
     for (std::size_t i = 0; i < plan.outputs.size(); ++i) {

@@ -33,6 +33,7 @@ Stages stages(GraphBuilder& builder, ValueId src, const StagesConfig& config,
                          .dilation = first ? shape.first_dilation : shape.dilation,
                          .begins_coarser = first && (shape.stride > 1 ||
                                                      shape.first_dilation != shape.dilation)});
+      builder.tap(fmt::format("{}.{}", name, i), x);
     }
     builder.tap(name, x);
     result.stage[idx] = x;

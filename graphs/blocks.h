@@ -47,7 +47,7 @@ struct Stages {
 };
 
 // The four stages of a residual network, in scopes "layer1" to "layer4" with blocks "0", "1", ...
-// Taps "layer1" to "layer4".
+// Taps "layer1" to "layer4", and "layer1.0", ... the blocks.
 Stages stages(GraphBuilder& builder, ValueId src, const StagesConfig& config,
               const MakeBlock& make_block);
 

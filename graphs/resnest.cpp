@@ -97,8 +97,10 @@ ValueId avd_pool(GraphBuilder& builder, ValueId src, int stride) {
                   .count_include_pad = true});
 }
 
-ValueId bottleneck(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
-                   const BlockPlace& place) {
+}  // namespace
+
+ValueId resnest_block(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
+                      const BlockPlace& place) {
   const std::int64_t width = place.planes * config.bottleneck_width / 64 * config.cardinality;
   ValueId x = conv_norm(builder, src, "conv1", "bn1", {.channels = width}, true);
   if (place.begins_coarser && config.avd_first) x = avd_pool(builder, x, place.stride);
@@ -111,8 +113,6 @@ ValueId bottleneck(GraphBuilder& builder, ValueId src, const ResNestConfig& conf
   return relu(builder, add(builder, x, shortcut, "sum"), "relu");
 }
 
-}  // namespace
-
 const ResNestConfig* find_resnest(std::string_view name) {
   const auto* found = std::ranges::find(kConfigs, name, &Named::name);
   return found == std::end(kConfigs) ? nullptr : &found->config;
@@ -123,7 +123,7 @@ Stages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNestConfig&
   const ValueId stem = deep_stem(builder, src, config.stem_width);
   const Stages result = stages(
       builder, stem, {.layers = config.layers, .planes = config.planes, .dilation = dilation},
-      [&](ValueId x, const BlockPlace& place) { return bottleneck(builder, x, config, place); });
+      [&](ValueId x, const BlockPlace& place) { return resnest_block(builder, x, config, place); });
   for (const int idx : {1, 2, 3, 4}) {
     builder.tap_alias(fmt::format("layer{}.attention", idx),
                       fmt::format("layer{}.0.conv2.attention", idx));

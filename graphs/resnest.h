@@ -20,6 +20,10 @@ struct ResNestConfig {
 // Null if the name is not a ResNeSt. Names: resnest50, resnest50_fast_2s1x64d, ...
 const ResNestConfig* find_resnest(std::string_view name);
 
+// One residual block. config.planes and layers are not looked at.
+ValueId resnest_block(GraphBuilder& builder, ValueId src, const ResNestConfig& config,
+                      const BlockPlace& place);
+
 // Taps "layer1" to "layer4", and "layerK.attention", the attention weights of each stage's first
 // block.
 Stages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNestConfig& config,

@@ -1,4 +1,5 @@
-// ResNet-101 in three variants: the backbones of GluonCV's detectors (v1d) and segmenters (v1s).
+// ResNet-101 in three variants, and ResNet-50 v1b: the backbones of GluonCV's detectors (v1b, v1d) and
+// segmenters (v1s).
 //
 //   block    x -> conv1 1x1 -> conv2 3x3, stride here -> conv3 1x1 -> + shortcut -> ReLU
 //
@@ -30,6 +31,7 @@ struct Named {
 };
 
 constexpr Named kConfigs[] = {
+    {"resnet50_v1b", {.layers = {3, 4, 6, 3}}},
     {"resnet101_v1b", {}},
     {"resnet101_v1d", {.deep_stem_width = 32, .avg_down = true}},
     {"resnet101_v1s", {.deep_stem_width = 64}},
@@ -48,8 +50,11 @@ ValueId shortcut(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
                    {.channels = channels, .stride = stride}, false);
 }
 
-ValueId bottleneck(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
-                   std::int64_t planes, int stride, int dilation) {
+}  // namespace
+
+ValueId resnet_block(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
+                     const BlockPlace& place) {
+  const auto [planes, stride, dilation, begins_coarser] = place;
   ValueId x = conv_norm(builder, src, "conv1", "bn1", {.channels = planes}, true);
   const ConvolutionSpec conv2{
       .channels = planes, .kernel = 3, .stride = stride, .pad = dilation, .dilation = dilation};
@@ -58,8 +63,6 @@ ValueId bottleneck(GraphBuilder& builder, ValueId src, const ResNetConfig& confi
   const ValueId skip = shortcut(builder, src, config, kExpansion * planes, stride);
   return relu(builder, add(builder, x, skip, "sum"), "relu");
 }
-
-}  // namespace
 
 const ResNetConfig* find_resnet(std::string_view name) {
   const auto* found = std::ranges::find(kConfigs, name, &Named::name);
@@ -70,10 +73,9 @@ Stages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& c
                        Dilation dilation) {
   const ValueId stem = config.deep_stem_width > 0 ? deep_stem(builder, src, config.deep_stem_width)
                                                   : plain_stem(builder, src);
-  return stages(builder, stem, {.layers = config.layers, .dilation = dilation},
-                [&](ValueId x, const BlockPlace& place) {
-                  return bottleneck(builder, x, config, place.planes, place.stride, place.dilation);
-                });
+  return stages(
+      builder, stem, {.layers = config.layers, .dilation = dilation},
+      [&](ValueId x, const BlockPlace& place) { return resnet_block(builder, x, config, place); });
 }
 
 void build_resnet(GraphBuilder& builder, ValueId input, const Network& network,

@@ -1,5 +1,5 @@
 #pragma once
-// ResNet-101 v1b, v1d and v1s (GluonCV's names). See resnet.cpp.
+// ResNet-101 v1b, v1d and v1s, and ResNet-50 v1b (GluonCV's names). See resnet.cpp.
 
 #include "graphs/blocks.h"
 #include "graphs/zoo.h"
@@ -12,8 +12,13 @@ struct ResNetConfig {
   bool avg_down = false;    // shortcut: average pool and 1x1 convolution instead of a strided 1x1
 };
 
-// Null if the name is not a ResNet. Names: resnet101_v1b, resnet101_v1d, resnet101_v1s.
+// Null if the name is not a ResNet. Names: resnet50_v1b, resnet101_v1b, resnet101_v1d,
+// resnet101_v1s.
 const ResNetConfig* find_resnet(std::string_view name);
+
+// One residual block. config.layers is not looked at.
+ValueId resnet_block(GraphBuilder& builder, ValueId src, const ResNetConfig& config,
+                     const BlockPlace& place);
 
 // Taps "layer1" to "layer4".
 Stages resnet_backbone(GraphBuilder& builder, ValueId src, const ResNetConfig& config,

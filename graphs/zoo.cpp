@@ -5,7 +5,9 @@
 #include "engine/check.h"
 #include "engine/graph/builder.h"
 #include "engine/nearest_names.h"
+#include "graphs/deeplab.h"
 #include "graphs/efficientnet.h"
+#include "graphs/faster_rcnn.h"
 #include "graphs/resnest.h"
 #include "graphs/resnet.h"
 #include "graphs/senet.h"
@@ -42,6 +44,16 @@ constexpr Classification efficient(int input_size, double crop_ratio) {
 constexpr Classification kDigits{
     .evaluation = {.input_size = 64, .crop_ratio = 1, .timm_crop_ratio = 1}, .num_classes = 10};
 
+constexpr Detection kCoco{};
+constexpr Detection kCoco864{.short_side = 864, .longest_side = 1440};
+// Handwritten digits on photos.
+constexpr Detection kDigitBoxes{.short_side = 256, .longest_side = 512, .num_classes = 10};
+constexpr Segmentation kAde{};
+// No pool in its shortcuts: an image may be a pixel.
+constexpr Segmentation kAdeFromOnePixel{.smallest_side = 1};
+// Digits 0 to 9 on photos, and the background.
+constexpr Segmentation kDigitScenes{.crop_size = 192, .num_classes = 11, .auxiliary = {}};
+
 constexpr Network kNetworks[] = {
     {"resnest14", "resnest", k224, build_resnest},
     {"resnest26", "resnest", k224, build_resnest},
@@ -66,8 +78,20 @@ constexpr Network kNetworks[] = {
     {"tf_efficientnet_b5", "efficientnet", efficient(456, 0.934), build_efficientnet},
     {"tf_efficientnet_b6", "efficientnet", efficient(528, 0.942), build_efficientnet},
     {"tf_efficientnet_b7", "efficientnet", efficient(600, 0.949), build_efficientnet},
-    // The demo model of apps/demo.
+    {"faster_rcnn_fpn_resnet50_v1b_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_resnet101_v1d_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_syncbn_resnest50_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_syncbn_resnest101_coco", "faster_rcnn", kCoco, build_faster_rcnn},
+    {"faster_rcnn_fpn_syncbn_resnest269_coco", "faster_rcnn", kCoco864, build_faster_rcnn},
+    {"deeplab_resnet101_ade", "deeplab", kAdeFromOnePixel, build_deeplab},
+    {"deeplab_resnest50_ade", "deeplab", kAde, build_deeplab},
+    {"deeplab_resnest101_ade", "deeplab", kAde, build_deeplab},
+    {"deeplab_resnest200_ade", "deeplab", kAde, build_deeplab},
+    {"deeplab_resnest269_ade", "deeplab", kAde, build_deeplab},
+    // The demo models of apps/demo.
     {"resnest_mini", "resnest", kDigits, build_resnest},
+    {"faster_rcnn_fpn_resnest_mini", "faster_rcnn", kDigitBoxes, build_faster_rcnn},
+    {"deeplab_resnest_mini", "deeplab", kDigitScenes, build_deeplab},
 };
 
 }  // namespace
@@ -91,6 +115,10 @@ Task task(const Network& network) { return static_cast<Task>(network.contract.in
 
 int num_classes(const Network& network) {
   return std::visit([](const auto& contract) { return contract.num_classes; }, network.contract);
+}
+
+int smallest_side(const Network& network) {
+  return std::visit([](const auto& contract) { return contract.smallest_side; }, network.contract);
 }
 
 const Classification& classification(const Network& network) {
@@ -158,9 +186,10 @@ Graph build_graph(const Network& network, const NetworkOptions& options, const S
   CHECK_AS(kBadInput, input.rank() == 4 && input[0] > 0 && input[1] == 3,
            "{}: the input is {}, expected [batch, 3, height, width]", network.name,
            input.to_string());
-  CHECK_AS(kBadInput, input[2] >= kSmallestInputSide && input[3] >= kSmallestInputSide,
+  const int smallest = smallest_side(network);
+  CHECK_AS(kBadInput, input[2] >= smallest && input[3] >= smallest,
            "{}: the input is {} x {} pixels, the smallest side is {}", network.name, input[3],
-           input[2], kSmallestInputSide);
+           input[2], smallest);
   CHECK_AS(kBadInput, input[2] <= kLargestInputSide && input[3] <= kLargestInputSide,
            "{}: the input is {} x {} pixels, the largest side is {}", network.name, input[3],
            input[2], kLargestInputSide);
@@ -173,8 +202,12 @@ Graph build_graph(const Network& network, const NetworkOptions& options, const S
   return builder.finish();
 }
 
-std::vector<Parameter> parameters(const Network& network, const NetworkOptions& options) {
-  const Graph graph = build_graph(network, options, nominal_input(network));
+namespace {
+
+// Weights of the network, those that only training uses, too.
+std::vector<Parameter> all_weights(const Network& network, int num_classes) {
+  const Graph graph =
+      build_graph(network, {.num_classes = num_classes, .auxiliary = true}, nominal_input(network));
   std::vector<Parameter> result;
   for (const Value& value : graph.values) {
     if (value.kind == Value::Kind::kWeight) result.push_back({value.name, value.desc.shape});
@@ -182,8 +215,28 @@ std::vector<Parameter> parameters(const Network& network, const NetworkOptions& 
   return result;
 }
 
+}  // namespace
+
+std::vector<Parameter> parameters(const Network& network, const NetworkOptions& options) {
+  std::vector<Parameter> result = all_weights(network, options.num_classes);
+  const std::vector<Parameter> with_another_class = all_weights(network, options.num_classes + 1);
+  const auto* const segmentation = std::get_if<Segmentation>(&network.contract);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const Shape& larger = with_another_class[i].shape;
+    result[i].per_class = result[i].shape != larger;
+    if (result[i].per_class) {
+      result[i].rows_of_class = larger[0] - result[i].shape[0];
+      result[i].other_rows = result[i].shape[0] - options.num_classes * result[i].rows_of_class;
+    }
+    result[i].optional = segmentation != nullptr && !segmentation->auxiliary.empty() &&
+                         result[i].name.starts_with(segmentation->auxiliary);
+  }
+  return result;
+}
+
 std::int64_t multiply_adds(const Network& network, int height, int width) {
-  const Graph graph = build_graph(network, {}, {1, 3, height, width});
+  const Graph graph =
+      build_graph(network, {.num_classes = num_classes(network)}, {1, 3, height, width});
   std::int64_t total = 0;
   for (const Node& node : graph.nodes) total += multiply_adds(graph, node);
   return total;

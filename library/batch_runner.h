@@ -28,6 +28,10 @@ class ImageOutputs {
   // name, until finish() returns.
   TensorView tensor(std::size_t output) const;
 
+  // How many of its rows are in use, as the network says: negative if it has no answer. Of outputs
+  // that have a count.
+  std::int32_t count(std::size_t output) const { return batch_[output].count[idx_]; }
+
  private:
   std::span<const Session::Output> batch_;
   std::size_t idx_, batch_size_;

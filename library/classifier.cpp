@@ -5,9 +5,7 @@
 #include <numeric>
 
 #include "engine/check.h"
-#include "engine/weights/weight_file.h"
-#include "library/batch_runner.h"
-#include "library/prepare_image.h"
+#include "library/source_task.h"
 
 namespace nestor {
 
@@ -45,39 +43,6 @@ std::vector<Prediction> top_k(std::span<const float> logits, const std::vector<s
 
 namespace {
 
-SessionOptions with_normalisation(SessionOptions options, const ModelInfo& info) {
-  options.normalisation = info.preprocess.normalisation;
-  return options;
-}
-
-const LoadedModel& require_classifier(const LoadedModel& model) {
-  CHECK_AS(kUnsupported, model.info.task == Task::kClassification,
-           "{} is a network for {}, expected classification", model.info.network,
-           to_string(model.info.task));
-  return model;
-}
-
-// Sources of images as tasks of the batch runner; `Result` has an error.
-template <class Result>
-class SourceTask : public BatchTask {
- public:
-  SourceTask(std::span<const ImageSource> images, const Preprocess& preprocess)
-      : results(images.size()), images_(images), preprocess_(preprocess) {}
-
-  PreparedImage prepare(std::size_t idx) const override {
-    return prepare_image(images_[idx], idx, preprocess_);
-  }
-  void deliver(std::size_t idx, const PreparedImage&, const Error* error) override {
-    if (error != nullptr) results[idx].error = *error;
-  }
-
-  std::vector<Result> results;
-
- private:
-  std::span<const ImageSource> images_;
-  const Preprocess& preprocess_;
-};
-
 class ClassifyTask : public SourceTask<Classified> {
  public:
   ClassifyTask(std::span<const ImageSource> images, const ModelInfo& info, int k)
@@ -105,23 +70,13 @@ class EmbedTask : public SourceTask<Embedded> {
   }
 };
 
-std::vector<ImageSource> sources_of(std::span<const Image> images) {
-  std::vector<ImageSource> sources;
-  for (const Image& image : images) sources.emplace_back(&image);
-  return sources;
-}
-
 Batching one_batch(std::span<const Image> images) { return {.batch_size = images.size()}; }
-
-BatchOptions options_of(const Batching& batching) {
-  return {.batch_size = batching.batch_size, .num_decoders = batching.num_decoders};
-}
 
 }  // namespace
 
 Classifier::Classifier(LoadedModel model, SessionOptions options)
     : model_(std::move(model)),
-      session_(require_classifier(model_).model,
+      session_(require_task(model_, Task::kClassification).model,
                with_normalisation(std::move(options), model_.info)),
       num_features_(nestor::num_features(model_)) {}
 

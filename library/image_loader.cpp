@@ -5,8 +5,17 @@
 #include <utility>
 
 #include "engine/check.h"
+#include "graphs/zoo.h"
 
 namespace nestor {
+
+void require_network_size(const PreparedImage& prepared) {
+  const Image& image = prepared.image;
+  const auto [shorter, longer] = std::minmax(image.width, image.height);
+  CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
+           "{}: {} x {} pixels as the network would see it, which takes {} to {} a side",
+           prepared.name, image.width, image.height, kSmallestInputSide, kLargestInputSide);
+}
 
 LoadedImage load_image(const LoadImage& load, std::size_t idx) {
   LoadedImage loaded;

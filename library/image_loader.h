@@ -28,6 +28,9 @@ struct LoadedImage {
   std::exception_ptr error;  // set if the image cannot be used
 };
 
+// Throws kBadInput, naming the image, if no network takes an input of that size.
+void require_network_size(const PreparedImage& prepared);
+
 // Prepares one image in this thread; an exception becomes its error.
 using LoadImage = std::function<PreparedImage(std::size_t idx)>;
 LoadedImage load_image(const LoadImage& load, std::size_t idx);

@@ -31,10 +31,20 @@ int parse_num_classes(const WeightFile& weights) {
   return count;
 }
 
-std::vector<std::string> parse_labels(const WeightFile& weights, int num_classes) {
+// The names of the data set that the network's published weights were trained with, if the classes
+// are as many.
+std::vector<std::string> default_labels(Task task, int num_classes) {
+  static const std::vector<std::string> imagenet = split_labels(kImagenetText);
+  static const std::vector<std::string> coco = split_labels(kCocoText);
+  const auto count = static_cast<std::size_t>(num_classes);
+  if (task == Task::kClassification && count == imagenet.size()) return imagenet;
+  if (task == Task::kDetection && count == coco.size()) return coco;
+  return {};
+}
+
+std::vector<std::string> parse_labels(const WeightFile& weights, Task task, int num_classes) {
   if (metadata_value(weights.metadata(), kMetaLabels).empty()) {
-    static const std::vector<std::string> imagenet = split_labels(kImagenetText);
-    return num_classes == static_cast<int>(imagenet.size()) ? imagenet : std::vector<std::string>{};
+    return default_labels(task, num_classes);
   }
   std::optional labels = metadata_labels(weights.metadata(), num_classes);
   CHECK_AS(kBadModel, labels.has_value(), "{}: {} must be a JSON array of {} strings",
@@ -68,7 +78,7 @@ ModelInfo read_model_info(const WeightFile& weights) {
   if (const auto* const contract = std::get_if<Classification>(&network.contract)) {
     info.features = contract->features;
   }
-  info.labels = parse_labels(weights, info.num_classes);
+  info.labels = parse_labels(weights, info.task, info.num_classes);
   const std::string preprocess(metadata_value(weights.metadata(), kMetaPreprocess));
   info.preprocess = preprocess.empty() ? evaluation_preprocess(network, info.source)
                                        : preprocess_from_json(preprocess, weights.name());
@@ -119,7 +129,8 @@ LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& opt
            "{}: holds weights of {}, expected {}", weights.name(), loaded.info.network,
            options.network);
   const Network& network = *find_network(loaded.info.network);
-  const NetworkOptions network_options{.num_classes = loaded.info.num_classes};
+  const NetworkOptions network_options{.num_classes = loaded.info.num_classes,
+                                       .detection = options.detection};
   loaded.model = std::make_shared<const Model>(
       [&network, network_options](const Shape& input) {
         return build_graph(network, network_options, input);

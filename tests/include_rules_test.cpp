@@ -78,8 +78,8 @@ const std::vector<Rule>& rules() {
       {"bench/device_runs.*", kCore + Strings{"bench/.*", "engine/backends/cuda/[a-z_]+\\.h"}},
       {"(apps|bench)/.*",
        kCore + Strings{"apps/.*", "bench/.*", "library/.*", "weights_convert/.*", "graphs/.*",
-                       "nestor/.*", "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*",
-                       "stb_image_write\\.h", "oneapi/dnnl/.*", "engine/ops/[a-z_]+/problem\\.h"}},
+                       "nestor/.*", "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "png\\.h",
+                       "oneapi/dnnl/.*", "engine/ops/[a-z_]+/problem\\.h"}},
   };
   return list;
 }

@@ -11,6 +11,7 @@
 #include "engine/digest.h"
 #include "engine/printable_text.h"
 #include "engine/weights/float32.h"
+#include "weights_convert/detector_constants.h"
 #include "weights_convert/fitting.h"
 #include "weights_convert/float16.h"
 #include "weights_convert/metadata.h"
@@ -237,6 +238,9 @@ void Converter::match() {
   const Network& network = *facts_.network;
   wanted_ = parameters(network, facts_.options);
   renamed_ = rename(tensors_, network, wanted_);
+  if (task(network) == Task::kDetection) check_detector_constants(tensors_, file_);
+  const std::size_t num_parameters = wanted_.size();
+  wanted_ = without_absent(std::move(wanted_), renamed_.tensors);
   const CanonicalNames& canonical = renamed_.canonical;
   CHECK_AS(kBadModel, canonical.rivals.empty(),
            "{}: weights of {} under {} and under {}: --ignore '{}*' leaves the latter out", file_,
@@ -256,6 +260,10 @@ void Converter::match() {
       match_parameters(wanted_, renamed_.tensors, file_,
                        fmt::format("{} with {} classes", network.name, facts_.options.num_classes),
                        source_.content.objects);
+  if (wanted_.size() < num_parameters) {
+    remark("without the {} tensors of the auxiliary head, which only training uses",
+           num_parameters - wanted_.size());
+  }
   const bool torch = canonical.style != NamingStyle::kLegacy;
   if (torch && !canonical.prefix.empty()) {
     remark("{} before the names of all its tensors is left out", quoted_name(canonical.prefix));
@@ -320,11 +328,14 @@ Conversion Converter::write(const std::filesystem::path& output) const {
                     .remarks = remarks_};
   WeightFileWriter writer(output, std::move(entries), model_metadata(facts_));
   std::vector<std::byte> gathered;
-  std::vector<float> wide;
+  std::vector<float> wide, fixed;
   std::vector<std::uint16_t> narrow;
   for (const WeightFileWriter::Entry& entry : writer.entries()) {
     const SourceTensor& tensor = *by_name.at(entry.name);
-    const auto values = as_float32(tensor.dtype, contiguous(tensor, gathered), wide);
+    const auto given = as_float32(tensor.dtype, contiguous(tensor, gathered), wide);
+    fixed.resize(given.size() / sizeof(float));
+    const bool is_fixed = fill_fixed_gamma(*facts_.network, entry.name, fixed);
+    const auto values = is_fixed ? std::as_bytes(std::span(fixed)) : given;
     writer.write(entry.dtype == DType::kFloat16 ? as_float16(entry.name, values, narrow) : values);
   }
   writer.finish();

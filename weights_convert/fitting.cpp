@@ -44,6 +44,7 @@ KnownNames::KnownNames(const Network* network) {
   for (const Network& each : networks()) {
     if (network != nullptr && network != &each) continue;
     known_.push_back({&each, parameters(each, {num_classes(each)})});
+    std::erase_if(known_.back().parameters, [](const Parameter& p) { return p.optional; });
   }
 }
 

@@ -2,32 +2,23 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "apps/common/report_text.h"
 #include "engine/check.h"
 #include "engine/printable_text.h"
-#include "nestor/version.h"
 
 namespace nestor {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-// Bytes that are not UTF-8 (file names may be anything) become U+FFFD.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-}
-
-Json to_json_row(const ClassifiedImage& image) {
-  Json row = {{"image", image.image}};
+ReportJson to_json_row(const ClassifiedImage& image) {
+  ReportJson row = {{"image", image.image}};
   if (image.error) {
     row["error"] = *image.error;
     return row;
   }
   row["width"] = image.width;
   row["height"] = image.height;
-  row["predictions"] = Json::array();
+  row["predictions"] = ReportJson::array();
   for (const Prediction& p : image.predictions) {
     row["predictions"].push_back(
         {{"class_id", p.class_id}, {"class", p.label}, {"probability", p.probability}});
@@ -44,15 +35,6 @@ std::string text_block(const ClassifiedImage& image) {
                    printable(p.label));
   }
   return text;
-}
-
-// Lines end where rows end, whatever a name or label holds.
-std::string csv_field(const std::string& given) {
-  const std::string text = printable(given);
-  if (text.find_first_of(",\"") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
 }
 
 std::string csv_rows(const ClassifiedImage& image) {
@@ -83,16 +65,7 @@ ClassificationReport::ClassificationReport(ReportFormat format, const ModelInfo&
   if (format_ == ReportFormat::kCsv) {
     output_.write_head("image,width,height,rank,class_id,class,probability,error\n");
   } else if (format_ == ReportFormat::kJson) {
-    Json head = {{"version", version_info().version},
-                 {"model", facts.model},
-                 {"network", info.network},
-                 {"device", facts.device},
-                 {"precision", facts.precision},
-                 {"preprocess", Json::parse(to_json(facts.preprocess))}};
-    if (info.synthetic) head["synthetic"] = true;
-    std::string text = dump(head);
-    text.pop_back();  // the closing brace comes last
-    output_.write(text + ", \"images\": [");
+    output_.write(json_head(info, facts));
   }
 }
 
@@ -100,16 +73,16 @@ void ClassificationReport::add(const ClassifiedImage& image) {
   switch (format_) {
     case ReportFormat::kText: output_.write(text_block(image)); break;
     case ReportFormat::kCsv: output_.write(csv_rows(image)); break;
-    case ReportFormat::kJsonl: output_.write(dump(to_json_row(image)) + "\n"); break;
+    case ReportFormat::kJsonl: output_.write(one_line(to_json_row(image)) + "\n"); break;
     case ReportFormat::kJson:
-      output_.write((first_ ? "\n  " : ",\n  ") + dump(to_json_row(image)));
+      output_.write((first_ ? "\n  " : ",\n  ") + one_line(to_json_row(image)));
       break;
   }
   first_ = false;
 }
 
 void ClassificationReport::finish() {
-  if (format_ == ReportFormat::kJson) output_.write("\n]}\n");
+  if (format_ == ReportFormat::kJson) output_.write(kJsonEnd);
   output_.finish();
 }
 

@@ -12,8 +12,9 @@ namespace nestor {
 namespace {
 
 LoadedModel load(const std::string& file, const OpenOptions& options) {
-  LoadedModel loaded = load_model(
-      file, {.device = options.device.device, .network = network_called(options.model.network)});
+  LoadedModel loaded = load_model(file, {.device = options.device.device,
+                                         .network = network_called(options.model.network),
+                                         .detection = options.detection});
   CHECK_AS(kUnsupported, loaded.info.task == options.task, "{}: {} is made for {}, not for {}",
            file, loaded.info.network, to_string(loaded.info.task), to_string(options.task));
   const std::string& labels = options.model.labels;

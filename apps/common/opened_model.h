@@ -27,6 +27,7 @@ struct OpenOptions {
   const ModelOptions& model;
   const PreprocessOptions& preprocess;
   const DeviceOptions& device;
+  DetectionLimits detection = {};
 };
 
 // Loads `file`, the model of the options, and warns of synthetic weights. Throws kUnsupported if it

@@ -13,10 +13,14 @@ struct RunningOptions {
   std::size_t batch_size = 0;  // 0: the command's choice
 };
 
-// Those of the device, and --batch-size.
-void add_running_options(CLI::App& app, RunningOptions& options);
+inline constexpr std::size_t kMaxDefaultBatch = 16;
 
-// Images per batch: as many as there are, at most 16, unless the options say otherwise.
-std::size_t batch_size_of(const RunningOptions& options, std::size_t num_images);
+// Those of the device, and --batch-size, of which the command's choice is `most` at most.
+void add_running_options(CLI::App& app, RunningOptions& options,
+                         std::size_t most = kMaxDefaultBatch);
+
+// Images per batch: as many as there are, at most `most`, unless the options say otherwise.
+std::size_t batch_size_of(const RunningOptions& options, std::size_t num_images,
+                          std::size_t most = kMaxDefaultBatch);
 
 }  // namespace nestor

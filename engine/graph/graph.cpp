@@ -76,6 +76,8 @@ ValueId count_of(const Graph& graph, const Node& node, RowsInUse rows) {
     case RowsInUse::By::kOutput: return of(node.outputs);
     case RowsInUse::By::kInput: return of(node.inputs);
     case RowsInUse::By::kLikeInput: return graph.value(of(node.inputs)).count;
+    case RowsInUse::By::kLikeItems:
+      return graph.items(of(node.inputs)) > 1 ? graph.value(of(node.inputs)).count : -1;
   }
   return -1;
 }
@@ -121,6 +123,14 @@ std::vector<TensorDesc> descs(const Graph& graph, const std::vector<ValueId>& id
 }
 
 }  // namespace
+
+ValueId count_of_rows(const Graph& graph, const Node& node) {
+  if (node.inputs.empty()) return -1;
+  const ValueId src = node.inputs[0], dst = node.outputs[0];
+  const bool same =
+      graph.value(src).count == graph.value(dst).count && graph.items(src) == graph.items(dst);
+  return same ? graph.value(src).count : -1;
+}
 
 std::vector<TensorDesc> input_descs(const Graph& graph, const Node& node) {
   return descs(graph, node.inputs);

@@ -31,11 +31,16 @@ struct Value {
   Kind kind = Kind::kComputed;
   TensorDesc desc;
   std::string name;  // unique within the graph: the scope that made it, "layer1.0.conv1"
-  // How many rows of each image are in use, the first ones: a value int32 [images]; -1: all are.
+  // How many rows of each image are in use, the first ones: a value int32 [images] for
+  // rows_in_use(); -1: all are.
   // Rows are what an image has of the value: of [images, rows, ...] the second dimension, of
   // [images * items, ...] the items (Graph::items).
   ValueId count = -1;
 };
+
+// Rows in use of an image whose count is that. A negative count says that numbers were not finite
+// and that the image has no answer: no row is in use.
+inline std::int64_t rows_in_use(std::int32_t count) { return count < 0 ? 0 : count; }
 
 // Whether a value is the same in every run.
 inline bool is_constant(const Value& value) {
@@ -67,7 +72,8 @@ struct RowsInUse {
     kAll,       // all of them
     kOutput,    // as many as the node's output `idx` says
     kInput,     // as many as the node's input `idx` says
-    kLikeInput  // as many as of the node's input `idx`
+    kLikeInput,  // as many as of the node's input `idx`
+    kLikeItems   // the same if the rows of that input are items; what lies within them is another
   };
   By by = By::kAll;
   std::size_t idx = 0;
@@ -146,6 +152,10 @@ bool is_constant(const Graph& graph, const Node& node);
 
 // Adds the node's outputs, as its operator infers them, to the graph's values.
 void add_outputs(Graph& graph, Node& node, Value::Kind kind);
+
+// The value that counts the rows in use of both the node's first input and its first output, of
+// which it then makes row by row; -1: all are in use, or the two have other rows.
+ValueId count_of_rows(const Graph& graph, const Node& node);
 
 std::vector<TensorDesc> input_descs(const Graph& graph, const Node& node);
 std::vector<TensorDesc> output_descs(const Graph& graph, const Node& node);

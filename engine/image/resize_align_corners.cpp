@@ -1,26 +1,16 @@
-// contrib.BilinearResize2D: the corners of source and destination coincide. The float32 expression
-// is MXNet's, so results are equal bit for bit.
-
 #include <algorithm>
-#include <array>
-#include <vector>
+#include <utility>
 
 #include "engine/check.h"
+#include "engine/image/align_corners.h"
 #include "engine/image/resize.h"
 
 namespace nestor {
 
-namespace {
-
-struct Tap {
-  int low, high;
-  float distance;  // from low
-};
-
-std::vector<Tap> taps_of(int src_size, int dst_size) {
+std::vector<AlignCornersTap> align_corners_taps(int src_size, int dst_size) {
   const float scale =
       dst_size > 1 ? static_cast<float>(src_size - 1) / static_cast<float>(dst_size - 1) : 0.0F;
-  std::vector<Tap> taps;
+  std::vector<AlignCornersTap> taps;
   for (int i = 0; i < dst_size; ++i) {
     const float position = static_cast<float>(i) * scale;
     const int low = std::min(static_cast<int>(position), src_size - 1);
@@ -29,43 +19,49 @@ std::vector<Tap> taps_of(int src_size, int dst_size) {
   return taps;
 }
 
-// A source row resized along x, kept for the next output rows.
-struct Row {
-  int y = -1;
-  std::vector<float> values;
-
-  void fill(const float* plane, int width, int row, const std::vector<Tap>& taps) {
-    if (y == row) return;
-    y = row;
-    const float* const src = plane + std::ptrdiff_t{row} * width;
-    for (std::size_t x = 0; x < taps.size(); ++x) {
-      const Tap& tap = taps[x];
-      values[x] = (1.0F - tap.distance) * src[tap.low] + tap.distance * src[tap.high];
-    }
-  }
-};
-
-}  // namespace
-
-void resize_align_corners(const float* src, std::int64_t num_planes, int src_height, int src_width,
-                          float* dst, int dst_height, int dst_width) {
+AlignCornersResize::AlignCornersResize(int src_height, int src_width, int dst_height, int dst_width)
+    : src_width_(src_width) {
   CHECK(src_height >= 1 && src_width >= 1 && dst_height >= 1 && dst_width >= 1,
         "align-corners resize from {} x {} to {} x {}", src_width, src_height, dst_width,
         dst_height);
-  const std::vector<Tap> columns = taps_of(src_width, dst_width);
-  const std::vector<Tap> rows = taps_of(src_height, dst_height);
-  for (std::int64_t plane = 0; plane < num_planes; ++plane) {
-    const float* const values = src + plane * src_height * src_width;
-    std::array<Row, 2> held;
-    for (Row& row : held) row.values.resize(columns.size());
-    for (const Tap& tap : rows) {
-      if (held[1].y == tap.low) std::swap(held[0], held[1]);
-      held[0].fill(values, src_width, tap.low, columns);
-      held[1].fill(values, src_width, tap.high, columns);
-      for (std::size_t x = 0; x < columns.size(); ++x) {
-        *dst++ = (1.0F - tap.distance) * held[0].values[x] + tap.distance * held[1].values[x];
-      }
+  rows_ = align_corners_taps(src_height, dst_height);
+  columns_ = align_corners_taps(src_width, dst_width);
+}
+
+void AlignCornersResize::resize_row(const float* src, int row, float* dst) const {
+  src += std::ptrdiff_t{row} * src_width_;
+  for (const AlignCornersTap& tap : columns_) {
+    *dst++ = (1.0F - tap.distance) * src[tap.low] + tap.distance * src[tap.high];
+  }
+}
+
+// The two source rows, resized along x, are kept for the next destination rows.
+void AlignCornersResize::rows(const float* src, int first, int end, float* dst,
+                              float* scratch) const {
+  const std::size_t width = columns_.size();
+  float *above = scratch, *below = scratch + width;
+  int held_above = -1, held_below = -1;
+  for (int y = first; y < end; ++y, dst += width) {
+    const AlignCornersTap& tap = rows_[static_cast<std::size_t>(y)];
+    if (held_below == tap.low) {
+      std::swap(above, below);
+      std::swap(held_above, held_below);
     }
+    if (held_above != tap.low) resize_row(src, held_above = tap.low, above);
+    if (held_below != tap.high) resize_row(src, held_below = tap.high, below);
+    for (std::size_t x = 0; x < width; ++x) {
+      dst[x] = (1.0F - tap.distance) * above[x] + tap.distance * below[x];
+    }
+  }
+}
+
+void resize_align_corners(const float* src, std::int64_t num_planes, int src_height, int src_width,
+                          float* dst, int dst_height, int dst_width) {
+  const AlignCornersResize resize(src_height, src_width, dst_height, dst_width);
+  std::vector<float> scratch(resize.scratch_floats());
+  for (std::int64_t plane = 0; plane < num_planes; ++plane) {
+    resize.rows(src + plane * src_height * src_width, 0, dst_height,
+                dst + plane * dst_height * dst_width, scratch.data());
   }
 }
 

@@ -81,6 +81,7 @@ struct Step {
   std::string parameters;    // as the op describes them
   std::vector<int> inputs;   // indices into Plan::buffers; -1 for a constant
   std::vector<int> outputs;  // likewise; equal to an input if the step works in place
+  int count = -1;            // buffer of StepPointers::count; -1: all rows are in use
   std::size_t workspace_bytes = 0;
   std::size_t workspace_offset = 0;
   std::int64_t multiply_adds = 0;

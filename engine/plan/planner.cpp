@@ -99,6 +99,7 @@ class Planner {
       if (idx >= 0) buffer(idx).last_step = num_steps();
     }
     for (const int idx : step.outputs) buffer(idx).last_step = num_steps();
+    if (step.count >= 0) buffer(step.count).last_step = num_steps();
     step.variant = std::move(choice.variant);
     step.workspace_bytes = choice.workspace_bytes;
     if (choice.gpu) {
@@ -199,6 +200,8 @@ class Planner {
       step.bytes += static_cast<std::int64_t>(buffer(dst).bytes);
     }
     step.bytes -= static_cast<std::int64_t>(choice.unread_bytes);
+    const ValueId count = count_of_rows(graph_, node);
+    if (count >= 0) step.count = in_format(count, host_format(graph_.desc(count)));
     push_step(std::move(step), std::move(choice), node.inputs);
     for (const ValueId id : node.inputs) --remaining_[static_cast<std::size_t>(id)];
   }

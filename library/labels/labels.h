@@ -1,6 +1,7 @@
 #pragma once
 // Class names.
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,13 @@ namespace nestor {
 
 // The lines of library/labels/imagenet1k.txt.
 extern const std::string_view kImagenetText;
+
+// The lines of library/labels/coco80.txt: COCO's categories by ascending id, which networks number
+// from 0.
+extern const std::string_view kCocoText;
+
+// The ids that COCO's own files have for these.
+std::span<const int> coco_category_ids();
 
 // One name a line; empty lines at the end are left out.
 std::vector<std::string> split_labels(std::string_view text);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nestor/batching.h"
 #include "nestor/error.h"
 #include "nestor/export.h"
 #include "nestor/image.h"
@@ -39,12 +40,6 @@ struct NESTOR_API Classified {
 struct NESTOR_API Embedded {
   std::vector<float> features;
   std::optional<Error> error;
-};
-
-// How images are gathered.
-struct NESTOR_API Batching {
-  std::size_t batch_size = 16;   // most images that run at once
-  std::size_t num_decoders = 4;  // threads that decode and prepare images meanwhile
 };
 
 // One thread's means to classify images, and to compute the pooled features that its last layer

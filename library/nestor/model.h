@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "nestor/detection_limits.h"
 #include "nestor/export.h"
 #include "nestor/preprocess.h"
 #include "nestor/task.h"
@@ -30,8 +31,9 @@ struct NESTOR_API ModelInfo {
 };
 
 struct NESTOR_API LoadOptions {
-  std::string device = "auto";  // "auto", "cpu", "cuda", "cuda:1"
-  std::string network;          // if given, the file must be of this network
+  std::string device = "auto";     // "auto", "cpu", "cuda", "cuda:1"
+  std::string network;             // if given, the file must be of this network
+  DetectionLimits detection = {};  // of detectors
 };
 
 struct NESTOR_API LoadedModel {

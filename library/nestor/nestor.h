@@ -13,6 +13,8 @@
 
 #include "nestor/classifier.h"
 #include "nestor/decode.h"
+#include "nestor/detection_limits.h"
+#include "nestor/detector.h"
 #include "nestor/device.h"
 #include "nestor/error.h"
 #include "nestor/image.h"

@@ -10,7 +10,7 @@ std::span<const Area> areas() {
       {"detection", skip_detection},
       {"formats", compare_formats},
       {"preprocessing", compare_preprocessing},
-      {"segmentation", skip_segmentation},
+      {"segmentation", compare_segmentation},
   };
   return kAreas;
 }

@@ -4,13 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "engine/weights/weight_file.h"
 #include "graphs/zoo.h"
 #include "nestor/nestor.h"
 #include "tests/golden/golden.h"
+#include "tests/golden/reference.h"
 #include "tests/golden/scratch_folder.h"
 #include "tests/golden/tolerances.h"
 #include "weights_convert/synthetic/manifest.h"
@@ -21,28 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-json read_json(const fs::path& path) {
-  std::ifstream file(path);
-  return json::parse(file);
-}
-
-// A float32 array of a reference file.
-std::span<const float> array(const WeightFile& file, const std::string& name) {
-  const WeightFile::Entry* const entry = file.find(name);
-  if (entry == nullptr) throw std::runtime_error(file.name() + " lacks " + name);
-  return {reinterpret_cast<const float*>(entry->data.data()), entry->data.size() / sizeof(float)};
-}
-
-std::span<const float> values(const TensorView& tensor) {
-  return {tensor.as<float>(), static_cast<std::size_t>(tensor.desc.shape.num_elements())};
-}
-
-std::vector<float> sampled(std::span<const float> all, std::size_t stride) {
-  std::vector<float> samples;
-  for (std::size_t i = 0; i < all.size(); i += stride) samples.push_back(all[i]);
-  return samples;
-}
 
 // Mean of each channel over images and pixels.
 std::vector<float> channel_means(const TensorView& map) {
@@ -92,11 +69,7 @@ Case read_case(const fs::path& folder, const std::string& name, const Preprocess
   const auto image_floats = static_cast<std::size_t>(3 * c.shape[2] * c.shape[3]);
   for (const json& image : c.record.at("input").at("images")) {
     if (c.input.size() == static_cast<std::size_t>(c.shape[0]) * image_floats) break;
-    const MappedFile file = MappedFile::open(folder / image.get<std::string>());
-    const Image pixels = decode_image(file.bytes(), file.name(), {}).image;
-    if (pixels.height != c.shape[2] || pixels.width != c.shape[3]) {
-      throw std::runtime_error(file.name() + " does not have the size of the case");
-    }
+    const Image pixels = read_picture(folder / image.get<std::string>(), c.shape[2], c.shape[3]);
     c.input.resize(c.input.size() + image_floats);
     normalise(pixels, preprocess.normalisation, c.input.data() + c.input.size() - image_floats);
   }

@@ -2,6 +2,7 @@
 // The golden comparisons: every case that a folder of reference data lists, through the library.
 //
 //   nestor_golden DIR        DIR/classification, DIR/formats, DIR/preprocessing, ...
+//   nestor_golden DIR --long likewise, with the cases that take minutes
 //   nestor_golden DIR --case resnest50_224x224 --images 1 --device simt --precision fp16
 //                            of DIR/classification these cases, with their first images only
 //
@@ -21,6 +22,10 @@ namespace nestor::golden {
 
 class Report {
  public:
+  // `large`: whether cases of minutes are compared, too.
+  explicit Report(bool large) : large_(large) {}
+  bool wants_large() const { return large_; }
+
   void pass(std::string_view case_name, std::string_view what, std::string_view detail = {});
   void fail(std::string_view case_name, std::string_view what, std::string_view detail);
   void skip(std::string_view case_name, std::string_view why);
@@ -34,6 +39,7 @@ class Report {
   int skipped() const { return skipped_; }
 
  private:
+  bool large_;
   int passed_ = 0, failed_ = 0, skipped_ = 0;
 };
 
@@ -62,6 +68,8 @@ void compare_preprocessing(const std::filesystem::path& folder, Report& report);
 void compare_names(const std::filesystem::path& folder,
                    Report& report);  // of classification's models
 void skip_detection(const std::filesystem::path& folder, Report& report);
-void skip_segmentation(const std::filesystem::path& folder, Report& report);
+void compare_segmentation(const std::filesystem::path& folder, Report& report);
+void compare_components(const std::filesystem::path& folder,
+                        Report& report);  // of segmentation
 
 }  // namespace nestor::golden

@@ -48,13 +48,15 @@ int main(int argc, char** argv) {
   fs::path folder;
   nestor::golden::NetworkOptions options;
   std::vector<std::string> precisions;
+  bool large = false;
+  app.add_flag("--long", large, "cases that take minutes, too");
   app.add_option("folder", folder)->required()->check(CLI::ExistingDirectory);
   auto* const cases = app.add_option("--case", options.cases, "of classification these alone");
   app.add_option("--images", options.max_images, "of each case's images the first")->needs(cases);
   app.add_option("--device", options.device)->needs(cases);
   app.add_option("--precision", precisions)->needs(cases);
   CLI11_PARSE(app, argc, argv);
-  Report report;
+  Report report(large);
   if (options.cases.empty()) {
     compare_all(folder, report);
   } else {

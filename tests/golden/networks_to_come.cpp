@@ -30,8 +30,5 @@ void skip_all(const std::filesystem::path& folder, Report& report) {
 void skip_detection(const std::filesystem::path& folder, Report& report) {
   skip_all(folder, report);
 }
-void skip_segmentation(const std::filesystem::path& folder, Report& report) {
-  skip_all(folder, report);
-}
 
 }  // namespace nestor::golden

@@ -36,6 +36,12 @@ constexpr Counts kCounts[] = {
     {"resnet101_v1b", 44'549'160, 0, 0, 0},
     {"resnet101_v1d", 44'568'392, 0, 0, 0},
     {"resnet101_v1s", 44'672'936, 0, 0, 0},
+    // With the auxiliary head.
+    {"deeplab_resnet101_ade", 61'186'284, 0, 574, 0},
+    {"deeplab_resnest50_ade", 43'996'588, 0, 447, 0},
+    {"deeplab_resnest101_ade", 64'788'364, 0, 838, 0},
+    {"deeplab_resnest200_ade", 86'714'892, 0, 1597, 0},
+    {"deeplab_resnest269_ade", 127'442'828, 0, 2126, 0},
 };
 
 struct Cost {
@@ -72,6 +78,13 @@ constexpr Cost kCosts[] = {
     {"senet_154", 320, 42.212},
 };
 
+// To the second decimal; without the auxiliary head.
+constexpr Cost kSegmenterCosts[] = {
+    {"deeplab_resnet101_ade", 480, 218.30},  {"deeplab_resnest50_ade", 480, 146.58},
+    {"deeplab_resnest101_ade", 480, 219.89}, {"deeplab_resnest200_ade", 480, 292.09},
+    {"deeplab_resnest269_ade", 480, 426.45},
+};
+
 // Millions of parameters, to the second decimal.
 constexpr std::pair<const char*, double> kMillions[] = {{"resnest50_fast_2s1x64d", 27.48},
                                                         {"resnest50_fast_4s2x40d", 30.42},
@@ -96,14 +109,14 @@ TEST_CASE("zoo: parameters of every network are those of the specification", "[g
     INFO(expected.network);
     const Network& network = *find_network(expected.network);
     CHECK(trainable(network) == expected.trainable);
-    if (expected.running_stats == 0) continue;
     const std::vector<Parameter> all = parameters(network, {});
+    if (expected.tensors > 0) CHECK(static_cast<int>(all.size()) == expected.tensors);
+    if (expected.running_stats == 0) continue;
     std::int64_t running = 0;
     for (const Parameter& parameter : all) {
       if (is_running(parameter.name)) running += parameter.shape.num_elements();
     }
     CHECK(running == expected.running_stats);
-    if (expected.tensors > 0) CHECK(static_cast<int>(all.size()) == expected.tensors);
     int batch_norms = 0;
     for (const Node& node : build_graph(network, {}, {1, 3, 64, 64}).nodes) {
       batch_norms += node.op == &batch_norm_op() ? 1 : 0;
@@ -123,6 +136,12 @@ TEST_CASE("zoo: multiply-adds of every network are those of the specification", 
     const auto total = static_cast<double>(
         multiply_adds(*find_network(expected.network), expected.size, expected.size));
     CHECK(std::round(total / 1e6) == std::round(expected.giga * 1e3));
+  }
+  for (const Cost& expected : kSegmenterCosts) {
+    INFO(expected.network << " at " << expected.size);
+    const auto total = static_cast<double>(
+        multiply_adds(*find_network(expected.network), expected.size, expected.size));
+    CHECK(std::round(total / 1e7) == std::round(expected.giga * 1e2));
   }
 }
 
@@ -162,6 +181,7 @@ TEST_CASE("zoo: every classifier has its pooled features", "[graphs][cpu]") {
       {"resnest_mini", 512},        {"tf_efficientnet_b2", 1408}, {"tf_efficientnet_b3", 1536},
       {"tf_efficientnet_b4", 1792}, {"tf_efficientnet_b6", 2304}, {"tf_efficientnet_b7", 2560}};
   for (const Network& network : networks()) {
+    if (task(network) != Task::kClassification) continue;
     const Graph graph = build_graph(network, {}, nominal_input(network));
     const std::string features(classification(network).features);
     REQUIRE(graph.taps.contains(features));
@@ -169,6 +189,42 @@ TEST_CASE("zoo: every classifier has its pooled features", "[graphs][cpu]") {
     const auto other = narrow.find(network.name);
     CHECK(shape == Shape{1, other == narrow.end() ? 2048 : other->second, 1, 1});
   }
+}
+
+TEST_CASE("zoo: a segmenter's auxiliary head is listed, and in no graph that runs",
+          "[graphs][cpu]") {
+  const Network& network = *find_network("deeplab_resnest50_ade");
+  const std::vector<Parameter> all = parameters(network, {.num_classes = 21});
+  CHECK(all.back().name == "auxlayer.block.4.bias");
+  std::vector<std::string> per_class;
+  for (const Parameter& parameter : all) {
+    CHECK(parameter.optional == parameter.name.starts_with("auxlayer."));
+    if (parameter.per_class) per_class.push_back(parameter.name);
+  }
+  CHECK(per_class == std::vector<std::string>{"head.block.4.weight", "head.block.4.bias",
+                                              "auxlayer.block.4.weight", "auxlayer.block.4.bias"});
+  for (const Value& value : build_graph(network, {.num_classes = 21}, {1, 3, 65, 97}).values) {
+    CHECK(!value.name.starts_with("auxlayer"));
+  }
+}
+
+TEST_CASE("zoo: a segmenter takes any size that GluonCV's does", "[graphs][cpu]") {
+  const Network& resnest = *find_network("deeplab_resnest101_ade");
+  CHECK_NOTHROW(build_graph(resnest, {}, {1, 3, 5, 600}));
+  CHECK_THROWS_WITH(build_graph(resnest, {}, {1, 3, 5, 4}),
+                    "deeplab_resnest101_ade: the input is 4 x 5 pixels, the smallest side is 5");
+  const Graph one = build_graph(*find_network("deeplab_resnet101_ade"), {}, {1, 3, 1, 1});
+  CHECK(one.desc(one.outputs[0].value) == TensorDesc{DType::kInt32, {1, 1, 1}});
+  const Graph two = build_graph(resnest, {.num_classes = 150}, {2, 3, 65, 97});
+  CHECK(two.desc(two.outputs[0].value) == TensorDesc{DType::kUInt8, {2, 65, 97}});
+  CHECK(two.desc(two.taps.at("layer4")).shape == Shape{2, 2048, 9, 13});
+}
+
+TEST_CASE("zoo: the digit segmenter is small", "[graphs][cpu]") {
+  const Network& mini = *find_network("deeplab_resnest_mini");
+  CHECK(num_classes(mini) == 11);
+  CHECK(nominal_input(mini) == Shape{1, 3, 192, 192});
+  CHECK(4 * trainable(mini) < 3'000'000 * 2);  // 3 MB in float16
 }
 
 TEST_CASE("zoo: EfficientNets of another source are evaluated as timm does", "[graphs][cpu]") {

@@ -59,7 +59,7 @@ void test_dense(std::int64_t n, std::int64_t c, std::int64_t k) {
     const Tensor src = random_tensor({n, c, 1, 1}, 1, DeviceDType::kFloat32);
     const Tensor weight = random_tensor({k, c}, 2, dtype);
     const Tensor bias = random_tensor({k}, 3, DeviceDType::kFloat32);
-    const Tensor expected = oracle(dense_op(), {}, {src, weight, bias});
+    const Tensor expected = oracle(dense_op(), DenseParams{}, {src, weight, bias});
     for_each_schedule([&](Device& device) {
       const std::vector<float> got = run_dense(device, dtype, src, weight, bias);
       CHECK(mismatch(got, expected.values, expected.shape, tolerance(DType::kFloat32),

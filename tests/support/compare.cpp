@@ -30,6 +30,9 @@ constexpr Row kTolerances[] = {
      .op = {.relative = 0x1p-8, .absolute = 2e-3},
      .winograd = {.relative = 0x1p-8, .absolute = 2e-2},
      .network = {.relative = 0.1, .absolute = 0.2}},
+    // Classes and indices are equal or wrong.
+    {.dtype = DType::kUInt8, .op = {0, 0}, .winograd = {0, 0}, .network = {0, 0}},
+    {.dtype = DType::kInt32, .op = {0, 0}, .winograd = {0, 0}, .network = {0, 0}},
 };
 
 const Row& row_of(DType dtype) {

@@ -5,7 +5,9 @@
 
 namespace nestor {
 
+NameTable deeplab_names();
 NameTable efficientnet_names();
+NameTable faster_rcnn_names();
 NameTable resnest_names();
 NameTable resnet_names();
 NameTable senet_names();

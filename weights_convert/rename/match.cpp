@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "engine/check.h"
 #include "engine/printable_text.h"
@@ -12,13 +13,6 @@ namespace {
 
 constexpr std::size_t kMostLines = 10;
 constexpr std::int64_t kMostClasses = 1'000'000;
-
-// "fc.", the last layer, whose size is the number of classes.
-std::string_view head_of(std::span<const Parameter> parameters) {
-  if (parameters.empty()) return {};
-  const std::string_view name = parameters.back().name;
-  return name.substr(0, name.rfind('.') + 1);
-}
 
 bool is_floating(DType dtype) {
   return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16 ||
@@ -108,29 +102,54 @@ std::vector<std::size_t> match_parameters(std::span<const Parameter> parameters,
   return result;
 }
 
+std::vector<Parameter> without_absent(std::vector<Parameter> parameters,
+                                      std::span<const NamedTensor> tensors) {
+  std::set<std::string_view> names;
+  for (const NamedTensor& tensor : tensors) names.insert(tensor.name);
+  const bool any = std::ranges::any_of(parameters, [&](const Parameter& parameter) {
+    return parameter.optional && names.contains(parameter.name);
+  });
+  if (!any) std::erase_if(parameters, [](const Parameter& p) { return p.optional; });
+  return parameters;
+}
+
+namespace {
+
+// The number of classes if `shape` is the parameter's but for that; 0 if it is not.
+std::int64_t classes_in(const Parameter& parameter, const Shape& shape) {
+  if (shape.rank() != parameter.shape.rank()) return 0;
+  Shape expected = parameter.shape;
+  expected[0] = shape[0];
+  const std::int64_t rows = shape[0] - parameter.other_rows;
+  const bool whole = rows > 0 && rows % parameter.rows_of_class == 0;
+  const std::int64_t classes = whole ? rows / parameter.rows_of_class : 0;
+  return shape == expected && classes <= kMostClasses ? classes : 0;
+}
+
+}  // namespace
+
 std::optional<int> classes_of(std::span<const Parameter> parameters,
                               std::span<const NamedTensor> tensors) {
   std::map<std::string_view, const TensorDesc*> by_name;
   for (const NamedTensor& tensor : tensors) {
     if (!by_name.emplace(tensor.name, &tensor.desc).second) return {};
   }
-  const std::string_view head = head_of(parameters);
+  const std::vector<Parameter> wanted =
+      without_absent({parameters.begin(), parameters.end()}, tensors);
   std::int64_t num_classes = 0;
-  for (const Parameter& parameter : parameters) {
+  for (const Parameter& parameter : wanted) {
     const auto found = by_name.find(parameter.name);
     if (found == by_name.end() || !is_floating(found->second->dtype)) return {};
     const Shape& shape = found->second->shape;
-    if (!parameter.name.starts_with(head)) {
+    if (!parameter.per_class) {
       if (shape != parameter.shape) return {};
       continue;
     }
-    const bool same_features = shape.rank() == parameter.shape.rank() &&
-                               (shape.rank() == 1 || shape[1] == parameter.shape[1]);
-    if (!same_features || shape[0] < 1 || shape[0] > kMostClasses) return {};
-    if (num_classes != 0 && num_classes != shape[0]) return {};
-    num_classes = shape[0];
+    const std::int64_t classes = classes_in(parameter, shape);
+    if (classes == 0 || (num_classes != 0 && num_classes != classes)) return {};
+    num_classes = classes;
   }
-  if (by_name.size() != parameters.size() || num_classes == 0) return {};
+  if (by_name.size() != wanted.size() || num_classes == 0) return {};
   return static_cast<int>(num_classes);
 }
 

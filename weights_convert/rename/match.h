@@ -31,8 +31,13 @@ std::vector<std::size_t> match_parameters(std::span<const Parameter> parameters,
                                           const std::string& file, const std::string& network,
                                           const ObjectNames& objects = {});
 
-// The number of classes if the tensors are the network's but for the size of its last layer;
-// nothing if they are not.
+// The parameters that a file with these tensors should have: without the optional ones if it has
+// none of them.
+std::vector<Parameter> without_absent(std::vector<Parameter> parameters,
+                                      std::span<const NamedTensor> tensors);
+
+// The number of classes if the tensors are the network's but for that number; nothing if they are
+// not.
 std::optional<int> classes_of(std::span<const Parameter> parameters,
                               std::span<const NamedTensor> tensors);
 

@@ -10,8 +10,8 @@
 namespace nestor {
 
 std::span<const NameTable> name_tables() {
-  static const std::array kTables = {resnest_names(), resnet_names(), senet_names(),
-                                     efficientnet_names()};
+  static const std::array kTables = {resnest_names(),      resnet_names(),  senet_names(),
+                                     efficientnet_names(), deeplab_names(), faster_rcnn_names()};
   return kTables;
 }
 
@@ -20,6 +20,13 @@ const NameTable& name_table(const Network& network) {
   CHECK(found != name_tables().end(), "{}: no name table for the family {}", network.name,
         network.family);
   return *found;
+}
+
+bool fill_fixed_gamma(const Network& network, std::string_view canonical, std::span<float> values) {
+  const NameTable& table = name_table(network);
+  if (table.is_fixed_gamma == nullptr || !table.is_fixed_gamma(canonical)) return false;
+  std::ranges::fill(values, 1.0F);
+  return true;
 }
 
 namespace {

@@ -23,12 +23,21 @@ struct NameTable {
 
   // How the gammas end that belong to the last batch norm of a residual branch.
   std::string_view last_gamma;
+
+  // Whether files have a tensor of that name besides the parameters; null: they have none.
+  bool (*is_leftover)(std::string_view name) = nullptr;
+
+  // Whether the parameter of that name is 1 everywhere, whatever files say; null: none is.
+  bool (*is_fixed_gamma)(std::string_view canonical) = nullptr;
 };
 
 std::span<const NameTable> name_tables();
 
 // The table of the network's family.
 const NameTable& name_table(const Network& network);
+
+// Fills the values of a parameter that is 1 whatever files say. Returns whether it is one.
+bool fill_fixed_gamma(const Network& network, std::string_view canonical, std::span<float> values);
 
 // GluonCV's name with the parameters of batch norms as PyTorch calls them: gamma -> weight,
 // beta -> bias.

@@ -101,6 +101,7 @@ std::vector<std::string> spelled(NamingStyle style, std::span<const std::string>
 }
 
 CanonicalNames explained(NamingStyle style, const Canonical& table,
+                         bool (*is_leftover)(std::string_view name),
                          std::span<const std::string> names) {
   CanonicalNames result{.style = style, .names = {}};
   std::vector<std::string> spellings = spelled(style, names);
@@ -126,7 +127,7 @@ CanonicalNames explained(NamingStyle style, const Canonical& table,
     if (found != table.end()) {
       found_names.insert(found->second);
       result.names.emplace_back(found->second);
-    } else if (is_counter(names[i])) {
+    } else if (is_counter(names[i]) || (is_leftover != nullptr && is_leftover(names[i]))) {
       result.names.emplace_back();
     } else if (!has_prefix[i]) {
       result.outside.push_back(names[i]);
@@ -153,7 +154,7 @@ CanonicalNames canonical_names(const NameTable& table, std::span<const Parameter
   }
   std::optional<CanonicalNames> best;
   for (const auto& [style, known] : tables) {
-    CanonicalNames candidate = explained(style, known, names);
+    CanonicalNames candidate = explained(style, known, table.is_leftover, names);
     if (!best || candidate.num_found > best->num_found) best = std::move(candidate);
   }
   return *std::move(best);

@@ -134,7 +134,8 @@ Conversion convert_manifest(const std::filesystem::path& manifest_path,
       continue;
     }
     values.resize(static_cast<std::size_t>(row.shape.num_elements()));
-    fill_synthetic(*row.rule, row.argument, manifest.salt + row.name, row.shape, values);
+    if (!fill_fixed_gamma(network, entry.name, values))
+      fill_synthetic(*row.rule, row.argument, manifest.salt + row.name, row.shape, values);
     writer.write(std::as_bytes(std::span(values)));
   }
   writer.finish();

@@ -71,6 +71,7 @@ Conversion convert_random(std::uint64_t seed, const std::filesystem::path& outpu
   const std::string salt = fmt::format("{}:", seed);
   const std::string_view last_gamma = name_table(network).last_gamma;
   const WeightFunction fill = [&](std::string_view name, const Shape& shape, std::span<float> dst) {
+    if (fill_fixed_gamma(network, name, dst)) return;
     const bool last = name.ends_with(last_gamma);
     fill_synthetic(rule_of(name), last ? std::optional(kLastGammaGain) : std::nullopt,
                    fmt::format("{}{}", salt, name), shape, dst);

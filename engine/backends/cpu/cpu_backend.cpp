@@ -6,6 +6,7 @@
 
 #include "engine/backends/cpu/context.h"
 #include "engine/backends/cpu/conversion.h"
+#include "engine/backends/cpu/item_groups.h"
 #include "engine/backends/cpu/team.h"
 #include "engine/backends/variant_list.h"
 #include "engine/check.h"
@@ -75,13 +76,18 @@ StepChoice CpuBackend::choose(const StepRequest& request) {
   cpu::start_team(request.threads);  // oneDNN's preparations and packing run in it, too
   const cpu::ThreadScope threads(request.threads);
   const std::string& name = request.node.name;
-  const auto choose = [&](const CpuVariant& variant) {
-    return cpu::with_errors(name, [&] {
-      require_small_blocks();
-      return variant.choose(request, *this);
-    });
+  const auto choose_one = [&](const StepRequest& wanted) {
+    const auto choose = [&](const CpuVariant& variant) {
+      return cpu::with_errors(name, [&] {
+        require_small_blocks();
+        return variant.choose(wanted, *this);
+      });
+    };
+    return first_choice(wanted, variants_of(*wanted.node.op), choose);
   };
-  StepChoice choice = first_choice(request, variants_of(*request.node.op), choose);
+  StepChoice choice = cpu::is_of_items(request.graph, request.node)
+                          ? cpu::choose_by_groups(request, *this, choose_one)
+                          : choose_one(request);
   if (choice.kernel != nullptr) {
     choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
   }

@@ -29,11 +29,18 @@ Graph fold_batch_norm(Graph graph);
 // convolution -> add becomes a convolution with residual, in the place of the add.
 Graph fuse_residual(Graph graph);
 
-// convolution [+ residual] -> relu becomes a convolution that ends with the ReLU.
+// convolution [+ residual] -> relu becomes a convolution that ends with the ReLU; dense likewise.
 Graph fuse_relu(Graph graph);
 
 // convolution [+ residual] -> swish likewise.
 Graph fuse_swish(Graph graph);
+
+// A 1x1 convolution of a concatenation becomes a sum of convolutions, with what was pooled to a
+// pixel as a bias of each image.
+Graph split_projection(Graph graph);
+
+// A dilated filter that only sees one pixel becomes a 1x1 filter.
+Graph crop_filters(Graph graph);
 
 // The operators between a grouped convolution and conv3 become one split_attention.
 Graph fuse_split_attention(Graph graph);

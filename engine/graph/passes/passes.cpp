@@ -8,6 +8,8 @@ std::span<const Pass> passes() {
       {"fuse_residual", fuse_residual},
       {"fuse_relu", fuse_relu},
       {"fuse_swish", fuse_swish},
+      {"split_projection", split_projection},
+      {"crop_filters", crop_filters},
       {"fuse_split_attention", fuse_split_attention},
       {"remove_dead_nodes", remove_dead_nodes},
   };

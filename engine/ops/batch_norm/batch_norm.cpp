@@ -19,7 +19,7 @@ std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inpu
     CHECK(parameter.shape == Shape{src[1]}, "{}: parameter is {}, expected [{}]", node.name,
           parameter.shape.to_string(), src[1]);
   }
-  return {inputs[0]};
+  return {{inputs[0], {}, {RowsInUse::By::kLikeInput, 0}}};
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,

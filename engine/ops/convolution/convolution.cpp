@@ -60,7 +60,7 @@ std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inpu
         node.name, inputs[2].shape.to_string(), weight[0]);
   CHECK(!p.has_residual || inputs.back().shape == dst, "{}: residual is {}, expected {}", node.name,
         inputs.back().shape.to_string(), dst.to_string());
-  return {{inputs[0].dtype, dst}};
+  return {{{inputs[0].dtype, dst}, {}, {RowsInUse::By::kLikeItems, 0}}};
 }
 
 void reference(const Node& node, std::span<const TensorView> inputs,
@@ -129,16 +129,26 @@ const Op& convolution_op() {
   return op;
 }
 
+std::vector<ValueId> convolution_weights(GraphBuilder& builder, std::string_view name,
+                                         std::int64_t src_channels, const ConvolutionSpec& spec) {
+  const GraphBuilder::Scope scope(builder, name);
+  std::vector<ValueId> weights{builder.weight(
+      "weight", {spec.channels, src_channels / spec.groups, spec.kernel, spec.kernel})};
+  if (spec.bias) weights.push_back(builder.weight("bias", {spec.channels}));
+  return weights;
+}
+
 ValueId convolution(GraphBuilder& builder, ValueId src, std::string_view name,
                     const ConvolutionSpec& spec) {
+  const std::vector<ValueId> weights =
+      convolution_weights(builder, name, builder.shape(src)[1], spec);
+  return convolution(builder, src, weights, name, spec);
+}
+
+ValueId convolution(GraphBuilder& builder, ValueId src, std::span<const ValueId> weights,
+                    std::string_view name, const ConvolutionSpec& spec) {
   std::vector<ValueId> inputs{src};
-  {
-    const GraphBuilder::Scope scope(builder, name);
-    const std::int64_t group_channels = builder.shape(src)[1] / spec.groups;
-    inputs.push_back(
-        builder.weight("weight", {spec.channels, group_channels, spec.kernel, spec.kernel}));
-    if (spec.bias) inputs.push_back(builder.weight("bias", {spec.channels}));
-  }
+  inputs.insert(inputs.end(), weights.begin(), weights.end());
   const ConvolutionParams params{.stride = spec.stride,
                                  .pad = spec.pad,
                                  .dilation = spec.dilation,

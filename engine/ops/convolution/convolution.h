@@ -63,4 +63,10 @@ struct ConvolutionSpec {
 ValueId convolution(GraphBuilder& builder, ValueId src, std::string_view name,
                     const ConvolutionSpec& spec);
 
+// Parameters that several convolutions share: `name`.weight [and .bias], for `src_channels`.
+std::vector<ValueId> convolution_weights(GraphBuilder& builder, std::string_view name,
+                                         std::int64_t src_channels, const ConvolutionSpec& spec);
+ValueId convolution(GraphBuilder& builder, ValueId src, std::span<const ValueId> weights,
+                    std::string_view name, const ConvolutionSpec& spec);
+
 }  // namespace nestor

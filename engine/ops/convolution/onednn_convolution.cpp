@@ -22,6 +22,7 @@ class ConvolutionKernel : public PrimitiveKernel {
         backend_(backend),
         weight_layout_(description.weights_desc()),
         plain_weight_(plain_weight(problem)),
+        flattened_pixels_(problem.flattened_pixels),
         has_bias_(problem.params.has_bias) {}
 
   // oneDNN's weights have a dimension for the groups if there is more than one.
@@ -39,7 +40,9 @@ class ConvolutionKernel : public PrimitiveKernel {
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     const auto pack_weight = [&](const memory::desc& layout) {
       const Constants::Tensor value = constants.value(inputs[1]);
-      memory plain(plain_weight_, engine(), const_cast<float*>(value.data()));
+      const std::vector<float> blocked = in_blocks(value);
+      const float* const data = blocked.empty() ? value.data() : blocked.data();
+      memory plain(plain_weight_, engine(), const_cast<float*>(data));
       memory packed(layout, engine());
       dnnl::stream stream(engine());
       dnnl::reorder(plain, packed).execute(stream, plain, packed);
@@ -61,9 +64,26 @@ class ConvolutionKernel : public PrimitiveKernel {
   }
 
  private:
+  // Each filter's weights [channel][pixel] as [block][pixel][channel of the block]; empty if that is
+  // the same.
+  std::vector<float> in_blocks(const Constants::Tensor& weight) const {
+    if (flattened_pixels_ == 1) return {};
+    const auto count = static_cast<std::size_t>(weight.view().desc.shape.num_elements());
+    const auto block = static_cast<std::size_t>(channel_block());
+    const auto pixels = static_cast<std::size_t>(flattened_pixels_);
+    std::vector<float> blocked(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t first = i / (block * pixels) * (block * pixels);
+      const std::size_t within = i - first;
+      blocked[first + within % pixels * block + within / pixels] = weight.data()[i];
+    }
+    return blocked;
+  }
+
   CpuBackend& backend_;
   memory::desc weight_layout_;
   memory::desc plain_weight_;
+  std::int64_t flattened_pixels_;
   bool has_bias_;
 };
 

@@ -12,6 +12,9 @@ struct OnednnConvolution {
   BufferFormat src_format, dst_format;
   std::string weight_name;          // key of the packed weights
   bool any_implementation = false;  // accept oneDNN's plain loops too
+  // The channels are those of maps of so many pixels, one behind the other as they lie in blocks;
+  // the weights are given in plain order, pixels innermost.
+  std::int64_t flattened_pixels = 1;
 };
 
 // No kernel if oneDNN has nothing better than plain loops for these formats (unless

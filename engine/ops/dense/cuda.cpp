@@ -1,4 +1,5 @@
 #include "engine/backends/cuda/streaming.h"
+#include "engine/ops/dense/dense.h"
 #include "kernels/dense/dense.h"
 
 namespace nestor {
@@ -10,7 +11,8 @@ StepChoice dense(const StepRequest& request, CudaBackend& backend) {
   constexpr int kOutputsPerBlock = 16, kImagesPerBlock = 4;
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
-  if (src[1] % 8 != 0) return {};
+  const bool pooled = src.num_elements() == src[0] * src[1];
+  if (!pooled || src[1] % 8 != 0 || params<DenseParams>(request.node).relu) return {};
   StepChoice choice{.variant = {},
                     .inputs = std::vector<BufferFormat>(3),
                     .outputs = {BufferFormat{}},

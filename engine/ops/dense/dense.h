@@ -1,14 +1,18 @@
 #pragma once
-// Fully connected layer.
+// Fully connected layer, on all of an entry's numbers in C order.
 //
-//   dst[n,k] = bias[k] + sum_c src[n,c,0,0] * weight[k,c]
+//   dst[n,k] = act( bias[k] + sum_i src[n,i] * weight[k,i] )      act: nothing or ReLU
 //
-//   src [n, c, 1, 1], weight [k, c], bias [k] -> dst [n, k]
+//   src [n, c, ...], weight [k, c * ...], bias [k] -> dst [n, k]
 
 #include "engine/graph/builder.h"
 #include "engine/graph/graph.h"
 
 namespace nestor {
+
+struct DenseParams {
+  bool relu = false;
+};
 
 const Op& dense_op();
 

@@ -54,7 +54,14 @@ constexpr const char* kProblems[] = {
     "n1_c20_h9_w10_k40_r3_s3_p1_g2_bias_relu",
     "n1_c64_h11_w13_k64_r3_s3_p2_d2_bias_relu",
     "n1_c64_h11_w13_k128_r3_s3_p4_d4_g2_bias_relu",
-    "n1_c32_h4_w3_k32_r3_s3_p4_d4_bias",  // the filter reaches over everything
+    "n1_c32_h4_w3_k32_r3_s3_p4_d4_bias",      // the filter reaches over everything
+    "n1_c32_h9_w13_k32_r3_s3_d12_bias_relu",  // ASPP's, beyond the rows
+    "n2_c32_h25_w33_k16_r3_s3_d24_bias_relu",
+    "n1_c32_h13_w9_k32_r3_s3_d12_relu",  // beyond the columns
+    "n1_c16_h9_w13_k48_r3_s3_d36_bias",  // beyond both
+    "n1_c16_h1_w50_k16_r3_s3_d36_relu",
+    "n1_c16_h37_w36_k16_r3_s3_d36",
+    "n1_c16_h1_w1_k16_r3_s3_d24_bias",
     "n1_c32_h12_w13_k32_r3_s3_st2_p1",
     "n1_c1_h5_w5_k1_r3_s3_p1",
     "n1_c7_h7_w8_k9_r3_s3_p1_bias",

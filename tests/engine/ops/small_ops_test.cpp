@@ -126,7 +126,7 @@ TEST_CASE("small ops: the oracles give the results worked out by hand", "[ops][c
   CHECK(by_oracle(add_op(), {}, {{{2}, {1, 2}}, {{2}, {10, 20}}}) == Numbers{11, 22});
   CHECK(by_oracle(global_average_pool_op(), {}, {{{1, 2, 2, 1}, {1, 2, 30, 40}}}) ==
         Numbers{1.5, 35});
-  CHECK(by_oracle(dense_op(), {},
+  CHECK(by_oracle(dense_op(), DenseParams{},
                   {{{2, 2, 1, 1}, {1, 2, 3, 4}}, {{1, 2}, {10, 100}}, {{1}, {0.5}}}) ==
         Numbers{210.5, 430.5});
 }

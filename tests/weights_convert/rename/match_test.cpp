@@ -57,7 +57,9 @@ TEST_CASE("of many mismatches the first are listed", "[rename][convert][cpu]") {
 }
 
 TEST_CASE("a network's tensors tell the number of its classes", "[rename][convert][cpu]") {
-  const std::vector<Parameter> wanted = {{"a", {2}}, {"fc.weight", {10, 4}}, {"fc.bias", {10}}};
+  const std::vector<Parameter> wanted = {{"a", {2}},
+                                         {"fc.weight", {10, 4}, /*per_class=*/true},
+                                         {"fc.bias", {10}, /*per_class=*/true}};
   const auto classes = [&](std::vector<NamedTensor> tensors) {
     return classes_of(wanted, tensors).value_or(-1);
   };
@@ -70,6 +72,21 @@ TEST_CASE("a network's tensors tell the number of its classes", "[rename][conver
   CHECK(classes({tensor("a", {3}), tensor("fc.weight", {3, 4}), tensor("fc.bias", {3})}) == -1);
   CHECK(classes({a, a, tensor("fc.weight", {3, 4}), tensor("fc.bias", {3})}) == -1);
   CHECK(classes({a, tensor("fc.weight", {3, 4})}) == -1);
+}
+
+TEST_CASE("optional parameters are all there or none", "[rename][convert][cpu][segment]") {
+  const std::vector<Parameter> wanted = {{"a", {2}},
+                                         {"head.bias", {10}, /*per_class=*/true},
+                                         {"aux.a", {2}, false, /*optional=*/true},
+                                         {"aux.bias", {10}, /*per_class=*/true, /*optional=*/true}};
+  const NamedTensor a = tensor("a", {2}), head = tensor("head.bias", {3});
+  const NamedTensor aux = tensor("aux.a", {2});
+  CHECK(without_absent(wanted, std::vector{a, head}).size() == 2);
+  CHECK(without_absent(wanted, std::vector{a, head, aux}).size() == 4);
+  CHECK(classes_of(wanted, std::vector{a, head}) == 3);
+  CHECK(classes_of(wanted, std::vector{a, head, aux, tensor("aux.bias", {3})}) == 3);
+  CHECK(!classes_of(wanted, std::vector{a, head, aux, tensor("aux.bias", {4})}));
+  CHECK(!classes_of(wanted, std::vector{a, head, aux}));
 }
 
 }  // namespace nestor

@@ -22,6 +22,19 @@ struct PlanePool {
   int stride = 1;
 };
 
+// Where bins of a region lie along an axis: sample `s` of bin `b` is number b * samples + s, and is
+// low_weight * line[low] + high_weight * line[high].
+struct AxisSample {
+  std::int64_t low = 0, high = 0;
+  float low_weight = 0, high_weight = 0;  // both 0 outside the map
+};
+struct PlaneRegion {
+  const AxisSample* rows = nullptr;
+  const AxisSample* columns = nullptr;
+  int bins_h = 0, bins_w = 0;
+  int samples = 0;  // of a bin along each axis
+};
+
 struct PlaneKernels {
   int block;  // channels in a vector: 8 or 16
 
@@ -39,6 +52,16 @@ struct PlaneKernels {
   // dst[pixel][c] = src[pixel][c] * scale[c] + shift[c]
   void (*affine)(const void* src, const float* scale, const float* shift, std::int64_t pixels,
                  void* dst);
+
+  // dst[y][x][c] += coarse[y / 2][x / 2][c], dst of height x width pixels
+  void (*add_upsampled)(const void* coarse, std::int64_t height, std::int64_t width, void* dst);
+
+  // The mean of each bin's samples, dst[bin row][bin column][c]; `width`: of src
+  void (*pool_region)(const void* src, std::int64_t width, const PlaneRegion& region, void* dst);
+
+  // dst[pixel * stride + c] = src[pixel][c] for c < count, float32
+  void (*gather)(const void* src, std::int64_t pixels, std::int64_t count, std::int64_t stride,
+                 float* dst);
 
   // One block of outputs of a fully connected layer, float32:
   // dst[c] = bias[c] + sum_i src[i] * weight[i][c]

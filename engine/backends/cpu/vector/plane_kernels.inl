@@ -87,6 +87,56 @@ void affine(const void* src, const float* scale, const float* shift, std::int64_
   }
 }
 
+template <class Storage>
+void add_upsampled(const void* coarse, std::int64_t height, std::int64_t width, void* dst) {
+  const std::int64_t coarse_width = (width + 1) / 2;
+  for (std::int64_t y = 0; y < height; ++y) {
+    const std::int64_t from = y / 2 * coarse_width, to = y * width;
+    for (std::int64_t x = 0; x < width; ++x) {
+      const Vector summand = pixel<Storage>(coarse, from + x / 2);
+      set_pixel<Storage>(dst, to + x, pixel<Storage>(dst, to + x) + summand);
+    }
+  }
+}
+
+template <class Storage>
+Vector sampled(const void* src, std::int64_t width, const AxisSample& row,
+               const AxisSample& column) {
+  const std::int64_t low = row.low * width, high = row.high * width;
+  const Vector upper = column.low_weight * pixel<Storage>(src, low + column.low) +
+                       column.high_weight * pixel<Storage>(src, low + column.high);
+  const Vector lower = column.low_weight * pixel<Storage>(src, high + column.low) +
+                       column.high_weight * pixel<Storage>(src, high + column.high);
+  return row.low_weight * upper + row.high_weight * lower;
+}
+
+template <class Storage>
+void pool_region(const void* src, std::int64_t width, const PlaneRegion& region, void* dst) {
+  const int samples = region.samples;
+  const auto divisor = static_cast<float>(samples * samples);
+  for (int p = 0; p < region.bins_h; ++p) {
+    for (int q = 0; q < region.bins_w; ++q) {
+      Vector total = {};
+      for (int i = 0; i < samples; ++i) {
+        for (int j = 0; j < samples; ++j) {
+          total += sampled<Storage>(src, width, region.rows[p * samples + i],
+                                    region.columns[q * samples + j]);
+        }
+      }
+      set_pixel<Storage>(dst, p * region.bins_w + q, total / divisor);
+    }
+  }
+}
+
+template <class Storage>
+void gather(const void* src, std::int64_t pixels, std::int64_t count, std::int64_t stride,
+            float* dst) {
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    const Vector v = pixel<Storage>(src, i);
+    std::memcpy(dst + i * stride, &v, static_cast<std::size_t>(count) * sizeof(float));
+  }
+}
+
 void fully_connected(const float* src, const float* weight, const float* bias, std::int64_t inputs,
                      float* dst) {
   Vector chains[4] = {};
@@ -102,8 +152,9 @@ void fully_connected(const float* src, const float* weight, const float* bias, s
 
 template <class Storage>
 constexpr PlaneKernels kKernels = {
-    kBlock,          sum<Storage>,   weighted_sum<Storage>, weighted_sum_pool<Storage>,
-    affine<Storage>, fully_connected};
+    kBlock,          sum<Storage>,           weighted_sum<Storage>, weighted_sum_pool<Storage>,
+    affine<Storage>, add_upsampled<Storage>, pool_region<Storage>,  gather<Storage>,
+    fully_connected};
 
 }  // namespace
 

@@ -58,11 +58,11 @@ void set_pixel(void* plane, std::int64_t idx, Vector v) {
   Storage::store(static_cast<char*>(plane) + idx * kBlock * Storage::kBytes, v);
 }
 
-Vector vector_at(const float* values, std::int64_t idx) {
+[[maybe_unused]] Vector vector_at(const float* values, std::int64_t idx) {
   return Float32::load(reinterpret_cast<const char*>(values + idx * kBlock));
 }
 
-void set_vector(float* values, std::int64_t idx, Vector v) {
+[[maybe_unused]] void set_vector(float* values, std::int64_t idx, Vector v) {
   Float32::store(reinterpret_cast<char*>(values + idx * kBlock), v);
 }
 

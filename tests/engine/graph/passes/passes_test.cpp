@@ -288,7 +288,8 @@ TEST_CASE("apply_passes: in the order of the list, showing the graph after each"
   apply_passes(residual_block(true),
                [&](const Pass& pass, const Graph&) { seen.emplace_back(pass.name); });
   CHECK(seen == Names{"fold_batch_norm", "fuse_residual", "fuse_relu", "fuse_swish",
-                      "fuse_split_attention", "remove_dead_nodes"});
+                      "split_projection", "crop_filters", "fuse_split_attention",
+                      "remove_dead_nodes"});
 }
 
 }  // namespace nestor
