@@ -31,6 +31,7 @@ ImageTask::ImageTask(std::vector<std::string> names, const PreprocessOptions& op
 PreparedImage ImageTask::prepare(std::size_t idx) const {
   const std::string& name = names_[idx];
   DecodedImage decoded = decode(name, decoding_);
+  see_decoded(idx, decoded.image);
   PreparedImage prepared{.name = name,
                          .width = decoded.image.width,
                          .height = decoded.image.height,

@@ -41,6 +41,10 @@ class ImageTask : public BatchTask {
   void write_saved(const std::string& path) const { saved_.write(path, saved_images_); }
 
  protected:
+  // Sees a picture as it was decoded, before prepare() gives it another size. Called by several
+  // threads.
+  virtual void see_decoded(std::size_t /*idx*/, const Image& /*picture*/) const {}
+
   // Makes and keeps an image's result; in any order.
   virtual void compute_result(std::size_t idx, const PreparedImage& image,
                               const ImageOutputs& outputs) = 0;

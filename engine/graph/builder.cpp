@@ -62,8 +62,8 @@ void GraphBuilder::tap(std::string_view name, ValueId value) {
 }
 
 void GraphBuilder::tap_alias(std::string_view name, std::string_view existing) {
-  const auto found = graph_.taps.find(existing);
-  CHECK(found != graph_.taps.end(), "tap {}: there is no {}", name, existing);
+  const auto found = graph_.taps.find(path(existing));
+  CHECK(found != graph_.taps.end(), "tap {}: there is no {}", name, path(existing));
   tap(name, found->second);
 }
 

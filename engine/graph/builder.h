@@ -45,7 +45,7 @@ class GraphBuilder {
   // of its own.
   void tap(std::string_view name, ValueId value);
 
-  // A second name for an existing tap.
+  // A second name, scopes left aside, for a tap of the current scope.
   void tap_alias(std::string_view name, std::string_view existing);
 
   const Shape& shape(ValueId value) const { return graph_.desc(value).shape; }

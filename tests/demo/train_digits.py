@@ -6,11 +6,8 @@
 
 (On x86-64, PyPI's torch brings gigabytes of CUDA libraries along; none of them is used.)
 
-Digits: the 1,797 handwritten digits of 8 x 8 pixels that ship with scikit-learn, the test part of "Optical Recognition of
-Handwritten Digits" (E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, 1998, doi:10.24432/C50P49, CC BY 4.0).
-Backgrounds: cuts of the photos in apps/photos (public domain or CC0). 360 digits, and the right-hand quarter of each photo,
-are held out: training sees neither. The digits of both parts are of the same 13 writers. Nothing is chosen by looking at the
-held-out digits: the last epoch is what ships.
+Digits, photos, and what is held out: digits.py. Nothing is chosen by looking at the held-out digits: the last epoch is what
+ships.
 
 The network is timm's implementation of ResNeSt, so that agreement with it means something. Writes
 
@@ -20,71 +17,26 @@ The network is timm's implementation of ResNeSt, so that agreement with it means
     tests/demo/held_out.safetensors       all held-out pictures (JPEG), their truth, and torch's logits
 """
 import argparse
-import io
-import json
 import os
-import struct
-import subprocess
 import time
 
 import numpy as np
 import torch
-from PIL import Image
-from sklearn.datasets import load_digits
-from timm.models.resnest import ResNestBottleneck
-from timm.models.resnet import ResNet
 from torch.nn import functional as F
 
+from digits import (CONVERT, DATA, NUM_HELD_OUT, ROOT, SIZE, WORK, Chance, commit, convert, decoded, emptied, jpeg, normalised, resnest_mini,
+                    round_matrices_to_float16, split_digits, split_photos, write_safetensors)
 from page import make_page
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-SIZE = 64          # pixels a side of a picture
-NUM_HELD_OUT = 360
 NUM_ON_PAGE = 24   # of the demo
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def resnest_mini():
-    """As graphs/resnest.cpp has it."""
-    return ResNet(ResNestBottleneck, [1, 1, 1, 1], num_classes=10, stem_type="deep", stem_width=8, avg_down=True,
-                  channels=(16, 32, 64, 128), block_args={"radix": 2, "avd": True, "avd_first": False})
-
-
-# ---- Pictures
-
-def split_digits():
-    """(pixels in 0..1, classes) for training and held out."""
-    digits = load_digits()
-    order = np.random.RandomState(2024).permutation(len(digits.target))
-    pixels = torch.tensor(digits.images / 16, dtype=torch.float32)[order]
-    classes = torch.tensor(digits.target)[order]
-    return (pixels[NUM_HELD_OUT:], classes[NUM_HELD_OUT:]), (pixels[:NUM_HELD_OUT], classes[:NUM_HELD_OUT])
-
-
-def split_photos():
-    """Parts of the photos, [3, h, w] in 0..1, for training and held out."""
-    folder = os.path.join(ROOT, "apps", "photos")
-    training, held_out = [], []
-    for name in sorted(os.listdir(folder)):
-        photo = torch.tensor(np.asarray(Image.open(os.path.join(folder, name)).convert("RGB"))).permute(2, 0, 1) / 255
-        border = photo.shape[2] * 3 // 4
-        training.append(photo[:, :, :border])
-        held_out.append(photo[:, :, border:])
-    return training, held_out
-
-
-class Painter:
+class Painter(Chance):
     """Puts digits on backgrounds, all at random from one generator."""
 
     def __init__(self, photos, seed, variation):
-        self.photos, self.variation = photos, variation  # 1: as strongly as in training
-        self.random = torch.Generator().manual_seed(seed)
-
-    def uniform(self, low, high, *shape):
-        return low + (high - low) * torch.rand(*shape, generator=self.random)
-
-    def around(self, middle, reach, *shape):
-        return self.uniform(middle - reach * self.variation, middle + reach * self.variation, *shape)
+        super().__init__(seed, variation)
+        self.photos = photos
 
     def background(self):
         photo = self.photos[int(self.uniform(0, len(self.photos), 1))]
@@ -92,20 +44,6 @@ class Painter:
         top, left = (int(self.uniform(0, photo.shape[dim] - side, 1)) for dim in (1, 2))
         cut = photo[:, top:top + side, left:left + side]
         return F.interpolate(cut[None], (SIZE, SIZE), mode="bilinear", align_corners=False)[0]
-
-    def strokes(self, pixels):
-        """[n, 8, 8] to [n, 1, SIZE, SIZE]: turned, sheared, scaled, moved and enlarged."""
-        n = len(pixels)
-        angle, shear = self.around(0, 0.26, n), self.around(0, 0.2, n)
-        zoom_x, zoom_y = self.around(1.2, 0.2, n), self.around(1.2, 0.2, n)  # above 1: a margin around the digit
-        matrix = torch.zeros(n, 2, 3)
-        matrix[:, 0, 0], matrix[:, 0, 1] = zoom_x * angle.cos(), zoom_x * (shear - angle.sin())
-        matrix[:, 1, 0], matrix[:, 1, 1] = zoom_y * angle.sin(), zoom_y * angle.cos()
-        matrix[:, :, 2] = self.around(0, 0.15, n, 2)
-        grid = F.affine_grid(matrix, (n, 1, SIZE, SIZE), align_corners=False)
-        coverage = F.grid_sample(pixels[:, None], grid, mode="bicubic", align_corners=False)
-        threshold, softness = self.around(0.5, 0.1, n, 1, 1, 1), self.uniform(0.4, 0.8, n, 1, 1, 1)
-        return ((coverage - threshold) / softness + 0.5).clamp(0, 1)
 
     def paint(self, pixels):
         """[n, 8, 8] to pictures [n, 3, SIZE, SIZE] in 0..1: dark ink on a lightened background, or light on dark."""
@@ -119,10 +57,6 @@ class Painter:
         strokes = self.strokes(pixels) * self.uniform(0.85, 1, n, 1, 1, 1)
         noise = torch.randn(n, 3, SIZE, SIZE, generator=self.random) * self.uniform(0, 0.04, n, 1, 1, 1) * self.variation
         return (background + strokes * (ink - background) + noise).clamp(0, 1)
-
-
-def normalised(pictures):
-    return (pictures - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
 
 
 # ---- Training
@@ -147,40 +81,7 @@ def train(model, digits, photos, epochs, batch, seed):
         print(f"epoch {epoch + 1:3} of {epochs}  loss {total / steps:.4f}", flush=True)
 
 
-def round_matrices_to_float16(model):
-    """As `nestor-convert --storage fp16` stores them: vectors stay float32."""
-    with torch.no_grad():
-        for tensor in model.state_dict().values():
-            if tensor.dim() >= 2:
-                tensor.copy_(tensor.half().float())
-
-
 # ---- Results
-
-def jpeg(picture):
-    """The bytes of a uint8 [h, w, 3] array's JPEG file."""
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "JPEG", quality=90, subsampling=0, optimize=True)
-    return out.getvalue()
-
-
-def decoded(files):
-    """[n, 3, SIZE, SIZE] in 0..1."""
-    pictures = np.stack([np.asarray(Image.open(io.BytesIO(file))) for file in files])
-    return torch.tensor(pictures).permute(0, 3, 1, 2) / 255
-
-
-def write_safetensors(path, tensors):
-    """tensors: {name: (dtype, shape, bytes)}."""
-    header, offset = {}, 0
-    for name, (dtype, shape, data) in tensors.items():
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + len(data)]}
-        offset += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + b"".join(data for _, _, data in tensors.values()))
-
 
 def write_held_out(path, files, classes, logits):
     ends = np.cumsum([len(file) for file in files])
@@ -193,28 +94,11 @@ def write_held_out(path, files, classes, logits):
 
 def write_page(folder, files, classes):
     digits = os.path.join(folder, "digits")
-    os.makedirs(digits, exist_ok=True)
-    for old in os.listdir(digits):
-        os.remove(os.path.join(digits, old))
+    emptied(digits)
     for i, (file, truth) in enumerate(zip(files, classes)):
         with open(os.path.join(digits, f"{i + 1:02}_is_{truth}.jpg"), "wb") as f:
             f.write(file)
     make_page(folder)
-
-
-def commit():
-    def git(*arguments):
-        return subprocess.run(["git", "-C", ROOT, *arguments], check=True, capture_output=True, text=True).stdout.strip()
-    changed = git("status", "--porcelain", "--", "tests/demo/train_digits.py", "graphs")
-    return git("rev-parse", "HEAD") + (" (changed)" if changed else "")
-
-
-def convert(command, source, target, facts):
-    with open(os.path.join(os.path.dirname(source), "labels.txt"), "w") as f:
-        f.write("".join(f"{digit}\n" for digit in range(10)))
-    notes = [part for key, value in facts.items() for part in ("--note", f"{key}={value}")]
-    subprocess.run([command, "--network", "resnest_mini", "--source", "nestor", "--input", source, "--output", target,
-                    "--labels", f.name, "--storage", "fp16", *notes], check=True)
 
 
 def main():
@@ -222,8 +106,8 @@ def main():
     parser.add_argument("--epochs", type=int, default=80)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", default=os.path.join(ROOT, "build", "training"), help="folder for torch's state dict")
-    parser.add_argument("--convert", default=os.path.join(ROOT, "build", "cpu", "bin", "nestor-convert"), metavar="COMMAND")
+    parser.add_argument("--work", default=WORK, help="folder for torch's state dict")
+    parser.add_argument("--convert", default=CONVERT, metavar="COMMAND")
     parser.add_argument("--from-state-dict", action="store_true", help="train nothing: take the state dict in --work")
     options = parser.parse_args()
     os.makedirs(options.work, exist_ok=True)
@@ -234,7 +118,7 @@ def main():
     model = resnest_mini()
     training, held_out = split_digits()
     training_photos, held_out_photos = split_photos()
-    facts = {"commit": commit(), "seconds": 0.0}
+    facts = {"commit": commit("tests/demo/train_digits.py", "tests/demo/digits.py", "graphs"), "seconds": 0.0}
     if options.from_state_dict:
         checkpoint = torch.load(source, weights_only=True)
         model.load_state_dict(checkpoint["state_dict"])
@@ -252,7 +136,7 @@ def main():
     pictures = (painted * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     files = [jpeg(picture) for picture in pictures]
     with torch.no_grad():
-        logits = model(normalised(decoded(files)))
+        logits = model(normalised(torch.stack([decoded(file) for file in files])))
     classes = held_out[1].numpy()
     num_right = int((logits.argmax(1).numpy() == classes).sum())
     print(f"{num_right} of {NUM_HELD_OUT} held-out digits are right")
@@ -260,11 +144,11 @@ def main():
     write_held_out(os.path.join(ROOT, "tests", "demo", "held_out.safetensors"), files, classes, logits.numpy())
     demo = os.path.join(ROOT, "apps", "demo")
     write_page(demo, files[:NUM_ON_PAGE], classes[:NUM_ON_PAGE])
-    convert(options.convert, source, os.path.join(demo, "resnest_mini.safetensors"),
+    convert(options.convert, "resnest_mini", source, range(10),
             {"accuracy": f"{num_right} of {NUM_HELD_OUT} held-out digits",
              "training": f"tests/demo/train_digits.py, seed {options.seed}, {options.epochs} epochs, torch {torch.__version__}",
              "training_commit": facts["commit"],
-             "data": "UCI Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak), CC BY 4.0"})
+             "data": DATA})
 
 
 if __name__ == "__main__":

@@ -56,6 +56,15 @@ TEST_CASE("builder: names come from scopes, shapes are inferred", "[graph][cpu]"
   CHECK(graph.taps.at("stem") == graph.taps.at("layer1.0.first"));
 }
 
+TEST_CASE("builder: a tap's second name is of the current scope", "[graph][cpu]") {
+  GraphBuilder builder;
+  const ValueId x = builder.input("input", {DType::kFloat32, {1, 2, 3, 4}});
+  const GraphBuilder::Scope scope(builder, "features");
+  const ValueId first = relu(builder, x, "first");
+  builder.tap_alias("short", "first");
+  CHECK(builder.finish().taps.at("short") == first);
+}
+
 TEST_CASE("builder: mistakes are reported where they are made", "[graph][cpu]") {
   GraphBuilder builder;
   const ValueId x = builder.input("input", {DType::kFloat32, {1, 2, 3, 4}});

@@ -107,6 +107,22 @@ TEST_CASE("cuda plans: EfficientNet, which kernels cannot do yet, is refused wit
   }
 }
 
+TEST_CASE("cuda plans: detectors, which kernels cannot do yet, are refused with their nodes",
+          "[cuda_plan][cpu]") {
+  try {
+    plan_for(*find_network("faster_rcnn_fpn_syncbn_resnest50_coco"), "cuda:sm_70", 1);
+    FAIL("planned proposals that no kernel has");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::kUnsupported);
+    for (const char* const node :
+         {"fpn.sum4 (upsample_add )", "rpn.logits (anchor_rows width 1)",
+          "rpn.proposals (proposals 1000 of 6000 iou 0.7)", "pooled (roi_align 7x7 of 4 levels)",
+          "detections (detections score 0.5 iou 0.5)"}) {
+      CHECK_THAT(error.what(), Catch::Contains(node));
+    }
+  }
+}
+
 TEST_CASE("cuda plans: what no kernel can do is named", "[cuda_plan][cpu]") {
   GraphBuilder b;
   const ValueId image = b.input("input", {DType::kFloat32, {1, 8, 32, 32}});
