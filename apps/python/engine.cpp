@@ -1,5 +1,8 @@
 #include "apps/python/engine.h"
 
+#include <type_traits>
+
+#include "apps/python/answers.h"
 #include "apps/python/device_arrays.h"
 #include "apps/python/sources.h"
 #include "apps/python/text.h"
@@ -13,25 +16,21 @@ namespace {
 LoadedModel load(const nb::str& path, const EngineOptions& options) {
   const std::filesystem::path file = path_of(path);
   const nb::gil_scoped_release released;
-  return load_model(file, {.device = options.device, .network = options.network});
+  return load_model(
+      file, {.device = options.device, .network = options.network, .detection = options.detection});
 }
 
-std::variant<Session, Classifier> runner(const LoadedModel& model, const EngineOptions& options) {
-  SessionOptions settings{.threads = options.threads,
-                          .deterministic = options.deterministic,
-                          .tuning = options.tuning,
-                          .normalisation = model.info.preprocess.normalisation};
+Runner runner(const LoadedModel& model, const EngineOptions& options) {
+  SessionOptions settings{
+      .threads = options.threads, .deterministic = options.deterministic, .tuning = options.tuning};
   if (options.precision) settings.precision = parse_precision(*options.precision);
-  if (model.info.task == Task::kClassification) return Classifier(model, std::move(settings));
-  return Session(model.model, std::move(settings));
-}
-
-nb::list to_python(const std::vector<Prediction>& predictions) {
-  nb::list list;
-  for (const Prediction& p : predictions) {
-    list.append(nb::make_tuple(p.class_id, python::to_python(p.label), p.probability));
+  switch (model.info.task) {
+    case Task::kClassification: return Classifier(model, std::move(settings));
+    case Task::kDetection: return Detector(model, std::move(settings));
+    case Task::kSegmentation: break;
   }
-  return list;
+  settings.normalisation = model.info.preprocess.normalisation;
+  return Session(model.model, std::move(settings));
 }
 
 Image decode(const ImageSource& source, const std::string& name, const Preprocess& preprocess) {
@@ -73,37 +72,30 @@ OwnedTensor normalised(std::span<const ImageSource> sources, const Preprocess& p
   return std::move(*batch);
 }
 
-OwnedTensor joined(const std::vector<Embedded>& images, std::int64_t num_features) {
-  OwnedTensor rows({DType::kFloat32, {std::ssize(images), num_features}});
-  auto* row = rows.as<float>();
-  for (const Embedded& image : images) {
-    if (image.error) {
-      std::fill_n(row, num_features, 0.0F);
-    } else {
-      std::copy(image.features.begin(), image.features.end(), row);
-    }
-    row += num_features;
-  }
-  return rows;
-}
-
 }  // namespace
 
 Engine::Engine(const nb::str& path, const EngineOptions& options)
     : model_(load(path, options)), runner_(runner(model_, options)) {}
 
 Session& Engine::session() {
-  if (auto* const session = std::get_if<Session>(&runner_)) return *session;
-  return std::get<Classifier>(runner_).session();
+  return std::visit(
+      [](auto& runner) -> Session& {
+        if constexpr (std::is_same_v<decltype(runner), Session&>)
+          return runner;
+        else
+          return runner.session();
+      },
+      runner_);
 }
 
 const Session& Engine::session() const { return const_cast<Engine*>(this)->session(); }
 
-Classifier& Engine::classifier() {
-  if (auto* const classifier = std::get_if<Classifier>(&runner_)) return *classifier;
+template <class T>
+T& Engine::require(Task task) {
+  if (auto* const runner = std::get_if<T>(&runner_)) return *runner;
   throw Error(ErrorCode::kUnsupported, info().network + " is a network for " +
-                                           std::string(to_string(info().task)) +
-                                           ", expected classification");
+                                           std::string(to_string(info().task)) + ", expected " +
+                                           std::string(to_string(task)));
 }
 
 std::string Engine::precision() const { return std::string(to_string(session().precision())); }
@@ -113,34 +105,23 @@ std::vector<std::string> Engine::warnings() const {
   return {warnings.begin(), warnings.end()};
 }
 
-nb::list Engine::classify(const nb::list& images, int k, std::size_t batch_size) {
+nb::list Engine::classify(const nb::list& images, int k, const Batching& batching) {
+  auto& classifier = require<Classifier>(Task::kClassification);
   const ImageSources sources(images);
-  std::vector<Classified> results;
-  {
-    const nb::gil_scoped_release released;
-    const std::lock_guard lock(mutex_);
-    results = classifier().classify_each(sources.get(), k, {.batch_size = batch_size});
-  }
-  nb::list list;
-  for (const Classified& image : results) {
-    list.append(image.error ? python::to_python(*image.error) : to_python(image.predictions));
-  }
-  return list;
+  return answers(alone([&] { return classifier.classify_each(sources.get(), k, batching); }));
 }
 
-nb::tuple Engine::embed(const nb::list& images, std::size_t batch_size) {
+nb::tuple Engine::embed(const nb::list& images, const Batching& batching) {
+  auto& classifier = require<Classifier>(Task::kClassification);
   const ImageSources sources(images);
-  std::vector<Embedded> results;
-  {
-    const nb::gil_scoped_release released;
-    const std::lock_guard lock(mutex_);
-    results = classifier().embed_each(sources.get(), {.batch_size = batch_size});
-  }
-  nb::list errors;
-  for (const Embedded& image : results) {
-    errors.append(image.error ? python::to_python(*image.error) : nb::none());
-  }
-  return nb::make_tuple(to_numpy(joined(results, num_features())), errors);
+  return answer(alone([&] { return classifier.embed_each(sources.get(), batching); }),
+                num_features());
+}
+
+nb::list Engine::detect(const nb::list& images, const Batching& batching) {
+  auto& detector = require<Detector>(Task::kDetection);
+  const ImageSources sources(images);
+  return answers(alone([&] { return detector.detect_each(sources.get(), batching); }));
 }
 
 nb::object Engine::preprocess(const nb::list& images) const {
@@ -156,14 +137,13 @@ nb::object Engine::preprocess(const nb::list& images) const {
 nb::dict Engine::run(const InputArray& input, const std::vector<std::string>& taps) {
   require_host(input);
   const TensorView tensor = view(input);
-  std::vector<std::pair<std::string, OwnedTensor>> outputs;
-  {
-    const nb::gil_scoped_release released;
-    const std::lock_guard lock(mutex_);
+  auto outputs = alone([&] {
+    std::vector<std::pair<std::string, OwnedTensor>> copies;
     for (const Session::Output& output : session().run(tensor, taps)) {
-      outputs.emplace_back(output.name, copy_of(output.tensor));
+      copies.emplace_back(output.name, copy_of(output.tensor));
     }
-  }
+    return copies;
+  });
   nb::dict dict;
   for (auto& [name, output] : outputs) dict[python::to_python(name)] = to_numpy(std::move(output));
   return dict;
@@ -173,16 +153,14 @@ void Engine::enqueue(const InputArray& input, const nb::dict& outputs, std::uint
   require_device(input, session().device());
   const TensorView tensor = view(input);
   const DeviceOutputs buffers(outputs, session(), tensor.desc);
-  const nb::gil_scoped_release released;
-  const std::lock_guard lock(mutex_);
-  session().enqueue(tensor, buffers.get(), reinterpret_cast<void*>(stream), buffers.taps());
+  alone([&] {
+    session().enqueue(tensor, buffers.get(), reinterpret_cast<void*>(stream), buffers.taps());
+  });
 }
 
 std::string Engine::plan(const std::vector<std::int64_t>& shape, const std::string& dtype) {
   const TensorDesc input{dtype == "uint8" ? DType::kUInt8 : DType::kFloat32, Shape(shape)};
-  const nb::gil_scoped_release released;
-  const std::lock_guard lock(mutex_);
-  return session().plan_json(input);
+  return alone([&] { return session().plan_json(input); });
 }
 
 }  // namespace nestor::python

@@ -21,7 +21,11 @@ struct EngineOptions {
   int threads = 0;
   bool deterministic = false;
   std::string tuning;
+  DetectionLimits detection = {};
 };
+
+// By the model's task.
+using Runner = std::variant<Session, Classifier, Detector>;
 
 // Thread-safe: calls wait for each other, without the GIL. Answers are Python objects of their own,
 // valid whatever runs next.
@@ -38,11 +42,10 @@ class Engine {
   std::vector<std::string> taps() const { return tap_names(*model_.model); }
   std::vector<std::string> warnings() const;
 
-  // An image each: a list of (class_id, label, probability), or the nestor.Error that it met.
-  nanobind::list classify(const nanobind::list& images, int k, std::size_t batch_size);
-
-  // float32 [n, num_features()], and for each image None or its nestor.Error, whose row is zero.
-  nanobind::tuple embed(const nanobind::list& images, std::size_t batch_size);
+  // What answers.h has of each image. They throw kUnsupported for a model of another task.
+  nanobind::list classify(const nanobind::list& images, int k, const Batching& batching);
+  nanobind::tuple embed(const nanobind::list& images, const Batching& batching);
+  nanobind::list detect(const nanobind::list& images, const Batching& batching);
 
   // Normalised images, float32 [n, 3, h, w]; they must have the same size.
   nanobind::object preprocess(const nanobind::list& images) const;
@@ -58,10 +61,20 @@ class Engine {
  private:
   Session& session();
   const Session& session() const;
-  Classifier& classifier();
+
+  template <class T>
+  T& require(Task task);
+
+  // What the function returns, called without the GIL and while no other call uses the session.
+  template <class Work>
+  auto alone(const Work& work) {
+    const nanobind::gil_scoped_release released;
+    const std::lock_guard lock(mutex_);
+    return work();
+  }
 
   LoadedModel model_;
-  std::variant<Session, Classifier> runner_;
+  Runner runner_;
   std::mutex mutex_;
 };
 

@@ -7,7 +7,7 @@ find_package(nanobind 3.1 CONFIG REQUIRED)
 # all later ones.
 set(python_folder ${CMAKE_CURRENT_LIST_DIR})
 nanobind_add_module(nestor_python BACKEND_MODULE nanobind_backend NB_SUPPRESS_WARNINGS
-  ${python_folder}/arrays.cpp ${python_folder}/device_arrays.cpp ${python_folder}/engine.cpp
+  ${python_folder}/answers.cpp ${python_folder}/arrays.cpp ${python_folder}/device_arrays.cpp ${python_folder}/engine.cpp
   ${python_folder}/module.cpp ${python_folder}/sources.cpp ${python_folder}/text.cpp)
 target_include_directories(nestor_python PRIVATE ${python_folder}/../..)
 target_compile_features(nestor_python PRIVATE cxx_std_20)

@@ -71,13 +71,21 @@ void bind_engine(nb::module_& module) {
           "__init__",
           [](Engine* self, const nb::str& path, const std::string& network,
              const std::string& device, const std::optional<std::string>& precision, int threads,
-             bool deterministic, const std::string& tuning) {
-            new (self) Engine(path, {network, device, precision, threads, deterministic, tuning});
+             bool deterministic, const std::string& tuning, float score_threshold,
+             float nms_threshold, int max_detections) {
+            new (self) Engine(path, {network,
+                                     device,
+                                     precision,
+                                     threads,
+                                     deterministic,
+                                     tuning,
+                                     {score_threshold, nms_threshold, max_detections}});
           },
           "path"_a, "network"_a, "device"_a, "precision"_a.none(), "threads"_a, "deterministic"_a,
-          "tuning"_a)
-      .def("classify", &Engine::classify, "images"_a, "k"_a, "batch_size"_a)
-      .def("embed", &Engine::embed, "images"_a, "batch_size"_a)
+          "tuning"_a, "score_threshold"_a, "nms_threshold"_a, "max_detections"_a)
+      .def("classify", &Engine::classify, "images"_a, "k"_a, "batching"_a)
+      .def("embed", &Engine::embed, "images"_a, "batching"_a)
+      .def("detect", &Engine::detect, "images"_a, "batching"_a)
       .def("preprocess", &Engine::preprocess, "images"_a)
       .def("run", &Engine::run, nb::arg("input").noconvert(), "taps"_a)
       .def("enqueue", &Engine::enqueue, nb::arg("input").noconvert(), "outputs"_a, "stream"_a)
@@ -102,6 +110,13 @@ void bind_engine(nb::module_& module) {
 
 NB_MODULE(_nestor, module) {
   python::translate_errors();
+  nb::class_<Batching>(module, "Batching")
+      .def(
+          "__init__",
+          [](Batching* self, std::size_t batch_size, std::int64_t max_pixels) {
+            new (self) Batching{.batch_size = batch_size, .max_pixels = max_pixels};
+          },
+          "batch_size"_a, "max_pixels"_a);
   bind_engine(module);
   module.def("networks", &networks);
   module.def("version", &version);

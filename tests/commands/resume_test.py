@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from support import BAD_INPUT, BIN, ROOT, SOME_FAILED, USAGE, CommandTest
+from support import BAD_INPUT, BIN, PHOTOS, ROOT, SOME_FAILED, USAGE, CommandTest, model
 
 MODEL = os.path.join(ROOT, "apps", "demo", "resnest_mini.safetensors")
 DIGITS = os.path.join(ROOT, "apps", "demo", "digits")
@@ -39,6 +39,19 @@ class Shards(JobTest):
     def test_others_are_refused(self):
         for text in ("0/2", "3/2", "1", "1/", "/2", "1/2/3", "-1/2", "a/b", "1/0", "99999999999999999999/1"):
             self.assert_says(self.classify("--shard", text, DIGITS, code=USAGE), "--shard", "I/N")
+
+
+class Detections(JobTest):
+    def test_wherever_the_table_was_cut(self):
+        line = ["--weights", model("faster_rcnn_fpn_resnest_mini"), "--thresh", "0.1", "--format", "csv", "--resume",
+                "--output", self.path("out"), PHOTOS]
+        self.output("nestor-detect", *line)
+        whole = self.contents(self.path("out"))
+        for end in (9, len(whole) // 2, len(whole) - 1):
+            with open(self.path("out"), "w") as f:
+                f.write(whole[:end])
+            self.output("nestor-detect", *line)
+            self.assertEqual(self.contents(self.path("out")), whole, end)
 
 
 class Resume(JobTest):

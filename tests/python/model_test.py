@@ -65,6 +65,11 @@ class Classify(PythonTest):
             with self.assert_error("bad_input", part):
                 digits.classify(image)
 
+    def test_an_image_with_too_many_pixels(self):
+        with self.assert_error("bad_input", "4095"):
+            digits.classify(DIGITS[0], max_pixels=64 * 64 - 1)
+        digits.classify(DIGITS[0], max_pixels=64 * 64)
+
     def test_a_bad_image_among_others(self):
         images = [DIGITS[0], b"no image", DIGITS[1]]
         with self.assert_error("bad_input", "image 1"):
@@ -89,6 +94,33 @@ class Embed(PythonTest):
             network.embed([CAT, b"no image"])
         row, error = network.embed_each([CAT, b"no image"])
         self.assertEqual((row.shape, error.code), ((2048,), "bad_input"))
+
+
+class Detect(PythonTest):
+    MINI = "faster_rcnn_fpn_resnest_mini"
+
+    def test_objects_are_those_of_the_command(self):
+        text = nestor.commands.output_of("detect", "--weights", model(self.MINI), "--format", "json", "--quiet", "--thresh", "0.1", CAT)
+        expected = json.loads(text)["images"][0]["detections"]
+        detector = nestor.load(model(self.MINI), threads=2, score_threshold=0.1)
+        found, = detector.detect([CAT])
+        self.assertEqual((found.boxes.dtype, found.scores.dtype, found.class_ids.dtype), (np.float32, np.float32, np.int32))
+        np.testing.assert_allclose(found.boxes, np.float32([row["box"] for row in expected]).reshape(-1, 4), atol=1e-2)
+        np.testing.assert_allclose(found.scores, np.float32([row["score"] for row in expected]), atol=1e-5)
+        self.assertEqual(found.class_ids.tolist(), [row["class_id"] for row in expected])
+        self.assertEqual(found.labels, [row["class"] for row in expected])
+        self.assertGreater(len(expected), 0)
+        best = pickle.loads(pickle.dumps(nestor.load(model(self.MINI), threads=2, score_threshold=0.1, max_detections=1)))
+        np.testing.assert_array_equal(best.detect(CAT).boxes, found.boxes[:1])
+
+    def test_bad_images_and_other_tasks(self):
+        detector = nestor.load(model(self.MINI), threads=2)
+        error, found = detector.detect([b"no image", CAT], errors="return")
+        self.assertEqual((error.code, found.boxes.shape[1]), ("bad_input", 4))
+        with self.assert_error("unsupported", "classification", "detection"):
+            digits.detect(CAT)
+        with self.assert_error("unsupported", "classification"):
+            detector.classify(CAT)
 
 
 class Run(PythonTest):

@@ -6,17 +6,17 @@
     for class_id, label, probability in model.classify("photo.jpg"):
         print(label, probability)
 
-load() opens a model; Model has classify(), embed(), preprocess(), run() and more. list_models() names the networks,
+load() opens a model; Model has classify(), detect(), embed(), preprocess(), run() and more. list_models() names the networks,
 list_pretrained(), pull() and convert() manage weights. Failures are nestor.Error, whose `code` says whose fault they
 are. Messages go to the logger "nestor". `python -m nestor` runs the commands.
 """
 from . import _nestor
 from .errors import Error
-from .model import Model, Prediction, load
+from .model import Detections, Model, Prediction, load
 from .weights import convert, list_models, list_pretrained, pull
 
 __version__: str = _nestor.version()["version"]
-__all__ = ["Error", "Model", "Prediction", "convert", "list_models", "list_pretrained", "load", "pull", "version"]
+__all__ = ["Detections", "Error", "Model", "Prediction", "convert", "list_models", "list_pretrained", "load", "pull", "version"]
 
 
 def version() -> dict[str, str]:

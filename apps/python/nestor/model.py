@@ -12,6 +12,9 @@ from .errors import Error
 from .images import Images, host_array, sources
 from .weights import Path, pull
 
+# Of an encoded image, as Pillow's limit: it is refused before it is decoded.
+MAX_PIXELS = 178_956_970
+
 _log = logging.getLogger("nestor")
 
 
@@ -23,15 +26,27 @@ class Prediction(NamedTuple):
     probability: float
 
 
+class Detections(NamedTuple):
+    """Objects in an image, the highest score first."""
+
+    boxes: np.ndarray  # float32 [n, 4]: left, top, right, bottom in pixels of the image that was given
+    scores: np.ndarray  # float32 [n]
+    class_ids: np.ndarray  # int32 [n]
+    labels: list[str]  # empty strings if the model has none
+
+
 def load(network: Path, weights: Path | None = None, *, device: str = "auto", precision: str | None = None,
-         threads: int = 0, deterministic: bool = False, tuning: Path | None = None, offline: bool = False) -> "Model":
+         threads: int = 0, deterministic: bool = False, tuning: Path | None = None, offline: bool = False,
+         score_threshold: float = 0.5, nms_threshold: float = 0.5, max_detections: int = -1) -> "Model":
     """Opens a model.
 
     `network` is a name of list_models(), or the path of a model file. `weights` is such a path too, or says which of
     the network's official weights to use (see pull()); they are downloaded once unless `offline`. `device` is "auto",
     "cpu", "cuda" or "cuda:N"; `precision` "fp32", "fp16", "bf16" or "tf32" (default: fp16 on GPUs, else fp32);
     `threads` are those of the CPU, 0 for as many as the process may use; `deterministic` makes an image's result
-    independent of its batch on GPUs too; `tuning` is a file of `nestor-inspect --tune`.
+    independent of its batch on GPUs too; `tuning` is a file of `nestor-inspect --tune`. Of detectors:
+    `score_threshold` is the least score of a detection; of two boxes of a class that overlap by more than
+    `nms_threshold` (intersection over union) the better one stays; `max_detections` of an image are kept, -1 for all.
     """
     name = os.fspath(network)
     if weights is None and _is_file(name):
@@ -42,7 +57,8 @@ def load(network: Path, weights: Path | None = None, *, device: str = "auto", pr
         path = pull(name, None if weights is None else os.fspath(weights), offline=offline)
         name = ""  # the list's names are more than the networks' own
     return Model(path, network=name, device=device, precision=precision, threads=threads,
-                 deterministic=deterministic, tuning=None if tuning is None else os.fspath(tuning))
+                 deterministic=deterministic, tuning=None if tuning is None else os.fspath(tuning),
+                 score_threshold=score_threshold, nms_threshold=nms_threshold, max_detections=max_detections)
 
 
 def _is_file(name: str) -> bool:
@@ -62,10 +78,12 @@ class Model:
     """
 
     def __init__(self, path: Path, *, network: str = "", device: str = "auto", precision: str | None = None,
-                 threads: int = 0, deterministic: bool = False, tuning: str | None = None):
+                 threads: int = 0, deterministic: bool = False, tuning: str | None = None, score_threshold: float = 0.5,
+                 nms_threshold: float = 0.5, max_detections: int = -1):
         self.path = os.fspath(path)
         self._options = {"network": network, "device": device, "precision": precision, "threads": threads,
-                         "deterministic": deterministic, "tuning": tuning}
+                         "deterministic": deterministic, "tuning": tuning, "score_threshold": score_threshold,
+                         "nms_threshold": nms_threshold, "max_detections": max_detections}
         self._engine = _nestor.Engine(**{**self._options, "path": self.path, "tuning": tuning or ""})
         if self._engine.synthetic:
             _log.warning("%s has synthetic weights: the answers are meaningless", self.path)
@@ -74,26 +92,37 @@ class Model:
         for warning in self._engine.warnings:
             _log.warning("%s", warning)
 
-    def classify(self, images: Images, top_k: int = 5, *, batch_size: int = 16, errors: str = "raise") -> Any:
+    def classify(self, images: Images, top_k: int = 5, *, batch_size: int = 16, max_pixels: int = MAX_PIXELS,
+                 errors: str = "raise") -> Any:
         """The `top_k` most probable classes of an image, most probable first; for a list, a list of such lists.
 
+        At most `batch_size` images run at once; encoded ones of more than `max_pixels` are refused undecoded.
         `errors="return"` puts the Error of an image that cannot be used into its place; "raise" raises the first.
         """
         given, single = sources(images)
         results = [result if isinstance(result, Error) else [Prediction(*row) for row in result]
-                   for result in self._engine.classify(given, top_k, batch_size)]
+                   for result in self._engine.classify(given, top_k, _nestor.Batching(batch_size, max_pixels))]
         _raise_if(errors, results)
         return results[0] if single else results
 
-    def embed(self, images: Images, *, batch_size: int = 16) -> np.ndarray:
+    def detect(self, images: Images, *, batch_size: int = 16, max_pixels: int = MAX_PIXELS,
+               errors: str = "raise") -> Any:
+        """The Detections of an image; for a list, a list of such. Options as in classify()."""
+        given, single = sources(images)
+        results = [result if isinstance(result, Error) else Detections(*result)
+                   for result in self._engine.detect(given, _nestor.Batching(batch_size, max_pixels))]
+        _raise_if(errors, results)
+        return results[0] if single else results
+
+    def embed(self, images: Images, *, batch_size: int = 16, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         """Pooled features that the last layer classifies: float32 [n, num_features], n = 1 for a single image."""
-        features, failures = self._engine.embed(sources(images)[0], batch_size)
+        features, failures = self._engine.embed(sources(images)[0], _nestor.Batching(batch_size, max_pixels))
         _raise_if("raise", failures)
         return features
 
-    def embed_each(self, images: Images, *, batch_size: int = 16) -> list[Any]:
+    def embed_each(self, images: Images, *, batch_size: int = 16, max_pixels: int = MAX_PIXELS) -> list[Any]:
         """Features of each image, float32 [num_features], or the Error of one that cannot be used."""
-        features, failures = self._engine.embed(sources(images)[0], batch_size)
+        features, failures = self._engine.embed(sources(images)[0], _nestor.Batching(batch_size, max_pixels))
         return [row if failure is None else failure for row, failure in zip(features, failures)]
 
     def preprocess(self, images: Images) -> np.ndarray:
