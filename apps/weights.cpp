@@ -136,10 +136,24 @@ std::vector<const OfficialFile*> selected(const std::vector<OfficialFile>& files
   return found;
 }
 
+// With --network, names are those that --pretrained takes; without one, its first weights are meant.
+std::vector<const OfficialFile*> selected_to_pull(const std::vector<OfficialFile>& files,
+                                                  const Options& options) {
+  CHECK_AS(kUsage, !options.names.empty() || !options.network.empty(),
+           "no weights: give a NAME, or --network NAME");
+  if (options.network.empty()) return selected(files, options.names);
+  if (options.names.empty()) return {&select_for_network(files, options.network, kAnyWeights)};
+  std::vector<const OfficialFile*> found;
+  for (const std::string& name : options.names) {
+    found.push_back(&select_for_network(files, options.network, name));
+  }
+  return found;
+}
+
 int pull(const Options& options) {
   const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
   const WeightCache cache;
-  for (const OfficialFile* const file : selected(files, options.names)) {
+  for (const OfficialFile* const file : selected_to_pull(files, options)) {
     const fs::path path = is_runnable(*file) && !options.original
                               ? pull_model(*file, cache, options.pretrained, note)
                               : pull_original(*file, cache, options.pretrained, note);
@@ -272,7 +286,13 @@ void add_commands(CLI::App& app, Options& options, Work& chosen) {
   CLI::App& pulling =
       add_command(app, options, "pull", "Download, verify and convert weights; print their paths",
                   pull, chosen);
-  add_names(pulling, options)->required();
+  add_names(pulling, options);
+  pulling
+      .add_option(
+          "--network", options.network,
+          "Choose among the weights of this network: a NAME is then also a source (gluoncv) "
+          "or a tag (in1k); without one, take the first in the list")
+      ->type_name("NAME");
   add_original(pulling, options);
   add_download_options(pulling, options.pretrained);
 

@@ -73,6 +73,8 @@ const std::vector<Rule>& rules() {
       // As they are installed: nothing but each other and the standard library.
       {"library/nestor/.*", {"nestor/[a-z_]+\\.h"}},
       {"library/.*", kCore + Strings{"nestor/.*", "library/.*", "graphs/.*", "fmt/.*"}},
+      // As an embedder: the public face, whatever else lies in the tree.
+      {"apps/python/.*", {"apps/python/.*", "nestor/.*", "nanobind/.*"}},
       {"(apps|bench)/.*",
        kCore + Strings{"apps/.*", "bench/.*", "library/.*", "weights_convert/.*", "graphs/.*",
                        "nestor/.*", "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "png\\.h",

@@ -54,6 +54,8 @@ part "unit tests" halves "$bin/nestor_tests" "$(without "$unavailable" '~[.]')"
 part "corpus replay" replay_corpora build/cpu/bin
 part "golden comparisons" "$bin/nestor_golden" "$golden"
 part "commands" commands "$bin" '[!s]*_test.py'
+part "Python packages" apps/install_packages.sh python &&
+  part "Python" tests/python/run.sh
 # The same on the CPUs of others: the variable limits oneDNN and our own vector kernels. Commands:
 # without those tests whose answers no instruction set can change.
 for isa in AVX2 SSE41; do

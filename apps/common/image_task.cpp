@@ -76,7 +76,8 @@ int run_image_task(OpenedModel& model, const RunImages& run, const ResultOptions
   RunSummary& summary = task.summary();
   const bool saving = !results.save_outputs.empty();
   if (saving) task.save_outputs();
-  run(task);
+  // A shard may be empty, and all may be done already.
+  if (task.num_images() > 0) run(task);
   task.turned_photos().warn(summary);
   print_warnings(model.command, model.session);
   task.finish_report();

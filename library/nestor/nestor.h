@@ -21,6 +21,7 @@
 #include "nestor/image_source.h"
 #include "nestor/log.h"
 #include "nestor/model.h"
+#include "nestor/networks.h"
 #include "nestor/preprocess.h"
 #include "nestor/segmenter.h"
 #include "nestor/session.h"

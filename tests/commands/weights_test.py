@@ -677,6 +677,13 @@ class Pretrained(WeightsTest):
         self.assertEqual(self.server.requests, [])
         self.weights(0, "verify")
 
+    def test_pull_among_a_networks_weights(self):
+        for name, source in ((None, "gluoncv"), ("timm", "timm"), ("in1k", "timm"), (sha256(self.pth)[:8], "resnest")):
+            path = self.weights(0, "pull", "--network", self.NETWORK, *([name] if name else [])).stdout.decode()
+            self.assertIn(f"/models/{source}-{self.NETWORK}", path)
+        self.assert_says(self.weights(USAGE, "pull", "--network", self.NETWORK, "mxnet"), "mxnet", self.NETWORK)
+        self.assert_says(self.weights(USAGE, "pull"), "--network")
+
     def test_images_before_and_after(self):
         rows = self.classify(CAT, "--pretrained", CAT, CAT)["images"]
         self.assertEqual([row["image"] for row in rows], [CAT] * 3)
