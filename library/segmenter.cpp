@@ -64,6 +64,7 @@ Segmenter::Segmenter(LoadedModel model, SessionOptions options)
 std::vector<Segmented> Segmenter::segment_each(std::span<const ImageSource> images,
                                                const Batching& batching) {
   SegmentTask task(images, info());
+  task.max_pixels = batching.max_pixels;
   run_batches(session_, images.size(), options_of(batching), task);
   return std::move(task.results);
 }
@@ -82,7 +83,8 @@ ClassMap Segmenter::segment(const Image& image) { return segment({&image, 1})[0]
 
 ClassMap Segmenter::segment_multi_scale(const Image& image, const MultiScaleOptions& options) {
   const ImageSource source = &image;  // checked like all others
-  const PreparedImage prepared = prepare_image(source, 0, info().preprocess);
+  const PreparedImage prepared =
+      prepare_image(source, 0, info().preprocess, DecodeOptions{}.max_pixels);
   MultiScale evaluation(session_, info().preprocess.normalisation, info().num_classes, options,
                         /*wants_scores=*/false);
   return evaluation.run(prepared.image, prepared.name).map;

@@ -116,7 +116,8 @@ void Workload::read_photos(const std::vector<std::string>& photos, Preprocess pr
   desc_ = {DType::kUInt8, {key_.batch, key_.height, key_.width, 3}};
   for (int i = 0; i < key_.batch; ++i) {
     const auto idx = static_cast<std::size_t>(i) % photos.size();
-    const PreparedImage photo = prepare_image(std::filesystem::path(photos[idx]), idx, preprocess);
+    const PreparedImage photo = prepare_image(std::filesystem::path(photos[idx]), idx, preprocess,
+                                              DecodeOptions{}.max_pixels);
     images_.insert(images_.end(), photo.image.rgb.begin(), photo.image.rgb.end());
   }
 }
