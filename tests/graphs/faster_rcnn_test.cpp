@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstring>
 
 #include "engine/graph/passes/pass.h"
@@ -103,6 +104,17 @@ TEST_CASE("faster_rcnn: thresholds leave out detections and change no others", "
   CHECK(many.back() > 0.01F);
   const auto above = std::ranges::count_if(many, [](float score) { return score >= 0.3F; });
   CHECK(few == std::vector<float>(many.begin(), many.begin() + above));
+}
+
+TEST_CASE("faster_rcnn: activations that overflow do no harm", "[graphs][cpu]") {
+  Session session(mini_model(), {.precision = Precision::kFp32, .threads = 2});
+  const test::Images images({1, 3, 32, 64}, std::vector<float>(3 * 32 * 64, 3e38F));
+  const auto outputs = session.run(images.view());
+  const std::int32_t count = outputs[0].count[0];
+  CHECK((count >= -1 && count <= outputs[1].tensor.desc.shape[1]));
+  const float* const boxes = outputs[0].tensor.as<float>();
+  CHECK(
+      std::all_of(boxes, boxes + 4 * std::max(count, 1), [](float x) { return std::isfinite(x); }));
 }
 
 TEST_CASE("faster_rcnn: smallest and longest images", "[graphs][cpu]") {
