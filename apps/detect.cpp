@@ -110,6 +110,7 @@ int detect(const Options& options) {
   std::vector<std::string> names = named_images(kCommand, options.images);
   const std::string file = model_file(kCommand, options.model);
   check_outputs(options.results, files_read(names, file, options.model));
+  TextOutput output = open_results(kCommand, options.results, names);
   OpenedModel model = open_model(file, {.command = kCommand,
                                         .task = Task::kDetection,
                                         .model = options.model,
@@ -120,7 +121,6 @@ int detect(const Options& options) {
   const BatchOptions batches{
       .batch_size = batch_size_of(options.running, names.size(), kMostAtOnce),
       .taps = options.results.save_tensors};
-  TextOutput output(options.results.output);
   const auto report =
       detection_report(options.results.format, model.info(), run_facts(model), output);
   RunSummary summary(

@@ -65,6 +65,7 @@ Detector::Detector(LoadedModel model, SessionOptions options)
 std::vector<Detected> Detector::detect_each(std::span<const ImageSource> images,
                                             const Batching& batching) {
   DetectTask task(images, info());
+  task.max_pixels = batching.max_pixels;
   run_batches(session_, images.size(), options_of(batching), task);
   return std::move(task.results);
 }

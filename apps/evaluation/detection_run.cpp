@@ -71,11 +71,11 @@ std::int64_t add_earlier(const Json& json, const std::string& file,
   }
 }
 
-class Detection : public ImageTask {
+class DetectorTask : public ImageTask {
  public:
-  Detection(std::vector<CocoImage> images, const DetectionRunOptions& options,
-            const OpenedModel& model, const std::vector<CocoCategory>& categories, ResultsLog& log,
-            std::vector<CocoDetection>& all, RunSummary& summary)
+  DetectorTask(std::vector<CocoImage> images, const DetectionRunOptions& options,
+               const OpenedModel& model, const std::vector<CocoCategory>& categories,
+               ResultsLog& log, std::vector<CocoDetection>& all, RunSummary& summary)
       : ImageTask(paths_of(images, options.images), options.model.preprocess, model.preprocess,
                   summary),
         images_(std::move(images)),
@@ -165,8 +165,8 @@ DetectionRun detect_for_evaluation(const DetectionRunOptions& options, bool quie
   std::vector<CocoImage> images =
       remaining(annotations, log, options.model.log.path, run.detections);
   RunSummary summary = evaluation_summary(quiet, images.size());
-  Detection task(std::move(images), options, model, annotations.categories, log, run.detections,
-                 summary);
+  DetectorTask task(std::move(images), options, model, annotations.categories, log, run.detections,
+                    summary);
   run.exit_code = run_evaluation(model, options.model, quiet, kMostAtOnce, task);
   run.facts["failed"] = task.num_images() - summary.num_good();
   return run;

@@ -82,9 +82,9 @@ std::vector<std::string> paths_of(const std::vector<LabelledImage>& images) {
   return paths;
 }
 
-class Classification : public ImageTask {
+class ClassifierTask : public ImageTask {
  public:
-  Classification(std::vector<LabelledImage> images, const Options& options,
+  ClassifierTask(std::vector<LabelledImage> images, const Options& options,
                  const OpenedModel& model, ResultsLog& log, ClassificationMetric& metric,
                  RunSummary& summary)
       : ImageTask(paths_of(images), options.run.preprocess, model.preprocess, summary),
@@ -174,7 +174,7 @@ int evaluate(const Options& options) {
   ClassificationMetric metric;
   take_earlier(log, options.run.log.path, images, metric);
   RunSummary summary = evaluation_summary(options.figures.quiet, images.size());
-  Classification task(std::move(images), options, model, log, metric, summary);
+  ClassifierTask task(std::move(images), options, model, log, metric, summary);
   const int code =
       run_evaluation(model, options.run, options.figures.quiet, kMaxDefaultBatch, task);
   report(options, facts, metric, task.num_images() - summary.num_good());

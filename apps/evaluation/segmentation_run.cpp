@@ -45,11 +45,11 @@ std::string add_earlier(const Json& json, const std::string& file, SegmentationM
   }
 }
 
-class Segmentation : public ImageTask {
+class SegmenterTask : public ImageTask {
  public:
-  Segmentation(const std::vector<std::string>& images, std::vector<std::string> labels,
-               const ModelRunOptions& options, const OpenedModel& model, ResultsLog& log,
-               SegmentationRun& run, RunSummary& summary)
+  SegmenterTask(const std::vector<std::string>& images, std::vector<std::string> labels,
+                const ModelRunOptions& options, const OpenedModel& model, ResultsLog& log,
+                SegmentationRun& run, RunSummary& summary)
       : ImageTask(images, options.preprocess, model.preprocess, summary),
         labels_(std::move(labels)),
         num_classes_(model.info().num_classes),
@@ -110,7 +110,7 @@ SegmentationRun segment_for_evaluation(const ModelRunOptions& options, bool quie
   std::vector<std::string> names = expand_inputs({images}).names;
   std::erase_if(names, [&](const std::string& name) { return seen.contains(name); });
   RunSummary summary = evaluation_summary(quiet, names.size());
-  Segmentation task(names, labels_of(names, labels), options, model, log, run, summary);
+  SegmenterTask task(names, labels_of(names, labels), options, model, log, run, summary);
   run.exit_code = run_evaluation(model, options, quiet, kMostSegmentedAtOnce, task);
   run.facts["failed"] = task.num_images() - summary.num_good();
   return run;
