@@ -97,7 +97,7 @@ SegmentationRun compare_maps(const Options& options) {
 }
 
 SegmentationRun run(const Options& options) {
-  const std::string read[] = {options.run.model.weights, options.run.log.path};
+  const std::string read[] = {options.run.model.weights, options.run.log.path, options.confusion};
   check_figures_output(options.figures, read);
   if (!runs_model(options.run, options.predictions)) return compare_maps(options);
   CHECK_AS(kUsage, !options.images.empty(), "no images: --images DIR");

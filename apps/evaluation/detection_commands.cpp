@@ -51,7 +51,8 @@ Data read_data(const Options& options) {
   const bool with_model = runs_model(options.run.model, options.predictions);
   Data data{.annotations = read_coco_annotations(options.annotations), .run = {}};
   if (with_model) {
-    data.run = detect_for_evaluation(options.run, options.figures.quiet, data.annotations);
+    data.run = detect_for_evaluation(options.run, options.figures.quiet, data.annotations,
+                                     options.annotations);
   } else {
     data.run.detections = read_coco_detections(options.predictions, data.annotations);
   }

@@ -156,11 +156,12 @@ void add_detection_run_options(CLI::App& app, DetectionRunOptions& options) {
 }
 
 DetectionRun detect_for_evaluation(const DetectionRunOptions& options, bool quiet,
-                                   const CocoAnnotations& annotations) {
+                                   const CocoAnnotations& annotations, const std::string& file) {
   CHECK_AS(kUsage, !options.images.empty(), "no images: --images DIR");
   OpenedModel model = open_detector(options, annotations.categories.size());
   DetectionRun run{.facts = facts_of(model)};
-  ResultsLog log(options.model.log, run.facts);
+  ResultsLog log =
+      open_log(options.model, model, {{"annotations", file}, {"images", options.images}});
   std::vector<CocoImage> images =
       remaining(annotations, log, options.model.log.path, run.detections);
   RunSummary summary = evaluation_summary(quiet, images.size());

@@ -30,8 +30,8 @@ struct DetectionRun {
 // Detections of a score of at least 0.05, cut off at the border of the network's input, with sides of
 // x2 - x1 + 1 pixels (dmlc/gluon-cv:gluoncv/utils/metrics/coco_detection.py@v0.7.0). The model's
 // classes are the categories in ascending order of their ids: throws kBadInput if they are not as
-// many.
+// many. `file`: the annotations'.
 DetectionRun detect_for_evaluation(const DetectionRunOptions& options, bool quiet,
-                                   const CocoAnnotations& annotations);
+                                   const CocoAnnotations& annotations, const std::string& file);
 
 }  // namespace nestor

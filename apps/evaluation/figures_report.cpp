@@ -6,6 +6,7 @@
 
 #include "apps/common/distinct_files.h"
 #include "apps/common/text_output.h"
+#include "engine/atomic_file.h"
 #include "engine/printable_text.h"
 
 namespace nestor {
@@ -29,6 +30,7 @@ void add_figures_options(CLI::App& app, FiguresOptions& options) {
 
 void check_figures_output(const FiguresOptions& options, std::span<const std::string> read) {
   require_distinct("--output", options.output, read);
+  if (!options.output.empty()) const AtomicFile can_be_written(options.output);
 }
 
 std::string figures_text(std::span<const Figure> figures) {

@@ -18,7 +18,8 @@ struct FiguresOptions {
 // --output and --quiet.
 void add_figures_options(CLI::App& app, FiguresOptions& options);
 
-// Throws kUsage if the output is one of the files that the command reads.
+// Finds what would cost the figures if it showed only at the end: throws kUsage if the output is one
+// of the files that the command reads or writes besides, kInternal if it cannot be written.
 void check_figures_output(const FiguresOptions& options, std::span<const std::string> read);
 
 struct Figure {

@@ -170,7 +170,7 @@ int evaluate(const Options& options) {
   OpenedModel model = open_for_evaluation(options.run, Task::kClassification);
   std::vector<LabelledImage> images = labelled_images(options, model.info());
   const Json facts = facts_of(model);
-  ResultsLog log(options.run.log, facts);
+  ResultsLog log = open_log(options.run, model, Json::object());
   ClassificationMetric metric;
   take_earlier(log, options.run.log.path, images, metric);
   RunSummary summary = evaluation_summary(options.figures.quiet, images.size());

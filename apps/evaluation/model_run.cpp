@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "engine/check.h"
+#include "engine/digest.h"
+#include "engine/weights/weight_file.h"
 
 namespace nestor {
 
@@ -40,6 +42,14 @@ Json facts_of(const OpenedModel& model) {
                 {"preprocess", Json::parse(to_json(model.preprocess))}};
   if (model.info().synthetic) facts["synthetic"] = true;
   return facts;
+}
+
+ResultsLog open_log(const ModelRunOptions& options, const OpenedModel& model, const Json& data) {
+  if (options.log.path.empty()) return ResultsLog(options.log, {});
+  Json run = facts_of(model);
+  run["sha256"] = sha256_hex(MappedFile::open(model.file).bytes());
+  run.update(data);
+  return ResultsLog(options.log, run);
 }
 
 int run_evaluation(OpenedModel& model, const ModelRunOptions& options, bool quiet,

@@ -30,9 +30,12 @@ bool runs_model(const ModelRunOptions& options, const std::string& predictions);
 OpenedModel open_for_evaluation(const ModelRunOptions& options, Task task,
                                 const DetectionLimits& detection = {});
 
-// The facts that two runs must share for their results to belong together, and that the figures'
-// file states: task, model, network, device, precision, preprocessing.
+// The facts that the figures' file states: task, model, network, device, precision, preprocessing.
 nlohmann::ordered_json facts_of(const OpenedModel& model);
+
+// The results of earlier runs that had the same facts, bytes of the model and `data`, an object.
+ResultsLog open_log(const ModelRunOptions& options, const OpenedModel& model,
+                    const nlohmann::ordered_json& data);
 
 // Runs the images through the task, at most `most_at_once` in a batch, and returns how it ended as an
 // exit code. Nothing is saved.

@@ -33,9 +33,10 @@ std::string add_earlier(const Json& json, const std::string& file, SegmentationM
   try {
     for (const Json& row : json.at("pixels")) {
       const auto label = row.at(0).get<std::size_t>(), prediction = row.at(1).get<std::size_t>();
-      CHECK_AS(kBadInput, std::max(label, prediction) < metric.num_classes(),
-               "{}: {}: no classes of this model", file, row.dump());
-      metric.add(label, prediction, row.at(2).get<std::int64_t>());
+      const auto pixels = row.at(2).get<std::int64_t>();
+      CHECK_AS(kBadInput, std::max(label, prediction) < metric.num_classes() && pixels >= 0,
+               "{}: {}: no pixels of the model's classes", file, row.dump());
+      metric.add(label, prediction, pixels);
     }
     return json.at("image").get<std::string>();
   } catch (const Json::exception&) {
@@ -100,7 +101,7 @@ SegmentationRun segment_for_evaluation(const ModelRunOptions& options, bool quie
   SegmentationRun run{.metric = SegmentationMetric(model.info().num_classes),
                       .class_names = model.info().labels,
                       .facts = facts_of(model)};
-  ResultsLog log(options.log, run.facts);
+  ResultsLog log = open_log(options, model, {{"labels", labels}});
   std::unordered_set<std::string> seen;
   for (const Json& json : log.earlier()) {
     seen.insert(add_earlier(json, options.log.path, run.metric));

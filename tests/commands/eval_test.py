@@ -8,7 +8,7 @@ import subprocess
 import time
 import zlib
 
-from support import BAD_INPUT, BIN, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model
+from support import BAD_INPUT, BIN, CAT, PHOTOS, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model
 
 MODEL = os.path.join(ROOT, "apps", "demo", "resnest_mini.safetensors")
 DIGITS = os.path.join(ROOT, "apps", "demo", "digits")
@@ -214,3 +214,59 @@ class Classifier(EvalTest):
         self.assert_says(self.expect(BAD_INPUT, "nestor-eval", "imagenet", "--weights", MODEL, "--images", DIGITS),
                          "no folders in this folder")
         self.assert_says(self.expect(USAGE, "nestor-eval", "imagenet", "--weights", MODEL), "no images")
+
+
+class Detector(EvalTest):
+    """A detector of made-up weights on the photos."""
+
+    def setUp(self):
+        super().setUp()
+        names = sorted(os.listdir(PHOTOS))
+        self.images = [{"id": 10 - i, "file_name": name} for i, name in enumerate(names)]
+        self.objects = [{"id": 1, "image_id": 10, "category_id": 2, "bbox": [10, 10, 90, 90], "area": 8100, "iscrowd": 0}]
+        self.categories = [{"id": i + 1, "name": str(i)} for i in range(10)]
+
+    def options(self, **changed):
+        truth = {"images": self.images, "annotations": self.objects, "categories": self.categories, **changed}
+        return ("coco", "--weights", model("faster_rcnn_fpn_resnest_mini"), "--images", PHOTOS, "--annotations",
+                self.save("truth.json", truth))
+
+    def test_it_is_evaluated_on_what_nestor_detect_finds(self):
+        results = self.path("results.jsonl")
+        figures = self.evaluate(*self.options(), "--results-file", results)
+        with open(results) as f:
+            rows = [json.loads(line) for line in f][1:]
+        want = json.loads(self.output("nestor-detect", "--weights", model("faster_rcnn_fpn_resnest_mini"), "--format", "coco",
+                                      "--thresh", 0.05, PHOTOS))
+        self.assertEqual([row["image_id"] for row in rows], [8, 9, 10])  # by id
+        got = [(d, row["image_id"]) for row in reversed(rows) for d in row["detections"]]
+        self.assertEqual(len(got), len(want))
+        self.assertTrue(want)
+        for (mine, image_id), detected in zip(got, want):
+            self.assertEqual((mine["category_id"], 11 - image_id), (detected["category_id"], detected["image_id"]))
+            self.assertAlmostEqual(mine["score"], detected["score"], places=5)
+            for a, b in zip(mine["bbox"], detected["bbox"]):
+                self.assertAlmostEqual(a, b, delta=1.5)  # the border is the input's, not the photo's
+        self.assertEqual((figures["detections"], figures["images"], figures["failed"]), (len(want), 3, 0))
+        self.assertEqual(figures["network"], "faster_rcnn_fpn_resnest_mini")
+
+    def test_a_run_goes_on_where_it_was_stopped(self):
+        results = self.path("results.jsonl")
+        options = self.options()
+        whole = self.evaluate(*options, "--results-file", results)
+        with open(results) as f:
+            lines = f.readlines()
+        with open(results, "w") as f:
+            f.writelines([*lines[:2], lines[2][:30]])
+        self.assertEqual(self.evaluate(*options, "--results-file", results, "--resume"), whole)
+        with open(results) as f:
+            self.assertEqual(f.readlines(), lines)
+
+    def test_annotations_that_do_not_fit(self):
+        self.assert_says(self.expect(BAD_INPUT, "nestor-eval", *self.options(categories=self.categories[1:])),
+                         "the annotations have 9 categories, faster_rcnn_fpn_resnest_mini has 10 classes")
+        for name in ("../photos/cat.jpg", CAT, ""):
+            self.assert_says(self.expect(BAD_INPUT, "nestor-eval", *self.options(images=[{"id": 1, "file_name": name}])),
+                             "image 1 of the annotations", "which is no file in")
+        images = [*self.images, {"id": 99, "file_name": "none.jpg"}]
+        self.assert_says(self.expect(SOME_FAILED, "nestor-eval", *self.options(images=images)), "none.jpg", "1 failed")

@@ -1,5 +1,5 @@
-// The figures of small cases that can be worked out by hand; tests/evaluation compares with
-// pycocotools.
+// The figures of small cases that can be worked out by hand; tests/golden/compare_pycocotools.py
+// compares with pycocotools.
 
 #include "apps/evaluation/coco_metric.h"
 

@@ -2,7 +2,7 @@
 """`nestor-eval coco` beside pycocotools on invented objects and detections.
 
     pip install numpy pycocotools==2.0.11
-    tests/evaluation/compare_pycocotools.py --bin build/cpu/bin --sets 200
+    tests/golden/compare_pycocotools.py --bin build/cpu/bin --sets 200
 
 Scores have ties, boxes lie on a coarse grid so that overlaps equal thresholds, areas lie on the borders of COCO's ranges;
 there are crowds, an object of id 0, ids in no order, objects of unknown images, detections of unknown categories, and more
