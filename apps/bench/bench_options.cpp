@@ -59,12 +59,12 @@ void add_schedule(CLI::App& app, BenchOptions& options) {
 void add_running_options(CLI::App& app, BenchOptions& options) {
   add_list(app, "-b,--batch-size", options.grid.batches, "Images per batch", "N,...")
       ->check(CLI::Range(1, kMostImages))
-      ->capture_default_str();
+      ->default_str(std::to_string(options.grid.batches.front()));
   add_list(app, "--precision", options.grid.precisions,
            "fp32, fp16 or tf32 (GPUs), bf16 (if the CPU has it); default: the device's own",
            "NAME,...");
   add_list(app, "--device", options.grid.devices, "auto, cpu, cuda or cuda:N", "DEVICE,...")
-      ->capture_default_str();
+      ->default_str("auto");
   add_list(app, "-j,--threads", options.grid.threads,
            "CPU threads (default: the cores that this process may use)", "N,...")
       ->check(CLI::Range(1, kMaxThreads));

@@ -80,7 +80,7 @@ PublishedTable run_table(const Grid& grid, const GridOptions& options, const Clo
       add_estimate(table, cell, options.workload, models);
     } catch (const Error& error) {
       if (first == nullptr) first = std::current_exception();
-      report(fmt::format("{}, {}: {}", cell.network, cell.device, error.what()));
+      report(complaint(cell, error));
     }
   }
   if (table.columns.empty()) std::rethrow_exception(first);

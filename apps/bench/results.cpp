@@ -173,21 +173,22 @@ std::string json_line(const Json& row) {
 }
 
 std::string csv_table(const std::vector<Json>& rows) {
-  std::string text;
+  std::vector<Json> lines;
+  Json names;  // of all rows: one may lack what another has
   for (const Json& row : rows) {
-    Json columns;
-    add_columns(row, "", columns);
-    if (text.empty()) {
-      for (const auto& [name, value] : columns.items()) {
-        text += (text.empty() ? "" : ",") + csv_field(name);
-      }
-      text += "\n";
-    }
+    add_columns(row, "", lines.emplace_back());
+    names.update(lines.back());
+  }
+  const auto line_of = [&](const auto& field) {
     std::string line;
-    for (const auto& [name, value] : columns.items()) {
-      line += (&value == &columns.front() ? "" : ",") + csv_field(value);
-    }
-    text += line + "\n";
+    for (const auto& [name, value] : names.items()) line += csv_field(field(name)) + ",";
+    line.back() = '\n';
+    return line;
+  };
+  std::string text = line_of([](const std::string& name) { return Json(name); });
+  for (const Json& line : lines) {
+    text += line_of(
+        [&](const std::string& name) { return line.contains(name) ? line.at(name) : Json(); });
   }
   return text;
 }

@@ -10,7 +10,9 @@ import xml.dom.minidom
 from support import BAD_INPUT, PHOTOS, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, has_gpu, run
 
 MINI = os.path.join(ROOT, "apps", "demo", "resnest_mini.safetensors")
-SHORT = ("--warm-up", 0, "--duration", 0, "--iterations", 2, "--rounds", 2, "--device", "cpu")
+SETTING = ("--warm-up", 0, "--duration", 0, "--rounds", 2, "--device", "cpu")
+SHORT = (*SETTING, "--iterations", 2)
+LONGER = (*SETTING, "--iterations", 20)
 AXES = ("network", "weights", "batch", "height", "width", "precision", "device", "threads", "streams", "input",
         "transfers", "without")
 
@@ -21,9 +23,9 @@ class Bench(CommandTest):
         self.assertEqual((document["format"], document["version"]), ("nestor-bench", 1))
         return document["rows"]
 
-    def save(self, name, *arguments):
+    def save(self, name, setting=SHORT):
         path = self.path(name)
-        self.output("nestor-bench", *SHORT, "--network", "resnest_mini", "-o", "json", "--output", path, *arguments)
+        self.output("nestor-bench", *setting, "--network", "resnest_mini", "-o", "json", "--output", path)
         return path
 
     def slowed(self, path, factor):
@@ -123,17 +125,15 @@ class Formats(Bench):
 
 
 class Comparisons(Bench):
-    LONGER = ("--iterations", 20)
-
     def compare(self, path, *arguments):
-        return run("nestor-bench", *SHORT, *self.LONGER, "--network", "resnest_mini", "--compare", path, *arguments)
+        return run("nestor-bench", *LONGER, "--network", "resnest_mini", "--compare", path, *arguments)
 
     def test_slower_exits_with_1_and_faster_does_not(self):
-        path = self.save("before.json", *self.LONGER)
+        path = self.save("before.json", LONGER)
         self.slowed(path, 0.001)
         done = self.compare(path)
         self.assertEqual(done.returncode, 1, done.stderr.decode())
-        self.assertIn("| slower |", done.stdout.decode().replace("  ", ""))
+        self.assertRegex(done.stdout.decode(), r"\| +slower \|")
         self.slowed(path, 1e6)
         done = self.compare(path, "-o", "json")
         self.assertEqual(done.returncode, 0, done.stderr.decode())

@@ -54,7 +54,7 @@ def with_closed(descriptors, *line):
 class Help(CommandTest):
     def test_all_texts_fit_80_columns_and_name_exit_codes(self):
         for name in COMMANDS:
-            subcommands = re.findall(r"(?m)^  (list|pull|path|verify|remove|import|coco|voc|ade20k|imagenet)\b", self.output(name, "--help"))
+            subcommands = re.findall(r"(?m)^  (list|pull|path|verify|remove|import|coco|voc|ade20k|imagenet|table)\b", self.output(name, "--help"))
             for arguments in ([], *([s] for s in subcommands)):
                 text = self.output(name, *arguments, "--help")
                 with self.subTest(name=name, arguments=arguments):

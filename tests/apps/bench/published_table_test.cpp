@@ -55,6 +55,9 @@ TEST_CASE("table: documents hold what was published and each time's kind", "[ben
   CHECK(times["V100-SXM2 (cuda:sm_70) fp16, batch 16"]["floor_ms"] == Approx(0.089));
   CHECK(documents[0]["published_ms"] == 1.78);
   CHECK(documents[10]["times"].size() == 1);
+  const std::string csv = csv_table(documents);  // as many columns in each line
+  CHECK(count(csv.substr(0, csv.find('\n')), ",\"times.") == 6);
+  CHECK_THAT(csv, Catch::EndsWith("measured,287.0,,,,,abc,2026-01-02T03:04:05Z\n"));
 }
 
 TEST_CASE("figure: a curve for each family and setting", "[bench]") {
