@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "engine/graph/builder.h"
+#include "engine/ops/convolution/convolution.h"
 #include "engine/ops/dense/dense.h"
 #include "engine/ops/global_average_pool/global_average_pool.h"
 #include "engine/session_internals.h"
@@ -144,6 +145,27 @@ TEST_CASE("executor: EfficientNet-B2 on emulated devices gives what the oracles 
       const test::Images images({2, 3, 52, 39});
       check_outputs(*model, images.view(), {}, session.run(images.view()), precision,
                     fmt::format("sm_{} {}", sm, to_string(precision)));
+    }
+  }
+}
+
+TEST_CASE("executor: averages of many pixels are those of their parts", "[simt][executor]") {
+  const auto graph = [](const Shape& input) {
+    GraphBuilder b;
+    const ValueId image = b.input("input", {DType::kFloat32, input});
+    const ValueId x = convolution(b, image, "conv", {.channels = 40, .bias = true});
+    b.output("logits", dense(b, global_average_pool(b, x, "avgpool"), "classes", 10));
+    return b.finish();
+  };
+  const auto model = test::emulated_model(graph, 70);
+  for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+    Session session(model, {.precision = precision});
+    for (const std::int64_t w : {32, 33}) {  // 64 lines: as many pixels as a block takes, and more
+      const test::Images images({2, 3, 64, w});
+      const Plan plan = SessionInternals::plan(session, images.view().desc.shape);
+      CHECK(std::ranges::count(plan.steps, "average_of_parts", &Step::variant) == (w > 32 ? 1 : 0));
+      check_outputs(*model, images.view(), {}, session.run(images.view()), precision,
+                    fmt::format("{} width {}", to_string(precision), w));
     }
   }
 }

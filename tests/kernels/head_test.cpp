@@ -134,6 +134,13 @@ TEST_CASE("global_average_pool kernel", "[simt][global_average_pool]") {
     test_pool({2, channels, 3, 5});
   }
   for (const std::int64_t pixels : {1, 7, 8, 9, 31, 32, 33}) test_pool({1, 64, pixels, 1});
+  on_a_device([](Device& device) {
+    const Array<float> sums(device, {1, 2, 3, 4, 5, 6, 7, 8, 10, 20, 30, 40, 50, 60, 70, 80});
+    const Array<float> dst(device, std::vector<float>(8, NAN));
+    check(global_average_pool({DeviceDType::kFloat32, sums.data(), dst.data(), 1, 2, 8, 4},
+                              device.stream()));
+    CHECK(dst.values() == std::vector<float>{2.75F, 5.5F, 8.25F, 11, 13.75F, 16.5F, 19.25F, 22});
+  });
   GlobalAveragePoolArgs args{.n = 1, .pixels = 4, .c = 12};
   CHECK(global_average_pool(args, nullptr).code == DeviceCode::kInvalidArgument);
 }
