@@ -147,10 +147,10 @@ int classify(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Classify images with a ResNeSt or ResNet.\n\n"
+      "Classify images with a ResNeSt, ResNet, SENet or EfficientNet.\n\n"
       "  nestor-classify --network resnest50 --pretrained photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors photo.jpg\n"
-      "  nestor-classify --weights resnest50.safetensors --format json photos/ 'more/*.png'\n",
+      "  nestor-classify --weights resnest50.safetensors --topk 1 photos/ 'more/*.png'\n",
       kCommand);
   Options options;
   add_options(app, options);

@@ -16,6 +16,7 @@
 #include "engine/printable_text.h"
 #include "engine/weights/weight_file.h"
 #include "graphs/zoo.h"
+#include "weights_convert/pretrained/hub.h"
 #include "weights_convert/pretrained/payload.h"
 #include "weights_convert/pretrained/plain_file.h"
 #include "weights_convert/pretrained/pull.h"
@@ -47,9 +48,16 @@ void print_path(const fs::path& path) {
 
 bool is_runnable(const OfficialFile& file) { return find_network(file.network) != nullptr; }
 
+// As it was published, or in the format that the hub has it in; empty where neither is here.
+fs::path unconverted(const OfficialFile& file, const WeightCache& cache) {
+  for (const fs::path& path : cache.originals(file)) return path;
+  if (is_plain_file(cache.from_hub(file))) return cache.from_hub(file);
+  for (const HubFile& cached : hub_cached(file)) return cached.path;
+  return {};
+}
+
 bool is_cached(const OfficialFile& file, const WeightCache& cache) {
-  return cache.has_model(file) || !cache.originals(file).empty() ||
-         is_plain_file(cache.from_hub(file));
+  return cache.has_model(file) || !unconverted(file, cache).empty();
 }
 
 // The size of the file itself if it is on this machine, else of the network's float32 parameters;
@@ -158,12 +166,12 @@ int path(const Options& options) {
   const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
   const WeightCache cache;
   for (const OfficialFile* const file : selected(files, options.names)) {
-    const std::vector<fs::path> originals = cache.originals(*file);
     const bool model = cache.has_model(*file) && !options.original;
-    CHECK_AS(kBadInput, model || !originals.empty(),
+    const fs::path found = model ? cache.model(*file) : unconverted(*file, cache);
+    CHECK_AS(kBadInput, !found.empty(),
              "{} is not on this machine; `nestor-weights pull {}` fetches it", file->name,
              file->name);
-    print_path(model ? cache.model(*file) : originals.front());
+    print_path(found);
   }
   return 0;
 }
@@ -200,6 +208,9 @@ int verify(const Options& options) {
     }
     for (const fs::path& path : {cache.from_hub(*file), cache.model(*file)}) {
       if (is_plain_file(path)) good &= verified(path, has_recorded_digest(path));
+    }
+    for (const auto& [path, sha256] : hub_cached(*file)) {
+      good &= verified(path, sha256_hex(MappedFile::open(path).bytes()) == sha256);
     }
   }
   CHECK_AS(kBadModel, good,

@@ -126,7 +126,7 @@ Stages resnest_backbone(GraphBuilder& builder, ValueId src, const ResNestConfig&
       [&](ValueId x, const BlockPlace& place) { return resnest_block(builder, x, config, place); });
   for (const int idx : {1, 2, 3, 4}) {
     builder.tap_alias(fmt::format("layer{}.attention", idx),
-                      builder.path(fmt::format("layer{}.0.conv2.attention", idx)));
+                      fmt::format("layer{}.0.conv2.attention", idx));
   }
   return result;
 }

@@ -15,12 +15,15 @@ constexpr const char* kGroup = "Images";
 }  // namespace
 
 void add_image_options(CLI::App& app, ImageOptions& options) {
-  app.add_option("images,--input,--input-pic", options.images,
-                 "Image files, folders, quoted globs, @FILE (one path per line), or - for standard "
-                 "input")
+  app.add_option(
+         "images,--input,--input-pic", options.images,
+         "Image files, folders, quoted globs (with * or ?), @FILE (one path per line), or - for "
+         "standard input")
       ->type_name("IMAGE")
       ->group(kGroup);
-  app.add_flag("!--no-recursive", options.recursive, "Leave out folders below those that are named")
+  app.add_flag_callback(
+         "--no-recursive", [&] { options.recursive = false; },
+         "Leave out folders below those that are named")
       ->group(kGroup);
   app.add_option_function<std::string>(
          "--shard", [&](const std::string& text) { options.shard = parse_shard(text); },

@@ -2,6 +2,7 @@
 // What all commands do with the images of the command line, whatever their model's task.
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -63,9 +64,14 @@ class ImageTask : public BatchTask {
   std::vector<std::string> saved_images_;  // one per row of saved_
 };
 
-// Runs the task's images through the model, writes what the options ask for, prints the summary and
+// Runs all images of a task.
+using RunImages = std::function<void(ImageTask& task)>;
+
+// Runs the task's images, in batches through the model or as `run` does it, writes what the options ask for, prints the summary and
 // returns the command's exit code.
 int run_image_task(OpenedModel& model, const BatchOptions& batches, const ResultOptions& results,
+                   ImageTask& task);
+int run_image_task(OpenedModel& model, const RunImages& run, const ResultOptions& results,
                    ImageTask& task);
 
 }  // namespace nestor

@@ -23,6 +23,7 @@
 #include "nestor/model.h"
 #include "nestor/networks.h"
 #include "nestor/preprocess.h"
+#include "nestor/segmenter.h"
 #include "nestor/session.h"
 #include "nestor/task.h"
 #include "nestor/tensor.h"

@@ -112,8 +112,8 @@ NESTOR_API nestor_status nestor_model_load(const char* weights, const char* devi
 /* Which of its detections a detector reports. */
 typedef struct nestor_detection_limits {
   size_t size;
-  float score_threshold;  /* lower scores are left out, and all up to 0.01 */
-  float nms_threshold;    /* of two boxes of a class that overlap by more (IoU) the better one stays */
+  float score_threshold; /* lower scores are left out, and all up to 0.01 */
+  float nms_threshold; /* of two boxes of a class that overlap by more (IoU) the better one stays */
   int32_t max_detections; /* the best of an image; 0: all */
 } nestor_detection_limits;
 #define NESTOR_DETECTION_LIMITS_INIT \

@@ -789,10 +789,16 @@ class Pretrained(WeightsTest):
             if variable:
                 self.env[variable] = folder if variable == "HF_HUB_CACHE" else self.path("b")
             self.assertEqual(self.weights(0, "pull", "resnest14d", "--original", "--offline").stdout.decode().strip(), blob)
+            self.assertEqual(self.weights(0, "path", "resnest14d").stdout.decode().strip(), blob)
+            self.assertIn(b" cached ", self.weights(0, "list", "--network", "resnest14d").stdout)
+            self.assertEqual(self.weights(0, "verify").stdout.decode(), f"ok       {blob}\n")
             self.weights(0, "pull", "resnest14d", "--offline")
+            self.assertIn("models", self.weights(0, "path", "resnest14d").stdout.decode())
+            self.assertEqual(self.weights(0, "path", "--original", "resnest14d").stdout.decode().strip(), blob)
             self.weights(0, "remove", "resnest14d")
             with open(blob, "r+b") as f:
                 f.write(b"x")
+            self.assert_says(self.weights(BAD_MODEL, "verify", "resnest14d"), "damaged files")
             self.assert_says(self.weights(FAILED, "pull", "resnest14d", "--offline"), "damaged")
             if variable:
                 del self.env[variable]

@@ -86,14 +86,6 @@ TEST_CASE("faster_rcnn: an image's result is the same in every batch, to the bit
   CHECK(std::ranges::any_of(alone, [&](const Result& result) { return result != alone[0]; }));
 }
 
-TEST_CASE("faster_rcnn: the result is the same with any number of threads", "[graphs][cpu]") {
-  const auto model = mini_model();
-  const test::Images images({1, 3, 70, 130});
-  Session one(model, {.precision = Precision::kFp32, .threads = 1});
-  Session three(model, {.precision = Precision::kFp32, .threads = 3});
-  CHECK(run(one, images.view()) == run(three, images.view()));
-}
-
 TEST_CASE("faster_rcnn: thresholds leave out detections and change no others", "[graphs][cpu]") {
   const test::Images images({1, 3, 64, 96});
   Session all(mini_model(), {.precision = Precision::kFp32, .threads = 2});
@@ -111,14 +103,6 @@ TEST_CASE("faster_rcnn: thresholds leave out detections and change no others", "
   CHECK(many.back() > 0.01F);
   const auto above = std::ranges::count_if(many, [](float score) { return score >= 0.3F; });
   CHECK(few == std::vector<float>(many.begin(), many.begin() + above));
-}
-
-TEST_CASE("faster_rcnn: activations that overflow are no answer", "[graphs][cpu]") {
-  Session session(mini_model(), {.precision = Precision::kFp32, .threads = 2});
-  const test::Images images({1, 3, 32, 64}, std::vector<float>(3 * 32 * 64, 3e38F));
-  const auto outputs = session.run(images.view());
-  CHECK(outputs[0].count[0] == -1);
-  CHECK(outputs[1].tensor.as<float>()[0] == -1);
 }
 
 TEST_CASE("faster_rcnn: smallest and longest images", "[graphs][cpu]") {

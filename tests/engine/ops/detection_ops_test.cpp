@@ -122,9 +122,9 @@ Graph roi_align_graph(const Problem& p) {
 Graph detections_graph(const Problem& p) {
   GraphBuilder b;
   const std::int64_t n = p.number("n"), rois = p.number("rois"), k = p.number("k");
+  const ValueId boxes = b.input("boxes", {DType::kFloat32, {n, rois, 4}});  // first: n images
   const ValueId logits = b.input("logits", {DType::kFloat32, {n * rois, k + 1}});
   const ValueId deltas = b.input("deltas", {DType::kFloat32, {n * rois, 4 * k}});
-  const ValueId boxes = b.input("boxes", {DType::kFloat32, {n, rois, 4}});
   const ValueId count = b.input("count", {DType::kInt32, {n}});
   const DetectionsParams params{.score_threshold = static_cast<float>(p.number("p", 0)) / 100,
                                 .max_detections = p.number("st", -1)};

@@ -69,7 +69,6 @@ std::map<std::string, Block> blocks_of(const Plan& plan) {
 TEST_CASE("cuda plans: every network on every architecture, in both precisions",
           "[cuda_plan][cpu]") {
   for (const Network& network : networks()) {
-    if (network.family == "efficientnet") continue;  // see below
     if (task(network) != Task::kClassification) continue;
     for (const char* const device : {"cuda:sm_70", "cuda:sm_75", "cuda:sm_80", "cuda:sm_90a"}) {
       for (const std::int64_t batch : {1, 16}) {
@@ -94,17 +93,18 @@ TEST_CASE("cuda plans: every network on every architecture, in both precisions",
   }
 }
 
-TEST_CASE("cuda plans: EfficientNet, which kernels cannot do yet, is refused with its nodes",
+TEST_CASE("cuda plans: EfficientNet has kernels of its own for what others have not",
           "[cuda_plan][cpu]") {
-  try {
-    plan_for(*find_network("tf_efficientnet_b2"), "cuda:sm_80", 1, Precision::kFp16);
-    FAIL("planned swish and padding that no kernel has");
-  } catch (const Error& error) {
-    CHECK(error.code() == ErrorCode::kUnsupported);
-    CHECK_THAT(error.what(),
-               Catch::Contains("conv_stem (convolution s2 same +bias swish)") &&
-                   Catch::Contains("blocks.1.0.conv_dw (convolution s2 same g96 +bias swish)"));
-  }
+  const Network& network = *find_network("tf_efficientnet_b2");
+  const Plan plan = plan_for(network, "cuda:sm_70", 16, Precision::kFp16);
+  const auto count = [&](std::string_view variant) {
+    return std::ranges::count(plan.steps, variant, &Step::variant);
+  };
+  constexpr int kBlocks = 23;
+  CHECK(plan.steps.front().variant.starts_with("stem_convolution"));
+  CHECK(count("depthwise_convolution") == kBlocks);
+  CHECK(count("convolution_of_vectors") == 2 * kBlocks);
+  CHECK(std::ranges::count(plan.steps, "convert", &Step::op) == 0);
 }
 
 TEST_CASE("cuda plans: detectors, which kernels cannot do yet, are refused with their nodes",
