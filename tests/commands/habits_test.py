@@ -13,7 +13,7 @@ import threading
 from support import (BAD_INPUT, BIN, CAT, PHOTOS, ROOT, SOME_FAILED, USAGE, CommandTest, model, read_safetensors, run,
                      write_png, write_safetensors)
 
-COMMANDS = ("nestor-classify", "nestor-convert", "nestor-detect", "nestor-inspect", "nestor-weights")
+COMMANDS = ("nestor-classify", "nestor-convert", "nestor-detect", "nestor-inspect", "nestor-segment", "nestor-weights")
 DIGITS = os.path.join(ROOT, "apps", "demo", "digits")
 MINI = os.path.join(ROOT, "apps", "demo", "resnest_mini.safetensors")
 EIGHT = os.path.join(DIGITS, "01_is_8.jpg")
