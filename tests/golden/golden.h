@@ -69,7 +69,5 @@ void compare_names(const std::filesystem::path& folder,
                    Report& report);  // of classification's models
 void compare_detection(const std::filesystem::path& folder, Report& report);
 void compare_segmentation(const std::filesystem::path& folder, Report& report);
-void compare_components(const std::filesystem::path& folder,
-                        Report& report);  // of segmentation
 
 }  // namespace nestor::golden
