@@ -181,7 +181,7 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Measure how long networks take, on which device, in which precision, and why.\n\n"
       "  nestor-bench --network resnest50,resnest101 --batch-size 1,16\n"
-      "  nestor-bench --weights resnest50.safetensors --device cuda,cpu --precision fp16,fp32\n"
+      "  nestor-bench --weights resnest50.safetensors --device cuda,cpu\n"
       "  nestor-bench --network resnest50 -o json --output before.json\n"
       "  nestor-bench --network resnest50 --compare before.json\n"
       "  nestor-bench --network resnest50 --profile --trace steps.json\n"

@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Find objects in images with a Faster R-CNN.\n\n"
       "  nestor-detect --weights detector.safetensors photo.jpg\n"
-      "  nestor-detect --weights detector.safetensors --format json --thresh 0.3 photos/\n"
+      "  nestor-detect --weights detector.safetensors --thresh 0.3 photos/\n"
       "  nestor-detect --weights detector.safetensors --classes person,dog photo.jpg\n",
       kCommand);
   Options options;

@@ -7,11 +7,10 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Measure how right a model's answers are.\n\n"
       "  nestor-eval coco --predictions found.json --annotations instances_val2017.json\n"
-      "  nestor-eval coco --weights detector.safetensors --annotations instances_val2017.json \\\n"
-      "    --images val2017/ --results-file val2017.jsonl --resume\n"
+      "  nestor-eval coco --weights detector.safetensors --images val2017/ \\\n"
+      "    --annotations instances_val2017.json --results-file val2017.jsonl --resume\n"
       "  nestor-eval ade20k --predictions maps/ --labels annotations/validation/\n"
-      "  nestor-eval imagenet --network resnest50 --pretrained --images val/ --output "
-      "accuracy.json\n",
+      "  nestor-eval imagenet --network resnest50 --pretrained --images val/\n",
       "nestor-eval");
   app.require_subcommand(1);
   nestor::Work work;

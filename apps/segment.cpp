@@ -206,12 +206,10 @@ int segment(const Options& options) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Segment images with a DeepLabV3.\n\n"
-      "  nestor-segment --weights segmenter.safetensors --output maps photo.jpg\n"
-      "  nestor-segment --weights segmenter.safetensors --format overlay --legend --output out "
-      "photos/\n"
-      "  nestor-segment --weights segmenter.safetensors --format json photo.jpg\n"
-      "  nestor-segment --weights segmenter.safetensors --mode multi-scale --output maps "
-      "photo.jpg\n",
+      "  nestor-segment --weights m.safetensors --output maps photo.jpg\n"
+      "  nestor-segment --weights m.safetensors --format overlay --output out photo.jpg\n"
+      "  nestor-segment --weights m.safetensors --format json photo.jpg\n"
+      "  nestor-segment --weights m.safetensors --mode multi-scale --output maps photo.jpg\n",
       kCommand);
   Options options;
   add_options(app, options);

@@ -27,9 +27,9 @@ namespace nestor {
   OP(proposals_op,              proposals_cpu,           no_cuda)                  \
   OP(roi_align_op,              roi_align_cpu,           no_cuda)                  \
   OP(detections_op,             detections_cpu,          no_cuda)                  \
-  OP(image_bias_op,             image_bias_cpu,          no_cuda)                  \
-  OP(resize_bilinear_op,        resize_bilinear_cpu,     no_cuda)                  \
-  OP(class_map_op,              class_map_cpu,           no_cuda)                  \
+  OP(image_bias_op,             image_bias_cpu,          image_bias_cuda)          \
+  OP(resize_bilinear_op,        resize_bilinear_cpu,     resize_bilinear_cuda)     \
+  OP(class_map_op,              class_map_cpu,           class_map_cuda)           \
   OP(weight_slice_op,           no_cpu,                  no_cuda)                  \
   OP(fold_batch_norm_weight_op, no_cpu,                  no_cuda)                  \
   OP(fold_batch_norm_bias_op,   no_cpu,                  no_cuda)

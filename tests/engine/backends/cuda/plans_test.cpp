@@ -93,6 +93,26 @@ TEST_CASE("cuda plans: every network on every architecture, in both precisions",
   }
 }
 
+TEST_CASE("cuda plans: a segmenter stores no concatenation, no scores of the image's size",
+          "[cuda_plan][cpu][segment]") {
+  for (const char* const device : {"cuda:sm_70", "cuda:sm_90a"}) {
+    for (const std::int64_t batch : {1, 16}) {
+      const Plan plan = plan_for(*find_network("deeplab_resnest50_ade"), device, batch);
+      const auto count = [&](std::string_view op) {
+        return std::ranges::count(plan.steps, op, &Step::op);
+      };
+      CHECK(count("class_map") == 1);
+      CHECK(count("image_bias") == 1);
+      CHECK(count("concat") == 0);
+      CHECK(count("resize_bilinear") == 0);
+      CHECK(plan.gpu->modelled_us > plan.gpu->floor_us);
+    }
+  }
+  const Plan with_logits = plan_for(*find_network("deeplab_resnest_mini"), "cuda:sm_80", 2,
+                                    Precision::kFp16, {"logits", "head.aspp.concurent.4"});
+  CHECK(std::ranges::count(with_logits.steps, "resize_bilinear", &Step::op) == 2);
+}
+
 TEST_CASE("cuda plans: EfficientNet has kernels of its own for what others have not",
           "[cuda_plan][cpu]") {
   const Network& network = *find_network("tf_efficientnet_b2");
