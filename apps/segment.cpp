@@ -209,7 +209,7 @@ int main(int argc, char** argv) {
       "  nestor-segment --weights m.safetensors --output maps photo.jpg\n"
       "  nestor-segment --weights m.safetensors --format overlay --output out photo.jpg\n"
       "  nestor-segment --weights m.safetensors --format json photo.jpg\n"
-      "  nestor-segment --weights m.safetensors --mode multi-scale --output maps photo.jpg\n",
+      "  nestor-segment --weights m.safetensors --mode multi-scale --output out a.jpg\n",
       kCommand);
   Options options;
   add_options(app, options);
