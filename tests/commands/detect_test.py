@@ -111,6 +111,6 @@ class Refusals(DetectTest):
 
     def test_classes_and_thresholds(self):
         said = self.expect(USAGE, "nestor-detect", "--weights", model(MINI), "--classes", "dog", CAT)
-        self.assert_says(said, "no class 'dog'", "it has 10")
+        self.assert_says(said, 'no class "dog"', "it has 10")
         for option in (("--classes", 10), ("--thresh", 1.5), ("--nms", -0.1), ("--post-nms", 0)):
             self.expect(USAGE, "nestor-detect", "--weights", model(MINI), *option, CAT)
