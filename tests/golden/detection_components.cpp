@@ -249,9 +249,9 @@ void compare_detections(const Component& c, Report& report) {
     logits.insert(logits.end(), first, first + classes);
   }
   GraphBuilder b;
+  const ValueId boxes = b.input("boxes", {DType::kFloat32, {1, rois, 4}});  // first: one image
   const ValueId given = b.input("logits", {DType::kFloat32, {rois, classes + 1}});
   const ValueId deltas = b.input("deltas", {DType::kFloat32, {rois, 4 * classes}});
-  const ValueId boxes = b.input("boxes", {DType::kFloat32, {1, rois, 4}});
   detections(b, given, deltas, boxes, b.input("count", {DType::kInt32, {1}}), "detections", {});
   const auto count = static_cast<std::int32_t>(rois);
   const std::array<const void*, 4> inputs{logits.data(), c.made("deltas").data(),

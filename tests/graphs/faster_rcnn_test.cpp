@@ -87,6 +87,14 @@ TEST_CASE("faster_rcnn: an image's result is the same in every batch, to the bit
   CHECK(std::ranges::any_of(alone, [&](const Result& result) { return result != alone[0]; }));
 }
 
+TEST_CASE("faster_rcnn: the result is the same with any number of threads", "[graphs][cpu]") {
+  const auto model = mini_model();
+  const test::Images images({1, 3, 70, 130});
+  Session one(model, {.precision = Precision::kFp32, .threads = 1});
+  Session three(model, {.precision = Precision::kFp32, .threads = 3});
+  CHECK((run(one, images.view()) == run(three, images.view())));  // too long to be printed
+}
+
 TEST_CASE("faster_rcnn: thresholds leave out detections and change no others", "[graphs][cpu]") {
   const test::Images images({1, 3, 64, 96});
   Session all(mini_model(), {.precision = Precision::kFp32, .threads = 2});
