@@ -14,11 +14,15 @@
 namespace nestor {
 
 // What a session does with images, by its model's task.
-using Worker = std::variant<Classifier, Detector>;
+using Worker = std::variant<Classifier, Detector, Segmenter>;
 
 inline Worker worker_for(const LoadedModel& model, const SessionOptions& options) {
-  if (model.info.task == Task::kDetection) return Detector(model, options);
-  return Classifier(model, options);
+  switch (model.info.task) {
+    case Task::kClassification: return Classifier(model, options);
+    case Task::kDetection: return Detector(model, options);
+    case Task::kSegmentation: return Segmenter(model, options);
+  }
+  fail(ErrorCode::kInternal, "{} is made for no task", model.info.network);
 }
 
 }  // namespace nestor
@@ -60,6 +64,7 @@ struct nestor_session {
     outputs = {};
     described.clear();
     messages.clear();
+    segmented.clear();
     text.clear();
   }
 
@@ -70,5 +75,6 @@ struct nestor_session {
   std::span<const nestor::Session::Output> outputs;
   std::vector<nestor::TensorInfo> described;  // instead of outputs
   std::vector<std::string> messages;          // of images
+  std::vector<nestor::Segmented> segmented;   // whose class maps the caller reads
   std::string text;
 };
