@@ -125,6 +125,7 @@ int classify(const Options& options) {
   std::vector<std::string> names = named_images(kCommand, options.images);
   const std::string file = model_file(kCommand, options.model);
   check_outputs(options.results, files_read(names, file, options.model));
+  TextOutput output = open_results(kCommand, options.results, names);
   OpenedModel model = open_model(file, {.command = kCommand,
                                         .task = Task::kClassification,
                                         .model = options.model,
@@ -132,7 +133,6 @@ int classify(const Options& options) {
                                         .device = options.running.device});
   const BatchOptions batches{.batch_size = batch_size_of(options.running, names.size()),
                              .taps = options.results.save_tensors};
-  TextOutput output(options.results.output);
   ClassificationReport report(parse_report_format(options.results.format), model.info(),
                               run_facts(model), output);
   RunSummary summary(
@@ -147,10 +147,10 @@ int classify(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Classify images with a ResNeSt or ResNet.\n\n"
+      "Classify images with a ResNeSt, ResNet, SENet or EfficientNet.\n\n"
       "  nestor-classify --network resnest50 --pretrained photo.jpg\n"
       "  nestor-classify --weights resnest50.safetensors photo.jpg\n"
-      "  nestor-classify --weights resnest50.safetensors --format json photos/ 'more/*.png'\n",
+      "  nestor-classify --weights resnest50.safetensors --topk 1 photos/ 'more/*.png'\n",
       kCommand);
   Options options;
   add_options(app, options);

@@ -321,10 +321,8 @@ int run(const CLI::App& app, Arguments& arguments) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Convert weight files of GluonCV, PyTorch and timm to Nestor's format.\n\n"
-      "  nestor-convert --network resnest50 --input resnest50-528c19ca.pth --output "
-      "resnest50.safetensors\n"
-      "  nestor-convert --network resnest50 --num-classes 3 --labels names.txt --input tuned.pth "
-      "-o tuned.safetensors\n"
+      "  nestor-convert --input resnest50-528c19ca.pth --output resnest50.safetensors\n"
+      "  nestor-convert --input tuned.pth --labels names.txt -o tuned.safetensors\n"
       "  nestor-convert --inspect weights.pth\n",
       "nestor-convert");
   Arguments arguments;

@@ -6,6 +6,7 @@
 
 #include "apps/common/detection_options.h"
 #include "apps/common/detection_report.h"
+#include "apps/common/drawn_pictures.h"
 #include "apps/common/image_options.h"
 #include "apps/common/image_task.h"
 #include "apps/common/model_command.h"
@@ -29,6 +30,7 @@ struct Options {
   DetectionOptions detection;
   RunningOptions running;
   ResultOptions results;
+  std::string save_vis;  // a folder; empty: nothing is drawn
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -41,6 +43,10 @@ void add_options(CLI::App& app, Options& options) {
                     {std::begin(kDetectionFormats), std::end(kDetectionFormats)});
   add_output_option(app, options.results);
   add_save_options(app, options.results, "boxes, scores and classes");
+  app.add_option("--save-vis", options.save_vis,
+                 "Draw the detections on the pictures, and write these into this folder")
+      ->type_name("DIR")
+      ->group("Results");
   add_quiet_option(app, options.results);
 }
 
@@ -52,12 +58,17 @@ class Detection : public ImageTask {
       : ImageTask(std::move(names), options.images.preprocess, model.preprocess, summary),
         info_(model.info()),
         classes_(classes_of(options.detection, model.info())),
+        drawn_(options.save_vis),
         report_(report) {}
 
   PreparedImage prepare(std::size_t idx) const override {
     PreparedImage prepared = ImageTask::prepare(idx);
     require_network_size(prepared);
     return prepared;
+  }
+
+  void see_decoded(std::size_t idx, const Image& picture) const override {
+    if (drawn_.wanted()) drawn_.keep(idx, picture);
   }
 
   void finish_report() override { report_.finish(); }
@@ -83,12 +94,14 @@ class Detection : public ImageTask {
       row.error = error->what();
     } else {
       row.objects = std::move(objects_.extract(idx).mapped());
+      if (drawn_.wanted()) drawn_.write(idx, name(idx), row.objects);
     }
     report_.add(row);
   }
 
   const ModelInfo& info_;
   const std::vector<int> classes_;  // ascending; empty: all
+  mutable DrawnPictures drawn_;
   DetectionReport& report_;
   std::map<std::size_t, std::vector<DetectedObject>> objects_;  // not reported yet
 };
@@ -97,6 +110,7 @@ int detect(const Options& options) {
   std::vector<std::string> names = named_images(kCommand, options.images);
   const std::string file = model_file(kCommand, options.model);
   check_outputs(options.results, files_read(names, file, options.model));
+  TextOutput output = open_results(kCommand, options.results, names);
   OpenedModel model = open_model(file, {.command = kCommand,
                                         .task = Task::kDetection,
                                         .model = options.model,
@@ -104,9 +118,9 @@ int detect(const Options& options) {
                                         .device = options.running.device,
                                         .detection = options.detection.limits});
   model.preprocess = sized_by(options.detection, model.preprocess);
-  const BatchOptions batches{.batch_size = batch_size_of(options.running, names.size(), kMostAtOnce),
-                             .taps = options.results.save_tensors};
-  TextOutput output(options.results.output);
+  const BatchOptions batches{
+      .batch_size = batch_size_of(options.running, names.size(), kMostAtOnce),
+      .taps = options.results.save_tensors};
   const auto report =
       detection_report(options.results.format, model.info(), run_facts(model), output);
   RunSummary summary(
@@ -123,7 +137,7 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Find objects in images with a Faster R-CNN.\n\n"
       "  nestor-detect --weights detector.safetensors photo.jpg\n"
-      "  nestor-detect --weights detector.safetensors --format json --thresh 0.3 photos/\n"
+      "  nestor-detect --weights detector.safetensors --thresh 0.3 photos/\n"
       "  nestor-detect --weights detector.safetensors --classes person,dog photo.jpg\n",
       kCommand);
   Options options;

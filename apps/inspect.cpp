@@ -11,10 +11,12 @@
 #include "apps/common/command.h"
 #include "apps/common/distinct_files.h"
 #include "apps/common/environment.h"
-#include "apps/drawing/png.h"
 #include "apps/common/preprocess_options.h"
+#include "apps/common/published.h"
 #include "apps/common/session_options.h"
 #include "apps/common/text_output.h"
+#include "apps/common/tuning.h"
+#include "apps/drawing/png.h"
 #include "engine/check.h"
 #include "engine/digest.h"
 #include "engine/graph/passes/pass.h"
@@ -31,14 +33,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kProfileRuns = 20;
 constexpr int kMostPixels = 65'535;  // a side, and images in a batch
-
-// Milliseconds per image on a V100 at batch 16, as GluonCV 0.7 published them.
-struct Published {
-  std::string_view network;
-  double ms;
-};
-constexpr Published kPublished[] = {
-    {"resnest50", 1.78}, {"resnest101", 3.43}, {"resnest200", 9.49}, {"resnest269", 19.50}};
 
 struct Options {
   std::string weights;
@@ -70,16 +64,7 @@ void add_options(CLI::App& app, Options& options) {
                "Time the candidates for each step of the plan on the GPU and keep the fastest in "
                "the tuning file")
       ->group("Plan");
-  app.add_option("--tune-candidates", options.tune_options.candidates,
-                 "Candidates to time per step, best estimates first")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000))
-      ->group("Plan");
-  app.add_option("--tune-runs", options.tune_options.runs,
-                 "Timed runs per candidate; the median is used")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10'000))
-      ->group("Plan");
+  add_tune_options(app, options.tune_options, "Plan");
   app.add_option("-b,--batch,--batch-size", options.batch, "Images per batch")
       ->capture_default_str()
       ->check(CLI::Range(1, kMostPixels))
@@ -289,11 +274,10 @@ std::vector<double> step_times(Session& session, const TensorDesc& images) {
 
 // Adds the published time to a plan for a GPU.
 void add_published(const std::string& network, std::string& text, Json& plan) {
-  const auto row = std::ranges::find(kPublished, network, &Published::network);
-  if (!plan.contains("modelled_ms_per_image") || row == std::end(kPublished)) return;
-  plan["gluoncv_v100_ms_per_image"] = row->ms;
-  text +=
-      fmt::format("  published    {:.2f} ms per image: GluonCV 0.7 on V100 at batch 16\n", row->ms);
+  const PublishedRow* const row = find_published(network);
+  if (!plan.contains("modelled_ms_per_image") || row == nullptr) return;
+  plan["published_v100_ms_per_image"] = row->ms;
+  text += fmt::format("  published    {:.2f} ms per image on {}\n", row->ms, published_on());
 }
 
 std::string profile_text(const Plan& plan, const std::vector<double>& ms) {
@@ -308,63 +292,6 @@ std::string profile_text(const Plan& plan, const std::vector<double>& ms) {
   }
   return text + fmt::format("{:9.3f} ms in all, {:.3f} ms per image\n", total,
                             total / static_cast<double>(plan.key.batch));
-}
-
-std::string tuning_text(const TuningReport& report, const std::string& file) {
-  std::string text = fmt::format("\ntuned on {}\n{:>9} {:>9} {:>5}  {:42} problem\n",
-                                 to_string(report.key), "model us", "best us", "tried", "best");
-  for (const TunedProblem& tuned : report.problems) {
-    const TunedChoice& best = tuned.best;
-    const std::string how =
-        fmt::format("{}{}", best.tile.empty() ? best.variant : best.tile,
-                    best.splits > 1 ? fmt::format(", split {}", best.splits) : "");
-    text += fmt::format("{:9.2f} {:9.2f} {:5}  {:42} {}\n", tuned.modelled.us, best.us,
-                        tuned.candidates, how, tuned.problem);
-  }
-  return text + fmt::format("{} problems, kept in {}\n", report.problems.size(), file);
-}
-
-Json choice_json(const TunedChoice& choice) {
-  return {{"variant", choice.variant},
-          {"tile", choice.tile},
-          {"splits", choice.splits},
-          {"us", choice.us}};
-}
-
-Json tuning_json(const TuningReport& report, const std::string& file) {
-  Json problems = Json::array();
-  for (const TunedProblem& tuned : report.problems) {
-    problems.push_back({{"problem", tuned.problem},
-                        {"step", tuned.step},
-                        {"candidates", tuned.candidates},
-                        {"modelled", choice_json(tuned.modelled)},
-                        {"best", choice_json(tuned.best)}});
-  }
-  return {{"file", file},
-          {"gpu", report.key.gpu},
-          {"architecture", report.key.architecture},
-          {"toolkit", report.key.toolkit},
-          {"kernels", report.key.kernels},
-          {"precision", to_string(report.key.precision)},
-          {"problems", problems}};
-}
-
-// Measures, puts the result into the tuning file and returns the file's name.
-std::string tune(const Options& options, const LoadedModel& loaded, const Shape& shape,
-                 std::string& text, Json& document) {
-  CHECK_AS(kUsage, options.device.tuning != kNoTuning, "--tune needs a file to write");
-  const std::string file =
-      options.device.tuning.empty() ? default_tuning_file().string() : options.device.tuning;
-  CHECK_AS(kUsage, !file.empty(), "--tune needs a file to write: name one with --tuning");
-  DeviceOptions device = options.device;
-  device.tuning = kNoTuning;
-  Session session(loaded.model, session_options(device, *loaded.model));
-  if (std::filesystem::exists(file)) read_tuning(file);  // refused before minutes pass
-  const TuningReport report = SessionInternals::tune(session, shape, options.tune_options);
-  update_tuning(file, report.key, report.choices());
-  text += tuning_text(report, file);
-  document["tuning"] = tuning_json(report, file);
-  return file;
 }
 
 void inspect_model(const Options& options, TextOutput& output) {
@@ -389,7 +316,12 @@ void inspect_model(const Options& options, TextOutput& output) {
     text += layers_text(graph);
   }
   DeviceOptions device = options.device;
-  if (options.tune) device.tuning = tune(options, loaded, shape, text, document);
+  if (options.tune) {
+    const Tuned tuned = tune_and_keep(loaded.model, device, shape, options.tune_options);
+    text += tuning_text(tuned);
+    document["tuning"] = tuning_json(tuned);
+    device.tuning = tuned.file;
+  }
   if (options.plan || options.profile) {
     Session session(loaded.model, session_options(device, *loaded.model));
     // As nestor-classify runs it.
@@ -435,9 +367,8 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Show what a model file holds, how it will run, or an image as the network gets it.\n\n"
       "  nestor-inspect resnest50.safetensors --plan --batch 16\n"
-      "  nestor-inspect resnest50.safetensors --plan --batch 16 --device cuda:sm_70    (no GPU "
-      "needed)\n"
-      "  nestor-inspect resnest50.safetensors --tune --batch 16 --device cuda    (on a GPU)\n"
+      "  nestor-inspect resnest50.safetensors --plan --device cuda:sm_70\n"
+      "  nestor-inspect resnest50.safetensors --tune --batch 16 --device cuda\n"
       "  nestor-inspect --image photo.jpg --preprocess timm --output decoded.png\n",
       "nestor-inspect");
   Options options;

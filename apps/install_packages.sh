@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a step needs and that are not there yet.
 #
-#   apps/install_packages.sh build [test] [simt] [fuzz]
+#   apps/install_packages.sh build [test] [python] [simt] [fuzz]
 #
 # Asks the network nothing where all are installed. As root with apt, else through sudo, else it
 # prints the line to run and fails.
@@ -10,6 +10,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config git ca-certificates libdnnl-dev libfmt-dev nlohmann-json3-dev
        libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libssl-dev libcurl4-openssl-dev libcli11-dev libstb-dev)
 test=(catch2 python3 python3-venv openssl clang-format-14)
+python=(python3-dev python3-venv)
 simt=(libboost-context-dev binutils)
 fuzz=(clang-19 libclang-rt-19-dev)
 
@@ -18,9 +19,10 @@ for group in "$@"; do
   case $group in
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${test[@]}") ;;
+    python) wanted+=("${python[@]}") ;;
     simt) wanted+=("${simt[@]}") ;;
     fuzz) wanted+=("${fuzz[@]}") ;;
-    *) echo "install_packages.sh: unknown group '$group'; there are build, test, simt, fuzz" >&2; exit 2 ;;
+    *) echo "install_packages.sh: unknown group '$group'; there are build, test, python, simt, fuzz" >&2; exit 2 ;;
   esac
 done
 

@@ -16,6 +16,7 @@
 #include "engine/printable_text.h"
 #include "engine/weights/weight_file.h"
 #include "graphs/zoo.h"
+#include "weights_convert/pretrained/hub.h"
 #include "weights_convert/pretrained/payload.h"
 #include "weights_convert/pretrained/plain_file.h"
 #include "weights_convert/pretrained/pull.h"
@@ -47,9 +48,16 @@ void print_path(const fs::path& path) {
 
 bool is_runnable(const OfficialFile& file) { return find_network(file.network) != nullptr; }
 
+// As it was published, or in the format that the hub has it in; empty where neither is here.
+fs::path unconverted(const OfficialFile& file, const WeightCache& cache) {
+  for (const fs::path& path : cache.originals(file)) return path;
+  if (is_plain_file(cache.from_hub(file))) return cache.from_hub(file);
+  for (const HubFile& cached : hub_cached(file)) return cached.path;
+  return {};
+}
+
 bool is_cached(const OfficialFile& file, const WeightCache& cache) {
-  return cache.has_model(file) || !cache.originals(file).empty() ||
-         is_plain_file(cache.from_hub(file));
+  return cache.has_model(file) || !unconverted(file, cache).empty();
 }
 
 // The size of the file itself if it is on this machine, else of the network's float32 parameters;
@@ -128,10 +136,24 @@ std::vector<const OfficialFile*> selected(const std::vector<OfficialFile>& files
   return found;
 }
 
+// With --network, names are those that --pretrained takes; without one, its first weights are meant.
+std::vector<const OfficialFile*> selected_to_pull(const std::vector<OfficialFile>& files,
+                                                  const Options& options) {
+  CHECK_AS(kUsage, !options.names.empty() || !options.network.empty(),
+           "no weights: give a NAME, or --network NAME");
+  if (options.network.empty()) return selected(files, options.names);
+  if (options.names.empty()) return {&select_for_network(files, options.network, kAnyWeights)};
+  std::vector<const OfficialFile*> found;
+  for (const std::string& name : options.names) {
+    found.push_back(&select_for_network(files, options.network, name));
+  }
+  return found;
+}
+
 int pull(const Options& options) {
   const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
   const WeightCache cache;
-  for (const OfficialFile* const file : selected(files, options.names)) {
+  for (const OfficialFile* const file : selected_to_pull(files, options)) {
     const fs::path path = is_runnable(*file) && !options.original
                               ? pull_model(*file, cache, options.pretrained, note)
                               : pull_original(*file, cache, options.pretrained, note);
@@ -144,12 +166,12 @@ int path(const Options& options) {
   const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
   const WeightCache cache;
   for (const OfficialFile* const file : selected(files, options.names)) {
-    const std::vector<fs::path> originals = cache.originals(*file);
     const bool model = cache.has_model(*file) && !options.original;
-    CHECK_AS(kBadInput, model || !originals.empty(),
+    const fs::path found = model ? cache.model(*file) : unconverted(*file, cache);
+    CHECK_AS(kBadInput, !found.empty(),
              "{} is not on this machine; `nestor-weights pull {}` fetches it", file->name,
              file->name);
-    print_path(model ? cache.model(*file) : originals.front());
+    print_path(found);
   }
   return 0;
 }
@@ -186,6 +208,9 @@ int verify(const Options& options) {
     }
     for (const fs::path& path : {cache.from_hub(*file), cache.model(*file)}) {
       if (is_plain_file(path)) good &= verified(path, has_recorded_digest(path));
+    }
+    for (const auto& [path, sha256] : hub_cached(*file)) {
+      good &= verified(path, sha256_hex(MappedFile::open(path).bytes()) == sha256);
     }
   }
   CHECK_AS(kBadModel, good,
@@ -261,7 +286,13 @@ void add_commands(CLI::App& app, Options& options, Work& chosen) {
   CLI::App& pulling =
       add_command(app, options, "pull", "Download, verify and convert weights; print their paths",
                   pull, chosen);
-  add_names(pulling, options)->required();
+  add_names(pulling, options);
+  pulling
+      .add_option(
+          "--network", options.network,
+          "Choose among the weights of this network: a NAME is then also a source (gluoncv) "
+          "or a tag (in1k); without one, take the first in the list")
+      ->type_name("NAME");
   add_original(pulling, options);
   add_download_options(pulling, options.pretrained);
 

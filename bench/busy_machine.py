@@ -29,9 +29,12 @@ IMAGES, WARM_UP = 5, 15
 
 class Server:
     def __init__(self, folder, threads, variables, before=()):
-        program = os.path.join(folder, "nestor_models_bench")
+        program = os.path.join(folder, "nestor-bench")
         environment = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
-        self.process = subprocess.Popen([*before, program, "--serve", "--threads", str(threads)], text=True,
+        line = [*before, program, "--network", "resnest50", "--device", "cpu", "--serve"]
+        if threads > 0:
+            line += ["--threads", str(threads)]
+        self.process = subprocess.Popen(line, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**environment, **variables})
 
     def run(self, images):

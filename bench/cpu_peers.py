@@ -117,9 +117,9 @@ def serve(engine, network, batch, precision, threads, folder):
 
 def start(name, network, batch, precision, options, folder):
     if name == PRODUCT:
-        command = [options.bench, "--network", network, "--weights",
-                   folder / f"{network}.safetensors", "--batch", batch, "--precision", precision,
-                   "--threads", options.threads, "--serve"]
+        command = [options.bench, "--weights", folder / f"{network}.safetensors", "--device", "cpu",
+                   "--batch-size", batch, "--precision", precision, "--threads", options.threads,
+                   "--serve"]
     else:
         command = [sys.executable, __file__, "--serve", name, "--networks", network,
                    "--batches", batch, "--precisions", precision,
@@ -231,7 +231,7 @@ def main():
                         help="torch is always one of them: its logits are the reference")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--bench", default=str(peers.ROOT / "build/cpu/bin/nestor_models_bench"))
+    parser.add_argument("--bench", default=str(peers.ROOT / "build/cpu/bin/nestor-bench"))
     parser.add_argument("--out", default=str(peers.ROOT / "bench/results/cpu_peers"))
     parser.add_argument("--folder", help="of weights; kept where given", type=pathlib.Path)
     parser.add_argument("--serve", help=argparse.SUPPRESS)

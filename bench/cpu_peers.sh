@@ -14,5 +14,5 @@ fi
 build/peers/bin/python -c 'import torch, timm, onnx, onnxscript, onnxruntime, openvino, safetensors' 2>/dev/null ||
   build/peers/bin/pip install --quiet torch timm onnx onnxscript onnxruntime openvino safetensors
 cmake --preset cpu >/dev/null
-cmake --build --preset cpu --target nestor_models_bench
+cmake --build --preset cpu --target nestor-bench
 exec build/peers/bin/python bench/cpu_peers.py "$@"

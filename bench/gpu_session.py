@@ -26,6 +26,7 @@ import time
 
 import peers
 
+SOME_FAILED = 6  # the exit code of commands that did only a part
 BATCHES = (1, 16)
 GOLDEN = (("fp16", "resnest14"), ("fp32", "resnest14"), ("fp16", "resnest50_161x227"),
           ("fp32", "resnest50_161x227"), ("fp16", "resnest50_224x224"), ("fp16", "resnest50_fast"),
@@ -72,7 +73,7 @@ class Session:
         for folder in (self.out, self.logs, self.content, self.weights, temporary):
             folder.mkdir(parents=True, exist_ok=True)
         self.document = {"parts": {}, "golden": [], "tuned": [], "times": [], "compiled": [],
-                         "profiles": []}
+                         "profiles": [], "table": []}
         if options.previous:
             self.document.update(json.loads((options.previous / "results.json").read_text()))
             tuning = options.previous / "tuning.json"
@@ -94,7 +95,7 @@ class Session:
         paths = [str(self.content / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
         return dict(os.environ, LD_LIBRARY_PATH=":".join(p for p in paths if p))
 
-    def call(self, log, command, seconds, errors=None, environment=None):
+    def call(self, log, command, seconds, errors=None, environment=None, accepted=(0,)):
         """Runs a command within the time that is left; its output, which also goes to logs/LOG.
         What it says on standard error is part of that, or goes to logs/ERRORS."""
         limit = max(1, min(seconds, self.left()))
@@ -112,7 +113,7 @@ class Session:
             for file in files:
                 file.seek(0)
             texts = [file.read() for file in files]
-        if code != 0:
+        if code not in accepted:
             last = [line.strip() for line in "\n".join(texts).splitlines() if line.strip()][-2:]
             raise Failed(f"exit code {code}: {' / '.join(last)}")
         return texts[0]
@@ -273,11 +274,10 @@ def tuning(session):
 def start_engine(session, name, network, batch):
     log = session.logs / f"{name}_{network}_{batch}.log"
     if name.startswith("nestor"):
-        command = [session.program("nestor_models_bench"), "--network", network, "--weights",
-                   session.weights / f"{network}.safetensors", "--batch", batch, "--precision", "fp16",
+        command = [session.program("nestor-bench"), "--weights",
+                   session.weights / f"{network}.safetensors", "--batch-size", batch, "--precision", "fp16",
                    "--device", "cuda", "--serve"]
-        if name == "nestor_tuned":
-            command += ["--tuning", session.tuning]
+        command += ["--tuning", session.tuning if name == "nestor_tuned" else "none"]
         return peers.Engine(name, command, log, session.environment)
     script = pathlib.Path(__file__).with_name("gpu_peers.py")
     return peers.Engine(name, [sys.executable, script, name, network, batch, session.weights], log)
@@ -413,6 +413,17 @@ def profiles(session):
     return {"profiled": len(session.document["profiles"])}
 
 
+def table(session):
+    """The published table, with those of its networks that a GPU can run."""
+    command = [session.program("nestor-bench"), "table", "--device", "cuda", "--precision", "fp16",
+               "--duration", "1", "-o", "json"]
+    if session.tuning.exists():
+        command += ["--tuning", session.tuning]
+    text = session.call("table.json", command, 120, errors="table.log", accepted=(0, SOME_FAILED))
+    rows = session.document["table"] = json.loads(text)["rows"]
+    return {"result": f"{sum(bool(row['times']) for row in rows)} of {len(rows)} networks"}
+
+
 def need_modules(*names):
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
@@ -432,6 +443,7 @@ PARTS = (
     ("weights", 20, weights),
     ("tuning", 30, tuning),
     ("times", 60, times),
+    ("table", 60, table),
     ("profiles", 20, profiles),
     ("compiled", 100, compiled),
 )
@@ -487,6 +499,13 @@ def report(document):
     if document["compiled"]:
         lines += ["", "## Nestor and torch.compile (max-autotune, frozen)", "",
                   *times_table(document["compiled"])]
+    if document["table"]:
+        lines += ["", "## The published table, float16, batch 16: measured, and published for a V100", "",
+                  "| network | top-1 | published ms | ms | floor ms |", "|---|---|---|---|---|"]
+        for row in document["table"]:
+            time = next(iter(row["times"].values()), {"ms": None, "floor_ms": None})
+            cells = [f"{value:.3f}" if value else "-" for value in (time["ms"], time["floor_ms"])]
+            lines.append(f"| {row['network']} | {row['top1']} | {row['published_ms']} | {' | '.join(cells)} |")
     for profile in document["profiles"]:
         steps = sorted(profile["steps"], key=lambda s: s["us"] - (s["floor_us"] or 0), reverse=True)
         total = sum(step["us"] for step in steps)

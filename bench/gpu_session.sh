@@ -21,7 +21,7 @@ limit_mb=40
 pack() {
   apps/install_packages.sh build test
   kernels/install_toolkit.sh
-  local programs=(nestor-classify nestor-convert nestor-inspect nestor_models_bench
+  local programs=(nestor-bench nestor-classify nestor-convert nestor-inspect
     nestor_device_tests nestor_device_kernel_tests nestor_tests)
   cmake --preset cuda -DNESTOR_TESTS=ON -DNESTOR_BENCH=ON "$@"
   cmake --build --preset cuda --target nestor_cuda "${programs[@]}"

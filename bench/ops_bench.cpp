@@ -16,8 +16,8 @@
 #include <fstream>
 #include <random>
 
-#include "bench/machine.h"
-#include "bench/made_up_weights.h"
+#include "apps/bench/machine_peaks.h"
+#include "apps/bench/made_up_weights.h"
 #include "engine/backend.h"
 #include "engine/check.h"
 #include "engine/ops/convolution/problem.h"

@@ -5,7 +5,7 @@ a process of its own, which answers lines on its standard input:
     run N         runs N times                                           pairs of milliseconds
     output FILE   writes the last logits as float32                      ok
 
-What the two milliseconds of a pair are is the comparison's business. nestor_models_bench --serve
+What the two milliseconds of a pair are is the comparison's business. nestor-bench --serve
 speaks the same.
 
 Weights are timm's random initialisation with batch norms calibrated on noise, given to Nestor under
@@ -63,7 +63,7 @@ def save_weights(model, network, folder):
     file = folder / f"{network}.safetensors"
     unfinished = file.with_suffix(".unfinished")
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, unfinished,
-              {"nestor.network": network})
+              {"nestor.network": network, "nestor.num_classes": "1000"})
     unfinished.rename(file)
 
 

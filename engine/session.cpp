@@ -15,6 +15,7 @@
 #include "engine/model.h"
 #include "engine/plan/memory_planner.h"
 #include "engine/plan/planner.h"
+#include "engine/run_clock.h"
 #include "engine/session_internals.h"
 
 namespace nestor {
@@ -446,6 +447,18 @@ TuningReport SessionInternals::tune(Session& session, const Shape& input,
   plan_key.deterministic = false;
   make_plan(graph, backend, plan_key, {.observe = tune_step});
   return report;
+}
+
+RunTimes SessionInternals::time_run(Session& session, const TensorView& input, int count) {
+  Session::State& state = *session.state_;
+  state.require_none_pending();
+  CHECK_AS(kUsage, count >= 1, "a run of {} times, expected at least 1", count);
+  const ExecutionContext::Scope scope(*state.context);
+  LoadedPlan& loaded = state.prepare_host(input, {});
+  const RunTimes times =
+      nestor::time_run(*state.context, Session::State::bound(loaded), input.data, count);
+  if (loaded.host != nullptr) point_outputs(loaded, loaded.host.get());
+  return times;
 }
 
 Profile SessionInternals::profile(Session& session, const TensorView& input) {

@@ -8,6 +8,7 @@
 #include "engine/model.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/tuning.h"
+#include "engine/run_times.h"
 #include "nestor/session.h"
 
 namespace nestor {
@@ -32,6 +33,10 @@ struct SessionInternals {
   // Takes seconds to minutes. Deterministic plans of any batch use what was measured for batch 16.
   // Throws kUnsupported if the device has nothing to choose from or is not there.
   static TuningReport tune(Session& session, const Shape& input, const TuneOptions& options = {});
+
+  // Times `count` runs of the input, one behind the other; a GPU gets the input and gives the
+  // outputs once, and in between need not wait for the host.
+  static RunTimes time_run(Session& session, const TensorView& input, int count = 1);
 
   static Profile profile(Session& session, const TensorView& input);
 };

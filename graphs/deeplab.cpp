@@ -126,7 +126,8 @@ void build_deeplab(GraphBuilder& builder, ValueId input, const Network& network,
   builder.tap("head", small);
   resize_bilinear(builder, small, "logits", size_of(builder, input));
   builder.output("classes", class_map(builder, small, "classes", size_of(builder, input)));
-  if (!options.auxiliary) return;
+  const auto* const contract = std::get_if<Segmentation>(&network.contract);
+  if (!options.auxiliary || contract == nullptr || contract->auxiliary.empty()) return;
   const GraphBuilder::Scope scope(builder, kAuxiliaryHead);
   const ValueId c4 = features.stage[2];
   scores(builder, c4, builder.shape(c4)[1] / 4, options.num_classes);

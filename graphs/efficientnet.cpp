@@ -10,8 +10,7 @@
 //                              input channels -> swish -> conv_expand -> sigmoid
 //                              -> x weighted by it
 //
-// It is built of the operators of split attention with radix 1. On GPUs there are no kernels for
-// swish, depthwise convolutions and this padding yet: plans are refused with their nodes. B0 is widened and deepened:
+// It is built of the operators of split attention with radix 1. B0 is widened and deepened:
 // channels are multiples of eight, at least nine tenths of what the factor says; numbers of blocks
 // are rounded up. Padding is TensorFlow's "same", at any size.
 //

@@ -204,10 +204,16 @@ Graph build_graph(const Network& network, const NetworkOptions& options, const S
 
 namespace {
 
+bool has_auxiliary_head(const Network& network) {
+  const auto* const segmentation = std::get_if<Segmentation>(&network.contract);
+  return segmentation != nullptr && !segmentation->auxiliary.empty();
+}
+
 // Weights of the network, those that only training uses, too.
 std::vector<Parameter> all_weights(const Network& network, int num_classes) {
   const Graph graph =
-      build_graph(network, {.num_classes = num_classes, .auxiliary = true}, nominal_input(network));
+      build_graph(network, {.num_classes = num_classes, .auxiliary = has_auxiliary_head(network)},
+                  nominal_input(network));
   std::vector<Parameter> result;
   for (const Value& value : graph.values) {
     if (value.kind == Value::Kind::kWeight) result.push_back({value.name, value.desc.shape});
@@ -228,8 +234,8 @@ std::vector<Parameter> parameters(const Network& network, const NetworkOptions& 
       result[i].rows_of_class = larger[0] - result[i].shape[0];
       result[i].other_rows = result[i].shape[0] - options.num_classes * result[i].rows_of_class;
     }
-    result[i].optional = segmentation != nullptr && !segmentation->auxiliary.empty() &&
-                         result[i].name.starts_with(segmentation->auxiliary);
+    result[i].optional =
+        has_auxiliary_head(network) && result[i].name.starts_with(segmentation->auxiliary);
   }
   return result;
 }

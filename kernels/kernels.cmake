@@ -59,6 +59,11 @@ if(NESTOR_CUDA)
     $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Werror,-ffp-contract=off>
     $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Werror>)
 
+  # Resized scores are exact: without fused multiply-adds.
+  set_source_files_properties(
+    kernels/class_map/class_map.cu kernels/resize_bilinear/resize_bilinear.cu
+    PROPERTIES COMPILE_OPTIONS "--fmad=false")
+
   # Two CUDA runtimes in one process must not see each other: everything but the door is hidden.
   add_library(nestor_cuda_kernels OBJECT ${kernel_sources} kernels/runtime/cuda_runtime.cu)
   set_target_properties(nestor_cuda_kernels PROPERTIES

@@ -83,6 +83,7 @@ Classifier::Classifier(LoadedModel model, SessionOptions options)
 std::vector<Classified> Classifier::classify_each(std::span<const ImageSource> images, int k,
                                                   const Batching& batching) {
   ClassifyTask task(images, info(), k);
+  task.max_pixels = batching.max_pixels;
   run_batches(session_, images.size(), options_of(batching), task);
   return std::move(task.results);
 }
@@ -90,6 +91,7 @@ std::vector<Classified> Classifier::classify_each(std::span<const ImageSource> i
 std::vector<Embedded> Classifier::embed_each(std::span<const ImageSource> images,
                                              const Batching& batching) {
   EmbedTask task(images, info().preprocess);
+  task.max_pixels = batching.max_pixels;
   BatchOptions options = options_of(batching);
   options.taps = {info().features};
   run_batches(session_, images.size(), options, task);

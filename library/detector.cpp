@@ -43,14 +43,16 @@ std::vector<DetectedObject> detected_objects(const ImageOutputs& outputs,
   const auto scale = static_cast<float>(static_cast<double>(image.height) / image.image.height);
   const TensorView boxes = outputs.tensor(kBoxes), scores = outputs.tensor(kScores);
   const TensorView classes = outputs.tensor(kClasses);
-  std::vector<DetectedObject> objects(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    DetectedObject& object = objects[i];
+  std::vector<DetectedObject> objects;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    const float* const box = boxes.as<float>() + 4 * i;
+    if (!(box[2] > box[0])) continue;
+    DetectedObject& object = objects.emplace_back();
     object.class_id = classes.as<std::int32_t>()[i];
     object.score = scores.as<float>()[i];
     const auto class_idx = static_cast<std::size_t>(object.class_id);
     if (class_idx < info.labels.size()) object.label = info.labels[class_idx];
-    for (std::size_t k = 0; k < 4; ++k) object.box[k] = boxes.as<float>()[4 * i + k] * scale;
+    for (std::size_t k = 0; k < 4; ++k) object.box[k] = box[k] * scale;
   }
   return objects;
 }
@@ -63,6 +65,7 @@ Detector::Detector(LoadedModel model, SessionOptions options)
 std::vector<Detected> Detector::detect_each(std::span<const ImageSource> images,
                                             const Batching& batching) {
   DetectTask task(images, info());
+  task.max_pixels = batching.max_pixels;
   run_batches(session_, images.size(), options_of(batching), task);
   return std::move(task.results);
 }

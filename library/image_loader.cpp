@@ -5,16 +5,15 @@
 #include <utility>
 
 #include "engine/check.h"
-#include "graphs/zoo.h"
 
 namespace nestor {
 
-void require_network_size(const PreparedImage& prepared) {
+void require_network_size(const PreparedImage& prepared, int smallest_side) {
   const Image& image = prepared.image;
   const auto [shorter, longer] = std::minmax(image.width, image.height);
-  CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
+  CHECK_AS(kBadInput, shorter >= smallest_side && longer <= kLargestInputSide,
            "{}: {} x {} pixels as the network would see it, which takes {} to {} a side",
-           prepared.name, image.width, image.height, kSmallestInputSide, kLargestInputSide);
+           prepared.name, image.width, image.height, smallest_side, kLargestInputSide);
 }
 
 LoadedImage load_image(const LoadImage& load, std::size_t idx) {

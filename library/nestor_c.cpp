@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "engine/check.h"
@@ -22,6 +23,8 @@ constexpr std::size_t kSessionInfoBytes = 48;
 constexpr std::size_t kImageBytes = 48;
 constexpr std::size_t kPredictionBytes = 24;
 constexpr std::size_t kImageResultBytes = 24;
+constexpr std::size_t kDetectionLimitsBytes = 24;
+constexpr std::size_t kDetectionBytes = 40;
 constexpr std::size_t kTensorBytes = 104;
 constexpr std::size_t kDeviceBufferBytes = 24;
 static_assert(sizeof(nestor_device) == kDeviceBytes);
@@ -32,6 +35,8 @@ static_assert(sizeof(nestor_session_info) == kSessionInfoBytes);
 static_assert(sizeof(nestor_image) == kImageBytes);
 static_assert(sizeof(nestor_prediction) == kPredictionBytes);
 static_assert(sizeof(nestor_image_result) == kImageResultBytes);
+static_assert(sizeof(nestor_detection_limits) == kDetectionLimitsBytes);
+static_assert(sizeof(nestor_detection) == kDetectionBytes);
 static_assert(sizeof(nestor_tensor) == kTensorBytes);
 static_assert(sizeof(nestor_device_buffer) == kDeviceBufferBytes);
 
@@ -42,16 +47,44 @@ struct nestor_model {
   std::vector<std::string> tensor_names;
 };
 
+namespace {
+
+// What a session does with images, by its model's task.
+using Worker = std::variant<nestor::Classifier, nestor::Detector>;
+
+Worker worker_for(const nestor::LoadedModel& model, const nestor::SessionOptions& options) {
+  if (model.info.task == nestor::Task::kDetection) return nestor::Detector(model, options);
+  return nestor::Classifier(model, options);
+}
+
+}  // namespace
+
 struct nestor_session {
   nestor_session(const nestor::LoadedModel& model, const nestor::SessionOptions& options,
                  const nestor::Batching& batches)
       : labels(model.info.labels),
-        classifier(model, options),
+        worker(worker_for(model, options)),
         batching(batches),
-        device(classifier.session().device()) {}
+        device(session().device()) {}
 
-  nestor::Session& session() { return classifier.session(); }
-  const nestor::Session& session() const { return classifier.session(); }
+  nestor::Session& session() {
+    return std::visit([](auto& each) -> nestor::Session& { return each.session(); }, worker);
+  }
+  const nestor::Session& session() const {
+    return std::visit([](const auto& each) -> const nestor::Session& { return each.session(); },
+                      worker);
+  }
+
+  // The worker, if it is that one; throws kUnsupported if the model is made for another task.
+  template <class T>
+  T& as(std::string_view call) {
+    T* const wanted = std::get_if<T>(&worker);
+    if (wanted != nullptr) return *wanted;
+    const auto& info = std::visit(
+        [](const auto& each) -> const auto& { return each.info(); }, worker);
+    nestor::fail(nestor::ErrorCode::kUnsupported, "{} by {}, a network for {}", call, info.network,
+                 to_string(info.task));
+  }
 
   const char* label(int class_id) const {
     const auto idx = static_cast<std::size_t>(class_id);
@@ -67,7 +100,7 @@ struct nestor_session {
   }
 
   std::vector<std::string> labels;  // that predictions point to
-  nestor::Classifier classifier;
+  Worker worker;
   nestor::Batching batching;
   std::string device;
   std::span<const nestor::Session::Output> outputs;
@@ -279,6 +312,41 @@ void write_predictions(const nestor_session& session, const std::vector<nestor::
   }
 }
 
+// The first `most` of each image; detections beyond the last are none.
+void write_detections(const nestor_session& session, const std::vector<nestor::Detected>& done,
+                      std::size_t most, nestor_detection* detections) {
+  const std::size_t size = detections->size;
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    for (std::size_t rank = 0; rank < most; ++rank) {
+      nestor_detection detection = NESTOR_DETECTION_INIT;
+      detection.label = "";
+      if (rank < done[i].objects.size()) {
+        const nestor::DetectedObject& object = done[i].objects[rank];
+        detection.class_id = object.class_id;
+        detection.score = object.score;
+        detection.x1 = object.box[0];
+        detection.y1 = object.box[1];
+        detection.x2 = object.box[2];
+        detection.y2 = object.box[3];
+        detection.label = session.label(object.class_id);
+      }
+      nestor::write_struct(nestor::struct_at(detections, size, i * most + rank), detection, size);
+    }
+  }
+}
+
+nestor::DetectionLimits limits_of(const nestor_detection_limits* limits) {
+  if (limits == nullptr) return {};
+  const auto known = nestor::read_struct(*limits, kDetectionLimitsBytes, "detection limits");
+  const auto is_share = [](float x) { return x >= 0 && x <= 1; };
+  CHECK_AS(kUsage, is_share(known.score_threshold) && is_share(known.nms_threshold),
+           "thresholds of {} and {}, expected 0 to 1", known.score_threshold, known.nms_threshold);
+  need(known.max_detections >= 0, "max_detections");
+  return {.score_threshold = known.score_threshold,
+          .nms_threshold = known.nms_threshold,
+          .max_detections = known.max_detections == 0 ? -1 : known.max_detections};
+}
+
 nestor_device device_of(const nestor::DeviceInfo& info) {
   nestor_device device = NESTOR_DEVICE_INIT;
   device.memory_bytes = info.memory_bytes;
@@ -375,11 +443,18 @@ nestor_status nestor_why_no_gpu(char* text, size_t bytes) {
 // --- models ---
 
 nestor_status nestor_model_load(const char* weights, const char* device, nestor_model** model) {
+  return nestor_model_load_detector(weights, device, nullptr, model);
+}
+
+nestor_status nestor_model_load_detector(const char* weights, const char* device,
+                                         const nestor_detection_limits* limits,
+                                         nestor_model** model) {
   return guarded([&] {
     need(model != nullptr, "model");
     *model = nullptr;
     need(weights != nullptr, "weights");
     nestor::LoadOptions options;
+    options.detection = limits_of(limits);
     if (device != nullptr) options.device = device;
     nestor::LoadedModel loaded = nestor::load_model(weights, options);
     std::string name = nestor::device_name(*loaded.model);
@@ -498,10 +573,11 @@ nestor_status nestor_classify(nestor_session* session, const nestor_image* image
       nestor::check_size<nestor_prediction>(predictions->size, kPredictionBytes, "a prediction");
     }
     check_results(results, num_images);
+    auto& classifier = session->as<nestor::Classifier>("nestor_classify");
     const Images given = images_of(images, num_images);
     session->begin_call();
     const std::vector<nestor::Classified> done =
-        session->classifier.classify_each(given.sources, top_k, session->batching);
+        classifier.classify_each(given.sources, top_k, session->batching);
     if (wanted) write_predictions(*session, done, static_cast<std::size_t>(top_k), predictions);
     return report(*session, done, results);
   });
@@ -513,18 +589,46 @@ nestor_status nestor_embed(nestor_session* session, const nestor_image* images, 
     need(session != nullptr, "session");
     check_results(results, num_images);
     const Images given = images_of(images, num_images);
-    const auto width = static_cast<std::size_t>(session->classifier.num_features());
+    auto& classifier = session->as<nestor::Classifier>("nestor_embed");
+    const auto width = static_cast<std::size_t>(classifier.num_features());
     need(features != nullptr || num_images == 0, "features");
     CHECK_AS(kUsage, num_floats / width >= given.sources.size(),
              "room for {} numbers, expected it for {} features of {} images", num_floats, width,
              num_images);
     session->begin_call();
     const std::vector<nestor::Embedded> done =
-        session->classifier.embed_each(given.sources, session->batching);
+        classifier.embed_each(given.sources, session->batching);
     for (std::size_t i = 0; i < done.size(); ++i) {
       float* const row = features + i * width;
       std::ranges::copy(done[i].features, row);
       std::fill(row + done[i].features.size(), row + width, 0.0F);
+    }
+    return report(*session, done, results);
+  });
+}
+
+nestor_status nestor_detect(nestor_session* session, const nestor_image* images, int32_t num_images,
+                            int32_t max_detections, nestor_detection* detections, int32_t* counts,
+                            nestor_image_result* results) {
+  return guarded([&] {
+    need(session != nullptr, "session");
+    need(max_detections >= 0, "max_detections");
+    const bool wanted = max_detections > 0 && num_images > 0;
+    need(detections != nullptr || !wanted, "detections");
+    if (wanted) {
+      nestor::check_size<nestor_detection>(detections->size, kDetectionBytes, "a detection");
+    }
+    check_results(results, num_images);
+    auto& detector = session->as<nestor::Detector>("nestor_detect");
+    const Images given = images_of(images, num_images);
+    session->begin_call();
+    const std::vector<nestor::Detected> done =
+        detector.detect_each(given.sources, session->batching);
+    if (wanted) {
+      write_detections(*session, done, static_cast<std::size_t>(max_detections), detections);
+    }
+    for (std::size_t i = 0; counts != nullptr && i < done.size(); ++i) {
+      counts[i] = static_cast<std::int32_t>(done[i].objects.size());
     }
     return report(*session, done, results);
   });

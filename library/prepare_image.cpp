@@ -10,6 +10,7 @@ namespace {
 // For each form of a source.
 struct Prepare {
   const Preprocess& preprocess;
+  const std::int64_t max_pixels;
   std::string name;  // of what has none of its own
 
   PreparedImage operator()(const std::filesystem::path& path) const {
@@ -34,7 +35,8 @@ struct Prepare {
   }
 
   PreparedImage decoded(std::span<const std::byte> bytes, const std::string& title) const {
-    const DecodeOptions options{.convention = decoder_convention(preprocess.contract)};
+    const DecodeOptions options{.convention = decoder_convention(preprocess.contract),
+                                .max_pixels = max_pixels};
     const DecodedImage decoded = decode_image(bytes, title, options);
     return {.name = title,
             .width = decoded.image.width,
@@ -47,8 +49,8 @@ struct Prepare {
 }  // namespace
 
 PreparedImage prepare_image(const ImageSource& source, std::size_t idx,
-                            const Preprocess& preprocess) {
-  return std::visit(Prepare{preprocess, fmt::format("image {}", idx)}, source);
+                            const Preprocess& preprocess, std::int64_t max_pixels) {
+  return std::visit(Prepare{preprocess, max_pixels, fmt::format("image {}", idx)}, source);
 }
 
 }  // namespace nestor

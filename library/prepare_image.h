@@ -7,8 +7,9 @@
 
 namespace nestor {
 
-// Reads, decodes, resizes and crops image `idx` of a call. Throws kBadInput if it cannot be used.
+// Reads, decodes, resizes and crops image `idx` of a call. Throws kBadInput if it cannot be used, or is
+// an encoded image with more pixels.
 PreparedImage prepare_image(const ImageSource& source, std::size_t idx,
-                            const Preprocess& preprocess);
+                            const Preprocess& preprocess, std::int64_t max_pixels);
 
 }  // namespace nestor

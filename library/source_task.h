@@ -28,13 +28,14 @@ class SourceTask : public BatchTask {
       : results(images.size()), images_(images), preprocess_(preprocess) {}
 
   PreparedImage prepare(std::size_t idx) const override {
-    return prepare_image(images_[idx], idx, preprocess_);
+    return prepare_image(images_[idx], idx, preprocess_, max_pixels);
   }
   void deliver(std::size_t idx, const PreparedImage&, const Error* error) override {
     if (error != nullptr) results[idx].error = *error;
   }
 
   std::vector<Result> results;
+  std::int64_t max_pixels = DecodeOptions{}.max_pixels;  // of an encoded image
 
  private:
   std::span<const ImageSource> images_;

@@ -28,12 +28,13 @@ const char* const kOpContract = "engine/ops/([a-z_]+)/(\\1|problem)\\.h";
 // Public headers that the engine implements: the vocabulary of all layers.
 const char* const kVocabulary =
     "nestor/"
-    "(decode|decode_memory|device|error|export|image|log|normalisation|precision|preprocess|"
+    "(decode|decode_memory|detection_limits|device|error|export|image|log|normalisation|precision|"
+    "preprocess|"
     "session|task|"
     "tensor|version)"
     "\\.h";
 // The engine without its backends and its ops' bindings, which have other names than their op.
-const Strings kCore = {"engine/[a-z0-9_]+\\.h", "engine/(graph|plan|weights|image)/.*",
+const Strings kCore = {"engine/[a-z0-9_]+\\.h", "engine/(boxes|graph|plan|weights|image)/.*",
                        "engine/ops/registry\\.h", kOpContract, kVocabulary};
 
 Strings operator+(Strings a, const Strings& b) {
@@ -72,8 +73,8 @@ const std::vector<Rule>& rules() {
       // As they are installed: nothing but each other and the standard library.
       {"library/nestor/.*", {"nestor/[a-z_]+\\.h"}},
       {"library/.*", kCore + Strings{"nestor/.*", "library/.*", "graphs/.*", "fmt/.*"}},
-      // Reads a GPU's own clock.
-      {"bench/device_runs.*", kCore + Strings{"bench/.*", "engine/backends/cuda/[a-z_]+\\.h"}},
+      // As an embedder: the public face, whatever else lies in the tree.
+      {"apps/python/.*", {"apps/python/.*", "nestor/.*", "nanobind/.*"}},
       {"(apps|bench)/.*",
        kCore + Strings{"apps/.*", "bench/.*", "library/.*", "weights_convert/.*", "graphs/.*",
                        "nestor/.*", "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "png\\.h",

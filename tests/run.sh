@@ -3,9 +3,10 @@
 #
 #   tests/run.sh                all parts; at most 45 minutes on 2 cores from a clean checkout
 #   tests/run.sh --golden DIR   only the golden comparisons, on a folder of reference data
-#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, clang, mutants,
-#                               all networks and settings on the PTX machine); what is done is
-#                               remembered (build/long, build/mutate, build/ptx_mutate) and not done again
+#   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, and to 1 million
+#                               under MemorySanitizer, clang, mutants, all networks and settings on
+#                               the PTX machine); what is done is remembered (build/long,
+#                               build/mutate, build/ptx_mutate) and not done again
 #
 # Prints each part with its time, and at last "N passed, N failed, N skipped". All output of a part
 # is in build/logs/.
@@ -53,6 +54,8 @@ part "unit tests" halves "$bin/nestor_tests" "$(without "$unavailable" '~[.]')"
 part "corpus replay" replay_corpora build/cpu/bin
 part "golden comparisons" "$bin/nestor_golden" "$golden"
 part "commands" commands "$bin" '[!s]*_test.py'
+part "Python packages" apps/install_packages.sh python &&
+  part "Python" tests/python/run.sh
 # The same on the CPUs of others: the variable limits oneDNN and our own vector kernels. Commands:
 # without those tests whose answers no instruction set can change.
 for isa in AVX2 SSE41; do
@@ -171,5 +174,11 @@ if $long; then
   for target in $fuzz_targets; do
     part "fuzz $target, long" tests/fuzz/run.sh "$target" --runs 2000000
   done
+  injected=${fuzz_targets//_fuzz/_injected_read}
+  part "build fuzz, msan" build_only fuzz-msan "$fuzz_targets $injected" -DNESTOR_TESTS=OFF -DNESTOR_BENCH=OFF &&
+    for target in $fuzz_targets; do
+      part "msan bites, $target" finds_injected_read "${target%_fuzz}"
+      part "fuzz $target, msan, long" tests/fuzz/run.sh "$target" --msan 1000000
+    done
 fi
 finish

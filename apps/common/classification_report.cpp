@@ -63,7 +63,7 @@ ClassificationReport::ClassificationReport(ReportFormat format, const ModelInfo&
                                            const RunFacts& facts, TextOutput& output)
     : format_(format), output_(output) {
   if (format_ == ReportFormat::kCsv) {
-    output_.write("image,width,height,rank,class_id,class,probability,error\n");
+    output_.write_head("image,width,height,rank,class_id,class,probability,error\n");
   } else if (format_ == ReportFormat::kJson) {
     output_.write(json_head(info, facts));
   }

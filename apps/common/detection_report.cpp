@@ -58,7 +58,7 @@ class TextReport : public DetectionReport {
 class CsvReport : public DetectionReport {
  public:
   explicit CsvReport(TextOutput& output) : output_(output) {
-    output_.write("image,width,height,class_id,class,score,x1,y1,x2,y2,error\n");
+    output_.write_head("image,width,height,class_id,class,score,x1,y1,x2,y2,error\n");
   }
 
   void add(const DetectedImage& image) override {

@@ -28,6 +28,10 @@ inline constexpr HelpRow kWeightsEnvironment[] = {
     {"MXNET_HOME, TORCH_HOME",
      "folders of weights that GluonCV (~/.mxnet) and torch hub (~/.cache/torch) have downloaded; "
      "they are used where they lie"},
+    {"HF_HUB_CACHE, HF_HOME",
+     "folders of weights that the Hugging Face hub (~/.cache/huggingface) has downloaded, "
+     "likewise"},
+    {"HF_ENDPOINT", "mirror of the Hugging Face hub"},
     {"MXNET_GLUON_REPO, ENCODING_REPO", "mirrors of GluonCV and of the ResNeSt repository"},
     {"https_proxy, http_proxy, no_proxy", "proxies"},
     {"SSL_CERT_FILE", "certificates to trust"},

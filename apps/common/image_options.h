@@ -7,19 +7,21 @@
 #include <vector>
 
 #include "apps/common/preprocess_options.h"
+#include "apps/common/shard.h"
 
 namespace nestor {
 
 struct ImageOptions {
   std::vector<std::string> images;
   bool recursive = true;
+  Shard shard;
   PreprocessOptions preprocess;
 };
 
-// IMAGE..., --no-recursive and those of decoding.
+// IMAGE..., --no-recursive, --shard and those of decoding.
 void add_image_options(CLI::App& app, ImageOptions& options);
 
-// The images that the options name; `command` says which files of folders are left out. Throws
+// The images that the options name, of the shard if there is one; `command` says which files of folders are left out. Throws
 // kUsage if none is named, kBadInput as expand_inputs.
 std::vector<std::string> named_images(std::string_view command, const ImageOptions& options);
 

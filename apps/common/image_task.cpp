@@ -31,6 +31,7 @@ ImageTask::ImageTask(std::vector<std::string> names, const PreprocessOptions& op
 PreparedImage ImageTask::prepare(std::size_t idx) const {
   const std::string& name = names_[idx];
   DecodedImage decoded = decode(name, decoding_);
+  see_decoded(idx, decoded.image);
   PreparedImage prepared{.name = name,
                          .width = decoded.image.width,
                          .height = decoded.image.height,
@@ -64,10 +65,19 @@ void ImageTask::deliver(std::size_t idx, const PreparedImage& image, const Error
 
 int run_image_task(OpenedModel& model, const BatchOptions& batches, const ResultOptions& results,
                    ImageTask& task) {
+  const RunImages run = [&](ImageTask& images) {
+    run_batches(model.session, images.num_images(), batches, images);
+  };
+  return run_image_task(model, run, results, task);
+}
+
+int run_image_task(OpenedModel& model, const RunImages& run, const ResultOptions& results,
+                   ImageTask& task) {
   RunSummary& summary = task.summary();
   const bool saving = !results.save_outputs.empty();
   if (saving) task.save_outputs();
-  run_batches(model.session, task.num_images(), batches, task);
+  // A shard may be empty, and all may be done already.
+  if (task.num_images() > 0) run(task);
   task.turned_photos().warn(summary);
   print_warnings(model.command, model.session);
   task.finish_report();

@@ -2,6 +2,7 @@
 // What all commands do with the images of the command line, whatever their model's task.
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,10 @@ class ImageTask : public BatchTask {
   void write_saved(const std::string& path) const { saved_.write(path, saved_images_); }
 
  protected:
+  // Sees a picture as it was decoded, before prepare() gives it another size. Called by several
+  // threads.
+  virtual void see_decoded(std::size_t /*idx*/, const Image& /*picture*/) const {}
+
   // Makes and keeps an image's result; in any order.
   virtual void compute_result(std::size_t idx, const PreparedImage& image,
                               const ImageOutputs& outputs) = 0;
@@ -59,9 +64,14 @@ class ImageTask : public BatchTask {
   std::vector<std::string> saved_images_;  // one per row of saved_
 };
 
-// Runs the task's images through the model, writes what the options ask for, prints the summary and
+// Runs all images of a task.
+using RunImages = std::function<void(ImageTask& task)>;
+
+// Runs the task's images, in batches through the model or as `run` does it, writes what the options ask for, prints the summary and
 // returns the command's exit code.
 int run_image_task(OpenedModel& model, const BatchOptions& batches, const ResultOptions& results,
+                   ImageTask& task);
+int run_image_task(OpenedModel& model, const RunImages& run, const ResultOptions& results,
                    ImageTask& task);
 
 }  // namespace nestor

@@ -116,9 +116,11 @@ void append_folder(Inputs& inputs, const std::string& folder, bool recursive) {
   append(inputs.names, std::move(files));
 }
 
+// Brackets alone make none: photo[1].jpg is how browsers name a second download, and where it is
+// missing photo1.jpg must not take its place.
 bool is_glob(const std::string& argument) {
   std::error_code unknown;
-  return argument.find_first_of("*?[") != std::string::npos && !fs::exists(argument, unknown);
+  return argument.find_first_of("*?") != std::string::npos && !fs::exists(argument, unknown);
 }
 
 std::vector<std::string> matches(const std::string& pattern) {

@@ -17,8 +17,8 @@ struct Inputs {
 };
 
 // Files as they are; folders as the image files in them and, if `recursive`, in the folders below,
-// sorted by path, without hidden ones; 'quoted*.globs' as what they match; @FILE as the names in
-// it, one a line; "-" as itself. Throws kBadInput if a folder, glob or list yields nothing, kUsage
+// sorted by path, without hidden ones; 'quoted*.globs' with * or ? as what they match; @FILE as
+// the names in it, one a line; "-" as itself. Throws kBadInput if a folder, glob or list yields nothing, kUsage
 // if "-" occurs twice. A file that does not exist is kept: its own result says so.
 Inputs expand_inputs(const std::vector<std::string>& arguments, bool recursive = true);
 

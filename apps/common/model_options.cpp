@@ -13,7 +13,7 @@ constexpr const char* kGroup = "Model";
 
 }  // namespace
 
-void add_model_options(CLI::App& app, ModelOptions& options) {
+void add_weights_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--weights,--saved-params,--checkpoint", options.weights,
                  "Model file written by nestor-convert (.safetensors)")
       ->type_name("FILE")
@@ -30,12 +30,16 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
                  "Network of --pretrained, or the one that --weights must hold, e.g. resnest50")
       ->type_name("NAME")
       ->group(kGroup);
+  add_list_option(app, options.download);
+  add_download_options(app, options.download);
+}
+
+void add_model_options(CLI::App& app, ModelOptions& options) {
+  add_weights_options(app, options);
   app.add_option("--labels", options.labels,
                  "Text file with one class name per line (default: the model's)")
       ->type_name("FILE")
       ->group(kGroup);
-  add_list_option(app, options.download);
-  add_download_options(app, options.download);
 }
 
 std::string model_file(std::string_view command, const ModelOptions& options) {

@@ -19,7 +19,10 @@ struct ModelOptions {
   PretrainedOptions download;
 };
 
-// --weights, --pretrained, --network, --labels, and those that say how weights are downloaded.
+// --weights, --pretrained, --network, and those that say how weights are downloaded.
+void add_weights_options(CLI::App& app, ModelOptions& options);
+
+// These and --labels.
 void add_model_options(CLI::App& app, ModelOptions& options);
 
 // The path of the model's file, which is fetched first if need be; `command` says so. Throws kUsage

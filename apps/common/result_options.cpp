@@ -5,7 +5,10 @@
 
 #include "apps/common/choices.h"
 #include "apps/common/distinct_files.h"
+#include "apps/common/finished_images.h"
+#include "apps/common/messages.h"
 #include "engine/atomic_file.h"
+#include "engine/check.h"
 
 namespace nestor {
 
@@ -32,9 +35,15 @@ void add_format_option(CLI::App& app, ResultOptions& options, std::vector<std::s
 }
 
 void add_output_option(CLI::App& app, ResultOptions& options) {
-  app.add_option("-o,--output,--results-file", options.output,
-                 "Write the results to this file (default: standard output)")
-      ->type_name("FILE")
+  CLI::Option* const output =
+      app.add_option("-o,--output,--results-file", options.output,
+                     "Write the results to this file (default: standard output)")
+          ->type_name("FILE")
+          ->group(kGroup);
+  app.add_flag("--resume", options.resume,
+               "Write to --output image by image, and leave out images whose results it has from "
+               "an earlier run (jsonl and csv)")
+      ->needs(output)
       ->group(kGroup);
 }
 
@@ -62,6 +71,17 @@ void add_quiet_option(CLI::App& app, ResultOptions& options) {
       ->group(kGroup);
 }
 
+namespace {
+
+void check_resume(const ResultOptions& options) {
+  CHECK_AS(kUsage, options.format == "jsonl" || options.format == "csv",
+           "--resume needs --format jsonl or csv, found {}", options.format);
+  CHECK_AS(kUsage, options.save_outputs.empty(),
+           "--resume and --save-outputs: the tensors of the images that are left out would lack");
+}
+
+}  // namespace
+
 void check_outputs(const ResultOptions& options, std::vector<std::string> read) {
   require_distinct("--save-outputs", options.save_outputs, read);
   if (!options.save_outputs.empty()) {
@@ -69,6 +89,22 @@ void check_outputs(const ResultOptions& options, std::vector<std::string> read) 
     read.push_back(options.save_outputs);
   }
   require_distinct("--output", options.output, read);
+  if (options.resume) check_resume(options);
+}
+
+TextOutput open_results(std::string_view command, const ResultOptions& options,
+                        std::vector<std::string>& names) {
+  if (!options.resume) return TextOutput(options.output);
+  auto file = std::make_unique<GrowingFile>(options.output);
+  const FinishedImages finished(options.output, options.format);
+  file->keep(finished.whole_bytes());
+  const std::size_t num_all = names.size();
+  names = finished.without(std::move(names));
+  if (names.size() < num_all && !options.quiet) {
+    print_message(command, fmt::format("{} of {} images have results in {}", num_all - names.size(),
+                                       num_all, options.output));
+  }
+  return TextOutput(std::move(file));
 }
 
 RunSummary::Options summary_options(RunSummary::Options words, const ResultOptions& options) {

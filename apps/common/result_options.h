@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "apps/common/run_summary.h"
+#include "apps/common/text_output.h"
 
 namespace nestor {
 
 struct ResultOptions {
   std::string format;
   std::string output;        // a file; empty: standard output
+  bool resume = false;       // go on with it
   std::string save_outputs;  // a file; empty: tensors are not saved
   std::vector<std::string> save_tensors;
   bool quiet = false;
@@ -20,7 +22,7 @@ struct ResultOptions {
 // --format, one of `formats`, the first of which is the default.
 void add_format_option(CLI::App& app, ResultOptions& options, std::vector<std::string> formats);
 
-// --output, a file.
+// --output, a file, and --resume.
 void add_output_option(CLI::App& app, ResultOptions& options);
 
 // --save-outputs and --save-tensors. `outputs`: what the network computes ("logits").
@@ -30,8 +32,14 @@ void add_save_options(CLI::App& app, ResultOptions& options, const std::string& 
 void add_quiet_option(CLI::App& app, ResultOptions& options);
 
 // Finds what would cost all results if it showed only at the end: throws kUsage if an output is one
-// of the files that the command reads or another output, kInternal if tensors cannot be written.
+// of the files that the command reads or another output, or cannot be gone on with, kInternal if
+// tensors cannot be written.
 void check_outputs(const ResultOptions& options, std::vector<std::string> read);
+
+// The destination of the results. With --resume, a file that grows with each image; those of `names`
+// that have results in it are taken out, and `command` says how many.
+TextOutput open_results(std::string_view command, const ResultOptions& options,
+                        std::vector<std::string>& names);
 
 // `words` with how much the summary of such a run shows.
 RunSummary::Options summary_options(RunSummary::Options words, const ResultOptions& options);

@@ -20,8 +20,7 @@ void add_running_options(CLI::App& app, RunningOptions& options, std::size_t mos
       ->group("Running");
 }
 
-std::size_t batch_size_of(const RunningOptions& options, std::size_t num_images,
-                          std::size_t most) {
+std::size_t batch_size_of(const RunningOptions& options, std::size_t num_images, std::size_t most) {
   return options.batch_size > 0 ? options.batch_size : std::min(num_images, most);
 }
 

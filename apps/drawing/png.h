@@ -1,5 +1,5 @@
 #pragma once
-// Writing PNG files, which appear whole or not at all. All throw kInternal where the system refuses.
+// Writing PNG files, which appear whole or not at all. All throw kInternal if the system refuses.
 
 #include <cstdint>
 #include <filesystem>

@@ -11,6 +11,8 @@ namespace nestor {
 
 struct Box {
   float x1 = 0, y1 = 0, x2 = 0, y2 = 0;
+
+  bool operator==(const Box&) const = default;
 };
 
 inline bool is_finite(const Box& b) {

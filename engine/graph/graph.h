@@ -69,9 +69,9 @@ struct MutableTensorView {
 // How many rows of an output are in use (Value::count).
 struct RowsInUse {
   enum class By : std::uint8_t {
-    kAll,       // all of them
-    kOutput,    // as many as the node's output `idx` says
-    kInput,     // as many as the node's input `idx` says
+    kAll,        // all of them
+    kOutput,     // as many as the node's output `idx` says
+    kInput,      // as many as the node's input `idx` says
     kLikeInput,  // as many as of the node's input `idx`
     kLikeItems   // the same if the rows of that input are items; what lies within them is another
   };

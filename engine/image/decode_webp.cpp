@@ -48,7 +48,7 @@ class Frame {
 
 int orientation(const WebPDemuxer* demuxer) {
   constexpr std::string_view kExif("Exif\0\0", 6);
-  WebPChunkIterator chunk;
+  WebPChunkIterator chunk{};
   if (WebPDemuxGetChunk(demuxer, "EXIF", 1, &chunk) == 0) return 1;
   std::span<const unsigned char> tiff(chunk.chunk.bytes, chunk.chunk.size);
   // Some writers keep what a JPEG has before it.

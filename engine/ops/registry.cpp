@@ -11,11 +11,11 @@ namespace nestor {
   OP(convolution_op,            convolution_cpu,         convolution_cuda)         \
   OP(batch_norm_op,             batch_norm_cpu,          batch_norm_cuda)          \
   OP(relu_op,                   relu_cpu,                relu_cuda)                \
-  OP(swish_op,                  swish_cpu,               no_cuda)                  \
+  OP(swish_op,                  swish_cpu,               swish_cuda)               \
   OP(add_op,                    add_cpu,                 add_cuda)                 \
   OP(pooling_op,                pooling_cpu,             pooling_cuda)             \
   OP(global_average_pool_op,    global_average_pool_cpu, global_average_pool_cuda) \
-  OP(concat_op,                 concat_cpu,              no_cuda)                  \
+  OP(concat_op,                 concat_cpu,              concat_cuda)              \
   OP(dense_op,                  dense_cpu,               dense_cuda)               \
   OP(radix_sum_op,              radix_sum_cpu,           radix_sum_cuda)           \
   OP(r_softmax_op,              r_softmax_cpu,           r_softmax_cuda)           \
@@ -27,9 +27,9 @@ namespace nestor {
   OP(proposals_op,              proposals_cpu,           no_cuda)                  \
   OP(roi_align_op,              roi_align_cpu,           no_cuda)                  \
   OP(detections_op,             detections_cpu,          no_cuda)                  \
-  OP(image_bias_op,             image_bias_cpu,          no_cuda)                  \
-  OP(resize_bilinear_op,        resize_bilinear_cpu,     no_cuda)                  \
-  OP(class_map_op,              class_map_cpu,           no_cuda)                  \
+  OP(image_bias_op,             image_bias_cpu,          image_bias_cuda)          \
+  OP(resize_bilinear_op,        resize_bilinear_cpu,     resize_bilinear_cuda)     \
+  OP(class_map_op,              class_map_cpu,           class_map_cuda)           \
   OP(weight_slice_op,           no_cpu,                  no_cuda)                  \
   OP(fold_batch_norm_weight_op, no_cpu,                  no_cuda)                  \
   OP(fold_batch_norm_bias_op,   no_cpu,                  no_cuda)

@@ -25,7 +25,8 @@ ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTil
   to.r = shape.r;
   to.s = shape.s;
   to.stride = shape.stride;
-  to.pad = shape.pad;
+  to.above = shape.above();
+  to.left = shape.left();
   to.dilation = shape.dilation;
   to.num_taps = shape.r * shape.s;
   to.src_pitch = gemm.src_pitch;
@@ -40,7 +41,7 @@ ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTil
   to.pooled_width = shape.k / args.pooled_parts;
   to.pooled_parts = args.pooled_parts;
   to.pooled_slots = args.pooled_slots;
-  to.relu = args.relu;
+  to.activation = args.activation;
   for (int tap = 0; tap < to.num_taps; ++tap) {
     to.tap_delta[tap] = (tap / shape.s * shape.w + tap % shape.s) * shape.dilation * gemm.src_pitch;
   }

@@ -4,7 +4,7 @@
 //   dst[n,p,q,k] = act( bias[k] + residual[n,p,q,k]
 //                     + sum_{r,s,c} src[n, y, x, g*C/G + c] * weight[k,c,r,s] )
 //
-//       y = p*stride - pad + r*dilation,  x = q*stride - pad + s*dilation,  g = k / (K/G)
+//       y = p*stride - above + r*dilation,  x = q*stride - left + s*dilation,  g = k / (K/G)
 //
 // Tensors are NHWC. A pixel's channels are padded to a multiple of 8, and that padding holds zeros:
 // it is read, and written as zero where bias and residual are zero there. Pointers are aligned to
@@ -18,6 +18,7 @@
 #include <cstdint>
 
 #include "kernels/convolution/tiles.h"
+#include "kernels/device/activation.h"
 #include "kernels/device/storage.h"
 #include "kernels/runtime/runtime.h"
 
@@ -26,9 +27,18 @@ namespace nestor {
 struct ConvolutionShape {
   int n = 0, h = 0, w = 0, c = 0, k = 0;
   int r = 1, s = 1, stride = 1, pad = 0, dilation = 1, groups = 1;
+  bool same = false;  // TensorFlow's padding instead of pad: p = ceil(h / stride), q likewise
 
-  constexpr int p() const { return (h + 2 * pad - dilation * (r - 1) - 1) / stride + 1; }
-  constexpr int q() const { return (w + 2 * pad - dilation * (s - 1) - 1) / stride + 1; }
+  // Zeros before src and after it along an axis, and those before: half of them, rounded down.
+  constexpr int zeros(int size, int taps) const {
+    const int needed = (size - 1) / stride * stride + dilation * (taps - 1) + 1 - size;
+    return !same ? 2 * pad : needed > 0 ? needed : 0;
+  }
+  constexpr int above() const { return zeros(h, r) / 2; }
+  constexpr int left() const { return zeros(w, s) / 2; }
+
+  constexpr int p() const { return (h + zeros(h, r) - dilation * (r - 1) - 1) / stride + 1; }
+  constexpr int q() const { return (w + zeros(w, s) - dilation * (s - 1) - 1) / stride + 1; }
   constexpr std::int64_t num_rows() const { return std::int64_t{n} * p() * q(); }
 };
 
@@ -47,7 +57,7 @@ struct ConvolutionArgs {
   const float* bias = nullptr;     // [k] padded with zeros to a multiple of 8; null: none
   const void* residual = nullptr;  // [n][p][q][k]; null: none. May be dst.
   void* dst = nullptr;             // [n][p][q][k]
-  bool relu = false;
+  Activation activation = Activation::kNone;
   // Pooled sums of dst as kernels/split_attention/split_attention.h describes them: fp32
   // [n][parts * slots][k / parts], where parts is the radix, tile_rows the tile's m, and slots
   // pooled_slots(p * q, tile_rows). Sums of the stored elements. Null: not wanted.
@@ -105,8 +115,8 @@ constexpr std::int64_t halo_patch(const ConvolutionShape& shape, const Convoluti
 // Halo tiles take 3x3 convolutions whose dst has the pixels of src, if the patch fits.
 constexpr bool form_supports(const ConvolutionShape& shape, const ConvolutionTile& tile) {
   return tile.form() == ConvolutionForm::kPlain ||
-         (shape.r == 3 && shape.s == 3 && shape.stride == 1 && shape.pad == shape.dilation &&
-          halo_patch(shape, tile) <= tile.patch);
+         (shape.r == 3 && shape.s == 3 && shape.stride == 1 && shape.above() == shape.dilation &&
+          shape.left() == shape.dilation && halo_patch(shape, tile) <= tile.patch);
 }
 
 // Whether the launcher takes it, on any device.
@@ -117,14 +127,16 @@ constexpr bool convolution_supports(const ConvolutionShape& shape, DeviceDType d
   const bool fma = !family_row(tile.family).tensor_cores;
   if (shape.n < 1 || shape.c < 1 || shape.k < 1 || shape.r < 1 || shape.s < 1 || shape.stride < 1 ||
       shape.pad < 0 || shape.dilation < 1 || shape.groups < 1 || shape.c % shape.groups != 0 ||
-      shape.k % shape.groups != 0 || shape.h + 2 * shape.pad < shape.dilation * (shape.r - 1) + 1 ||
-      shape.w + 2 * shape.pad < shape.dilation * (shape.s - 1) + 1) {
+      shape.k % shape.groups != 0 ||
+      shape.h + shape.zeros(shape.h, shape.r) < shape.dilation * (shape.r - 1) + 1 ||
+      shape.w + shape.zeros(shape.w, shape.s) < shape.dilation * (shape.s - 1) + 1) {
     return false;
   }
   const ConvolutionGemm gemm = convolution_gemm(shape, tile.family);
   // Offsets are 32-bit numbers of elements, one image beyond the end included.
-  const std::int64_t src_elements = std::int64_t{shape.n + 1} * (shape.h + 2 * shape.pad) *
-                                    (shape.w + 2 * shape.pad) * gemm.src_pitch;
+  const std::int64_t src_elements = std::int64_t{shape.n + 1} *
+                                    (shape.h + shape.zeros(shape.h, shape.r)) *
+                                    (shape.w + shape.zeros(shape.w, shape.s)) * gemm.src_pitch;
   const std::int64_t weight_elements =
       std::int64_t{shape.groups} * gemm.num_slices * gemm.packed_rows * tile.slice();
   const std::int64_t dst_elements = shape.num_rows() * gemm.dst_pitch;

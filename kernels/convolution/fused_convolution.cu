@@ -21,7 +21,8 @@ ImplicitGemmArgs source_args(const FusedConvolutionShape& shape, const Convoluti
   to.r = source.window;
   to.s = source.window;
   to.stride = source.stride;
-  to.pad = source.pad;
+  to.above = source.pad;
+  to.left = source.pad;
   to.dilation = 1;
   to.num_taps = 1;
   to.src_pitch = radix * source.c;
@@ -64,7 +65,7 @@ FusedGemmArgs fused_gemm(const FusedConvolutionArgs& args, const ConvolutionTile
   to.first.tiles_per_group = ceil_div(gemm.max_columns, tile.n);
   to.first.pooled_width = shape.k;
   to.first.pooled_parts = 1;
-  to.first.relu = args.relu;
+  to.first.activation = args.activation;
   return to;
 }
 

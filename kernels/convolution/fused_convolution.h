@@ -51,7 +51,7 @@ struct FusedConvolutionArgs {
   const float* bias = nullptr;            // [k] padded with zeros to a multiple of 8; null: none
   const void* residual = nullptr;         // [n][p][q][k]; null: none. May be dst.
   void* dst = nullptr;                    // [n][p][q][k]
-  bool relu = false;
+  Activation activation = Activation::kNone;
   float* workspace = nullptr;    // with splits > 1, as in ConvolutionArgs
   unsigned* counters = nullptr;  //
 };

@@ -1,6 +1,6 @@
 // Fully connected layer.
 //
-//   dst[n,k] = bias[k] + sum_c weight[k,c] * src[n,c]
+//   dst[n,k] = act(bias[k] + sum_c weight[k,c] * src[n,c])
 //
 //   grid   (k / 16, n / 4)
 //   block  4 warps, each with its own 4 outputs of the same 4 images
@@ -17,6 +17,7 @@
 // vectors beyond the end are read from the last one and not stored. Needs c in chunks of 8.
 // For ResNeSt's head (2048 -> 1000) the weights are 4 MB; not measured yet.
 #include "kernels/dense/dense.h"
+#include "kernels/device/activation.cuh"
 #include "kernels/device/launch.h"
 #include "kernels/device/storage.cuh"
 #include "kernels/device/warp.cuh"
@@ -25,10 +26,11 @@ namespace nestor {
 namespace {
 
 struct Tile {
-  static constexpr int kOutputs = 4, kImages = 4;  // of a warp
-  static constexpr int kWarps = 4;
+  static constexpr int kOutputs = 4, kImages = kDenseImages;  // of a warp
+  static constexpr int kWarps = kDenseThreads / kWarpSize;
   // On a multiprocessor: left to itself, ptxas aims at more on sm_75 and spills.
   static constexpr int kBlocksAtOnce = 4;
+  static_assert(kWarps * kOutputs == kDenseOutputs, "the block's outputs");
   static_assert(kOutputs * kImages <= kWarpSize, "a lane stores one sum at most");
 };
 
@@ -43,7 +45,7 @@ __device__ __forceinline__ void row_pointers(const T* matrix, int first, int num
 }
 
 template <class T>
-__global__ void __launch_bounds__(Tile::kWarps* kWarpSize, Tile::kBlocksAtOnce)
+__global__ void __launch_bounds__(kDenseThreads, Tile::kBlocksAtOnce)
     dense_kernel(const __grid_constant__ DenseArgs args) {
   const int first_output =
       (static_cast<int>(blockIdx.x) * Tile::kWarps + warp_idx()) * Tile::kOutputs;
@@ -82,7 +84,9 @@ __global__ void __launch_bounds__(Tile::kWarps* kWarpSize, Tile::kBlocksAtOnce)
   const int output = first_output + lane_idx() / Tile::kImages;
   const int image = first_image + lane_idx() % Tile::kImages;
   if (lane_idx() < Tile::kOutputs * Tile::kImages && output < args.k && image < args.n) {
-    args.dst[static_cast<std::int64_t>(image) * args.k + output] = args.bias[output] + mine;
+    float result[1] = {args.bias[output] + mine};
+    activate(args.activation, result);
+    args.dst[static_cast<std::int64_t>(image) * args.k + output] = result[0];
   }
 }
 
@@ -92,11 +96,10 @@ DeviceStatus dense(const DenseArgs& args, Stream stream) {
   if (args.n < 1 || args.k < 1 || args.c < kChunk || args.c % kChunk != 0) {
     return {DeviceCode::kInvalidArgument, "dense: an extent is not possible"};
   }
-  constexpr int kOutputs = Tile::kWarps * Tile::kOutputs;
   const LaunchConfig config{"dense",
-                            {static_cast<unsigned>((args.k - 1) / kOutputs + 1),
-                             static_cast<unsigned>((args.n - 1) / Tile::kImages + 1)},
-                            Tile::kWarps * kWarpSize};
+                            {static_cast<unsigned>((args.k - 1) / kDenseOutputs + 1),
+                             static_cast<unsigned>((args.n - 1) / kDenseImages + 1)},
+                            kDenseThreads};
   return with_dtype(args.dtype, [&](auto type) {
     using T = typename decltype(type)::Type;
     return launch(dense_kernel<T>, config, stream, args);

@@ -1,6 +1,7 @@
 #pragma once
 // Fully connected layer on float32 vectors (engine/ops/dense/dense.h). Asynchronous.
 
+#include "kernels/device/activation.h"
 #include "kernels/device/storage.h"
 
 namespace nestor {
@@ -14,7 +15,11 @@ struct DenseArgs {
   int n = 0;
   int c = 0;  // a multiple of 8
   int k = 0;
+  Activation activation = Activation::kNone;
 };
 DeviceStatus dense(const DenseArgs& args, Stream stream);
+
+// A block computes so many outputs of so many vectors.
+constexpr int kDenseOutputs = 16, kDenseImages = 4, kDenseThreads = 128;
 
 }  // namespace nestor

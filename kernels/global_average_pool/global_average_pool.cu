@@ -1,6 +1,6 @@
 // Global average pool.
 //
-//   dst[n,c] = sum over pixels of src[n,pixel,c] / pixels
+//   dst[n,c] = sum over pixels of src[n,pixel,c] / divisor, by default pixels
 //
 //   grid   (c / 256, n)
 //   block  256 threads: up to 32 chunks of 8 channels side by side, every 8th pixel each
@@ -25,7 +25,7 @@ __global__ void __launch_bounds__(kChannelSumThreads)
   const T* const src = static_cast<const T*>(args.src) + image * args.pixels * args.c +
                        first_chunk * kChunk;  // [pixels] of this block's channels
   float* const dst = args.dst + image * args.c + first_chunk * kChunk;
-  const auto divisor = static_cast<float>(args.pixels);
+  const auto divisor = static_cast<float>(args.divisor > 0 ? args.divisor : args.pixels);
   block_channel_sums(src, 0, args.pixels, args.c, /*radix=*/1, /*radix_stride=*/0, num_chunks, smem,
                      [dst, divisor](int channel, float sum) { dst[channel] = sum / divisor; });
 }

@@ -10,7 +10,8 @@ struct GlobalAveragePoolArgs {
   const void* src = nullptr;  // [n][pixels][c]
   float* dst = nullptr;       // [n][c]
   int n = 0, pixels = 0;
-  int c = 0;  // a multiple of 8
+  int c = 0;        // a multiple of 8
+  int divisor = 0;  // of the sums, where src holds sums itself; 0: pixels
 };
 DeviceStatus global_average_pool(const GlobalAveragePoolArgs& args, Stream stream);
 

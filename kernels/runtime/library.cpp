@@ -5,18 +5,24 @@
 #include "kernels/add/add.h"
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/batch_norm/batch_norm.h"
+#include "kernels/class_map/class_map.h"
+#include "kernels/concat/concat.h"
 #include "kernels/convolution/convolution.h"
 #include "kernels/convolution/fused_convolution.h"
 #include "kernels/convolution_max_pool/convolution_max_pool.h"
 #include "kernels/dense/dense.h"
+#include "kernels/depthwise_convolution/depthwise_convolution.h"
 #include "kernels/global_average_pool/global_average_pool.h"
+#include "kernels/image_bias/image_bias.h"
 #include "kernels/layout/layout.h"
 #include "kernels/pooling/pooling.h"
 #include "kernels/r_softmax/r_softmax.h"
 #include "kernels/radix_sum/radix_sum.h"
 #include "kernels/relu/relu.h"
+#include "kernels/resize_bilinear/resize_bilinear.h"
 #include "kernels/split_attention/split_attention.h"
 #include "kernels/stem_convolution/stem_convolution.h"
+#include "kernels/swish/swish.h"
 #include "kernels/top_k/top_k.h"
 
 namespace nestor {
@@ -37,15 +43,21 @@ const DeviceLibrary& device_library() {
       launcher_row("images_to_nchw", images_to_nchw),
       launcher_row("add", add),
       launcher_row("relu", relu),
+      launcher_row("swish", swish),
       launcher_row("batch_norm", batch_norm),
+      launcher_row("concat", concat),
       launcher_row("radix_sum", radix_sum),
       launcher_row("r_softmax", r_softmax),
       launcher_row("attention_sum", attention_sum),
+      launcher_row("image_bias", image_bias),
+      launcher_row("resize_bilinear", resize_bilinear),
+      launcher_row("class_map", class_map),
       launcher_row("stem_convolution", stem_convolution),
       launcher_row("stem_convolution_mma", stem_convolution_mma),
       launcher_row("convolution", convolution),
       launcher_row("convolution_max_pool", convolution_max_pool),
       launcher_row("fused_convolution", fused_convolution),
+      launcher_row("depthwise_convolution", depthwise_convolution),
   };
   static const DeviceLibrary library = {
       .version = kDeviceLibraryVersion,

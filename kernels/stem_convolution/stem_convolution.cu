@@ -1,15 +1,15 @@
 // The stem's first convolution, by FFMA.
 //
 //   dst[n,p,q,k] = act(bias[k]
-//                      + sum_{r,s,c} x[n, 2p - pad + r, 2q - pad + s, c] * weight[r,s,c,k])
+//                      + sum_{r,s,c} x[n, 2p - above + r, 2q - left + s, c] * weight[r,s,c,k])
 //
-//   filters of 3x3 (pad 1) and 7x7 (pad 3); dst has (h + 1) / 2 lines of (w + 1) / 2 pixels
+//   filters of 3x3 and 7x7, zeros_before() of them; dst has (h + 1) / 2 lines of (w + 1) / 2 pixels
 //
 //   grid    n * p * ceil(q / 4) * (k / 8) threads, in this order, 128 a block
 //   thread  4 neighbouring pixels of a row of dst, 8 channels: for each r it reads 9 (13) pixels of
 //           src and then takes 9 (21) chunks of 8 weights from shared memory, 32 products each
 //
-//   src row   -1  0  1  2  3  4  5  6  7      columns from 2q - 1
+//   src row   -1  0  1  2  3  4  5  6  7      columns from 2q - 1, with `left` 1
 //   pixel 0    s  s  s
 //   pixel 1          s  s  s
 //   pixel 2                s  s  s
@@ -19,6 +19,7 @@
 // Shared memory 7 KB (7x7: 37 KB), 3 KB more with the table. float32 sums in the order r, s, c; one
 // rounding. An output's bits depend on its window only. 96 FFMA stand against 6 LDS.128.
 // kernels.md: 20 us at batch 16 and 224 x 224 on V100 by DRAM; not measured yet.
+#include "kernels/device/activation.cuh"
 #include "kernels/device/launch.h"
 #include "kernels/device/storage.cuh"
 #include "kernels/stem_convolution/stem_convolution.h"
@@ -75,7 +76,6 @@ __device__ __forceinline__ void add_row(const StemConvolutionArgs& args, Smem<Pi
 template <class T, class Pixels, int kSize>
 __global__ void __launch_bounds__(kThreads)
     stem_convolution_kernel(const __grid_constant__ StemConvolutionArgs args) {
-  constexpr int kPad = kSize / 2;
   Smem<Pixels, kSize>& smem = block_smem<Smem<Pixels, kSize>>();
   for (int i = static_cast<int>(threadIdx.x); i < 3 * kSize * kSize * args.k; i += kThreads) {
     smem.weight[i] = args.weight[i];
@@ -100,10 +100,11 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
       for (int j = 0; j < kChunk; ++j) sum[i][j] = sum[0][j];
     }
-    const int left = 2 * column - kPad;
+    const int left = 2 * column - zeros_before<kSize>(args, args.w);
 #pragma unroll 1  // the body is 300 instructions a column of the filter
     for (int r = 0; r < kSize; ++r) {
-      const int y = 2 * row - kPad + r;
+      // Counted anew for each row: kept, zeros_before() would spill.
+      const int y = 2 * row + r - zeros_before<kSize>(args, opaque(args.h));
       if (y >= 0 && y < args.h) {
         add_row(args, smem, {image, (image * args.h + y) * args.w + left, left}, r, chunk, sum);
       }
@@ -113,8 +114,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < kPixels; ++i) {
       if (column + i < q) {
-#pragma unroll
-        for (int j = 0; j < kChunk; ++j) sum[i][j] = args.relu ? relu(sum[i][j]) : sum[i][j];
+        activate(args.activation, sum[i]);
         store_chunk(dst + static_cast<std::int64_t>(i) * args.k, sum[i]);
       }
     }

@@ -1,7 +1,11 @@
 #pragma once
 // The first convolution, on the 3 channels of images: 3x3 with padding 1, or 7x7 with padding 3,
 // stride 2. Asynchronous.
+//
+// TensorFlow's "same" padding gives dst as many pixels, and has one zero less above an even number
+// of lines, and to the left of an even number of columns.
 
+#include "kernels/device/activation.h"
 #include "kernels/device/storage.h"
 
 namespace nestor {
@@ -21,8 +25,9 @@ struct StemConvolutionArgs {
   int sm = 70;                           // the device's compute capability times 10
   int size = 3;                          // of the filter: 3 or 7
   int n = 0, h = 0, w = 0;
-  int k = 0;  // a multiple of 8, at most kMaxStemChannels
-  bool relu = true;
+  int k = 0;          // a multiple of 8, at most kMaxStemChannels
+  bool same = false;  // TensorFlow's padding
+  Activation activation = Activation::kRelu;
   float mean[3] = {0.485f, 0.456f, 0.406f};  // of images
   float std[3] = {0.229f, 0.224f, 0.225f};
 };

@@ -1,9 +1,9 @@
 // The stem's first convolution on tensor cores.
 //
 //   dst[n,p,q,k] = half(act(bias[k]
-//                           + sum_{r,s,c} x[n, 2p - pad + r, 2q - pad + s, c] * weight[r,s,c,k]))
+//                           + sum_{r,s,c} x[n, 2p - above + r, 2q - left + s, c] * weight[r,s,c,k]))
 //
-//   filters of 3x3 (pad 1) and 7x7 (pad 3), 3 channels; x halves (stem_pixels.cuh says from what),
+//   filters of 3x3 and 7x7, zeros_before() of them, 3 channels; x halves (stem_pixels.cuh says from what),
 //   dst [n][(h+1)/2][(w+1)/2][k] halves, k = 32 or 64; sums fp32
 //
 //   grid    (tile columns, tile lines, images)
@@ -31,6 +31,7 @@
 // against 329. An output's bits depend on its window only.
 #include "kernels/convolution/gemm/implicit_gemm.cuh"
 #include "kernels/convolution/gemm/launch.h"
+#include "kernels/device/activation.cuh"
 #include "kernels/device/launch.h"
 #include "kernels/stem_convolution/stem_convolution.h"
 #include "kernels/stem_convolution/stem_pixels.cuh"
@@ -115,7 +116,8 @@ template <class T, class Pixels, int kSize>
 __device__ __forceinline__ void load_patch(const StemConvolutionArgs& args, const Position& at,
                                            typename T::Smem& smem) {
   constexpr int kPasses = 3;  // pixels on their way at once
-  const int top = 2 * at.line - kSize / 2, left = 2 * at.column - kSize / 2;
+  const int top = 2 * at.line - zeros_before<kSize>(args, args.h);
+  const int left = 2 * at.column - zeros_before<kSize>(args, args.w);
 #pragma unroll 1
   for (int begin = static_cast<int>(threadIdx.x); begin < T::kLines * T::kWidth;
        begin += kPasses * kStemMmaThreads) {
@@ -176,9 +178,9 @@ __device__ __forceinline__ void write_line(
       for (int v = 0; v < Stem::Mma::kD; v += 2) {
         const int m = Stem::row(v), k = j * Stem::kColumns + Stem::column(v);
         const float2 bias = load<float2>(args.bias + k);
-        const float x = sums[i][j][v] + bias.x, y = sums[i][j][v + 1] + bias.y;
-        store(slab + slab_offset<kN>(m, k / 8) + k % 8,
-              args.relu ? pack_half2(relu(x), relu(y)) : pack_half2(x, y));
+        float pair[2] = {sums[i][j][v] + bias.x, sums[i][j][v + 1] + bias.y};
+        activate(args.activation, pair);
+        store(slab + slab_offset<kN>(m, k / 8) + k % 8, pack_half2(pair[0], pair[1]));
       }
     }
     warp_sync();  // the slab is written

@@ -6,6 +6,7 @@
 // memory, computed by each block with the two divisions of images_to_nhwc(). All are rounded to the
 // storage T, so that the three ways give the same bits.
 //
+//   zeros_before<kSize>(args, extent)        above, left: of h lines, of w columns
 //   prepare(args, smem, num_threads)         by all threads of a block, before a barrier
 //   load_pixel(args, smem, image, pixel, x)  `pixel` counts those of the images before, too
 
@@ -13,6 +14,11 @@
 #include "kernels/stem_convolution/stem_convolution.h"
 
 namespace nestor {
+
+template <int kSize>
+__device__ __forceinline__ int zeros_before(const StemConvolutionArgs& args, int extent) {
+  return kSize / 2 - (args.same && extent % 2 == 0 ? 1 : 0);
+}
 
 // Pixels of a tensor with 8 channels: 8 or 16 bytes hold the 3 that count.
 template <class T>

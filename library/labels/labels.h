@@ -11,6 +11,10 @@ namespace nestor {
 // The lines of library/labels/imagenet1k.txt.
 extern const std::string_view kImagenetText;
 
+// The lines of library/labels/imagenet1k_wordnet.txt: the WordNet ids of these classes, as folders of
+// ImageNet are called.
+extern const std::string_view kWordnetText;
+
 // The lines of library/labels/coco80.txt: COCO's categories by ascending id, which networks number
 // from 0.
 extern const std::string_view kCocoText;

@@ -109,6 +109,21 @@ NESTOR_API nestor_status nestor_why_no_gpu(char* text, size_t bytes);
 NESTOR_API nestor_status nestor_model_load(const char* weights, const char* device,
                                            nestor_model** model);
 
+/* Which of its detections a detector reports. */
+typedef struct nestor_detection_limits {
+  size_t size;
+  float score_threshold; /* lower scores are left out, and all up to 0.01 */
+  float nms_threshold; /* of two boxes of a class that overlap by more (IoU) the better one stays */
+  int32_t max_detections; /* the best of an image; 0: all */
+} nestor_detection_limits;
+#define NESTOR_DETECTION_LIMITS_INIT \
+  { sizeof(nestor_detection_limits), 0.5f, 0.5f, 0 }
+
+/* The same for a detector with limits of one's own; NULL for those of NESTOR_DETECTION_LIMITS_INIT. */
+NESTOR_API nestor_status nestor_model_load_detector(const char* weights, const char* device,
+                                                    const nestor_detection_limits* limits,
+                                                    nestor_model** model);
+
 /* Sessions of the model go on working. NULL is allowed. */
 NESTOR_API void nestor_model_free(nestor_model* model);
 
@@ -244,6 +259,29 @@ NESTOR_API nestor_status nestor_classify(nestor_session* session, const nestor_i
 NESTOR_API nestor_status nestor_embed(nestor_session* session, const nestor_image* images,
                                       int32_t num_images, float* features, size_t num_floats,
                                       nestor_image_result* results);
+
+typedef struct nestor_detection {
+  size_t size;
+  int32_t class_id; /* -1: none, of an image that failed or beyond the last detection */
+  float score;
+  float x1; /* left, top, right, bottom in pixels of the image that was given; */
+  float y1; /*   objects may reach beyond the image */
+  float x2;
+  float y2;
+  const char* label; /* empty if the model has none; valid as long as the session */
+} nestor_detection;
+#define NESTOR_DETECTION_INIT \
+  { sizeof(nestor_detection), -1, 0, 0, 0, 0, 0, NULL }
+
+/* Detects objects: images are prepared and run as by nestor_classify. detections has room for
+ * num_images * max_detections: those of the first image, the highest score first, then those of the
+ * second, ... counts, with room for num_images, or NULL: how many were found in each image, of which
+ * no more than max_detections were written. What the network finds was limited when the model was
+ * loaded. */
+NESTOR_API nestor_status nestor_detect(nestor_session* session, const nestor_image* images,
+                                       int32_t num_images, int32_t max_detections,
+                                       nestor_detection* detections, int32_t* counts,
+                                       nestor_image_result* results);
 
 /* --- tensors ---------------------------------------------------------------------------------- */
 

@@ -80,6 +80,16 @@ class Inputs(CommandTest):
         with open(a, "rb") as f:
             self.assertEqual(self.names(b, "-", stdin=f.read()), [b, "-"])
 
+    def test_brackets_alone_are_no_glob(self):
+        # How browsers name a second download. a1.png must not be taken for it.
+        write_png(self.path("a1.png"), 40, 40, (10, 20, 30))
+        for missing in ("a[1].png", "a[0-9].png"):
+            done = self.expect(BAD_INPUT, "nestor-classify", "--weights", model(), self.path(missing))
+            self.assert_says(done, missing + ": cannot open", "No such file")
+        self.assertEqual(self.names(self.path("a[0-9]*.png")), [self.path("a1.png")])
+        write_png(self.path("a[1].png"), 40, 40, (10, 20, 30))
+        self.assertEqual(self.names(self.path("a[1].png")), [self.path("a[1].png")])
+
     def test_folders_of_folders_without_what_is_no_image(self):
         os.makedirs(self.path("photos", "dog", "puppies"))
         os.makedirs(self.path("photos", "cat"))

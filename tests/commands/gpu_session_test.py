@@ -37,6 +37,13 @@ PROFILED = """
 echo 'nestor-inspect: warning: no tuning for this GPU' >&2
 echo '{"plan": {"steps": [{"name": "stem", "variant": "direct", "ms": 0.25}]}}'
 """
+TABLE = """
+echo 'nestor-bench: senet_154 cannot run' >&2
+echo '{"rows": [{"network": "resnest50", "top1": 81.1, "published_ms": 1.78,
+                 "times": {"cuda:0 fp16, batch 16": {"kind": "measured", "ms": 0.25, "floor_ms": null}}},
+                {"network": "senet_154", "top1": 81.3, "published_ms": 7.5, "times": {}}]}'
+exit 6
+"""
 ENGINE = """
 import subprocess, sys, time
 name, runs = sys.argv[1], 0
@@ -202,6 +209,14 @@ class GpuSession(unittest.TestCase):
         self.assertIn("| stem | direct |  | 250.0 |", done.stdout)
         with tarfile.open(self.folder / "out" / "logs.tar.xz") as logs:
             self.assertIn(b"no tuning", logs.extractfile("logs/profile_resnest50_1.log").read())
+
+    def test_the_table_is_kept_though_some_networks_cannot_run(self):
+        self.pack({"nestor-bench": TABLE})
+        done, results = self.run_session("--parts", "table")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual([row["network"] for row in results["table"]], ["resnest50", "senet_154"])
+        self.assertIn("| resnest50 | 81.1 | 1.78 | 0.250 | - |", done.stdout)
+        self.assertIn("| senet_154 | 81.3 | 7.5 | - | - |", done.stdout)
 
     def test_dry_run_starts_the_programs(self):
         done, _ = self.run_session("--dry-run")

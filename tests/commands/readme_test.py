@@ -35,7 +35,8 @@ class Snippets(CommandTest):
         self.assertGreaterEqual(len(lines), 4)
         for line in lines:
             name, *arguments = shlex.split(line, comments=True)
-            help_text = run(name, "--help").stdout.decode()
+            subcommand = arguments[:1] if name in ("nestor-eval", "nestor-weights") else []
+            help_text = run(name, *subcommand, "--help").stdout.decode()
             for argument in arguments:
                 if argument.startswith("--"):
                     self.assertRegex(help_text, rf"(?m){re.escape(argument)}\b", line)

@@ -677,6 +677,13 @@ class Pretrained(WeightsTest):
         self.assertEqual(self.server.requests, [])
         self.weights(0, "verify")
 
+    def test_pull_among_a_networks_weights(self):
+        for name, source in ((None, "gluoncv"), ("timm", "timm"), ("in1k", "timm"), (sha256(self.pth)[:8], "resnest")):
+            path = self.weights(0, "pull", "--network", self.NETWORK, *([name] if name else [])).stdout.decode()
+            self.assertIn(f"/models/{source}-{self.NETWORK}", path)
+        self.assert_says(self.weights(USAGE, "pull", "--network", self.NETWORK, "mxnet"), "mxnet", self.NETWORK)
+        self.assert_says(self.weights(USAGE, "pull"), "--network")
+
     def test_images_before_and_after(self):
         rows = self.classify(CAT, "--pretrained", CAT, CAT)["images"]
         self.assertEqual([row["image"] for row in rows], [CAT] * 3)
@@ -782,10 +789,16 @@ class Pretrained(WeightsTest):
             if variable:
                 self.env[variable] = folder if variable == "HF_HUB_CACHE" else self.path("b")
             self.assertEqual(self.weights(0, "pull", "resnest14d", "--original", "--offline").stdout.decode().strip(), blob)
+            self.assertEqual(self.weights(0, "path", "resnest14d").stdout.decode().strip(), blob)
+            self.assertIn(b" cached ", self.weights(0, "list", "--network", "resnest14d").stdout)
+            self.assertEqual(self.weights(0, "verify").stdout.decode(), f"ok       {blob}\n")
             self.weights(0, "pull", "resnest14d", "--offline")
+            self.assertIn("models", self.weights(0, "path", "resnest14d").stdout.decode())
+            self.assertEqual(self.weights(0, "path", "--original", "resnest14d").stdout.decode().strip(), blob)
             self.weights(0, "remove", "resnest14d")
             with open(blob, "r+b") as f:
                 f.write(b"x")
+            self.assert_says(self.weights(BAD_MODEL, "verify", "resnest14d"), "damaged files")
             self.assert_says(self.weights(FAILED, "pull", "resnest14d", "--offline"), "damaged")
             if variable:
                 del self.env[variable]

@@ -276,6 +276,18 @@ TEST_CASE("session: lives without its maker's model and can be moved", "[session
   CHECK(test::difference(test::run(second, images.view()), expected, {1, 10}, "moved") == "");
 }
 
+TEST_CASE("session: a timed run's parts are of one run, its total of all", "[session][cpu]") {
+  Session session(model(), kOneThread);
+  const test::Images images({1, 3, 32, 32});
+  const RunTimes times = SessionInternals::time_run(session, images.view(), 3);
+  CHECK(times.upload_ms > 0);
+  CHECK(times.compute_ms > 0);
+  CHECK(times.enqueue_ms == 0);
+  const double parts = times.upload_ms + times.compute_ms + times.download_ms;
+  CHECK(times.total_ms == Approx(3 * parts));
+  CHECK_THROWS_AS(SessionInternals::time_run(session, images.view(), 0), Error);
+}
+
 TEST_CASE("session: a profile has a time for every step", "[session][cpu]") {
   Session session(model(), kOneThread);
   const test::Images images({1, 3, 32, 32});

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "engine/graph/builder.h"
+#include "engine/ops/convolution/convolution.h"
 #include "engine/ops/dense/dense.h"
 #include "engine/ops/global_average_pool/global_average_pool.h"
 #include "engine/session_internals.h"
@@ -133,6 +134,42 @@ TEST_CASE("executor: fused loads, and all loads apart, give what the oracles say
   }
 }
 
+TEST_CASE("executor: EfficientNet-B2 on emulated devices gives what the oracles say",
+          "[simt][executor]") {
+  for (const int sm : {70, 80}) {
+    for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+      if (sm != 70 && precision == Precision::kFp32) continue;  // the same kernels
+      const auto model = test::emulated_model(test::graph_of_network("tf_efficientnet_b2"), sm);
+      Session session(model, {.precision = precision});
+      // Sides that are odd and even on their way down: "same" padding is unequal at either.
+      const test::Images images({2, 3, 52, 39});
+      check_outputs(*model, images.view(), {}, session.run(images.view()), precision,
+                    fmt::format("sm_{} {}", sm, to_string(precision)));
+    }
+  }
+}
+
+TEST_CASE("executor: averages of many pixels are those of their parts", "[simt][executor]") {
+  const auto graph = [](const Shape& input) {
+    GraphBuilder b;
+    const ValueId image = b.input("input", {DType::kFloat32, input});
+    const ValueId x = convolution(b, image, "conv", {.channels = 40, .bias = true});
+    b.output("logits", dense(b, global_average_pool(b, x, "avgpool"), "classes", 10));
+    return b.finish();
+  };
+  const auto model = test::emulated_model(graph, 70);
+  for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+    Session session(model, {.precision = precision});
+    for (const std::int64_t w : {32, 33}) {  // 64 lines: as many pixels as a block takes, and more
+      const test::Images images({2, 3, 64, w});
+      const Plan plan = SessionInternals::plan(session, images.view().desc.shape);
+      CHECK(std::ranges::count(plan.steps, "average_of_parts", &Step::variant) == (w > 32 ? 1 : 0));
+      check_outputs(*model, images.view(), {}, session.run(images.view()), precision,
+                    fmt::format("{} width {}", to_string(precision), w));
+    }
+  }
+}
+
 // Golden data for these sizes are compared by tests/run.sh; this needs none.
 TEST_CASE("executor: ResNeSt-50 at 224x224 on emulated devices gives what the CPU device does",
           "[simt][executor]") {
@@ -245,6 +282,17 @@ TEST_CASE("executor: profiles have a time for each step", "[simt][executor]") {
   const Profile profile = SessionInternals::profile(session, images.view());
   CHECK(profile.step_ms.size() ==
         SessionInternals::plan(session, images.view().desc.shape).steps.size());
+}
+
+TEST_CASE("executor: timed runs leave what run() leaves", "[simt][executor]") {
+  const auto model = test::emulated_model(test::small_graph, 70);
+  Session session(model, {});
+  const test::Images images({1, 3, 16, 16});
+  const std::vector<float> expected = test::run(session, images.view());
+  const RunTimes times = SessionInternals::time_run(session, images.view(), 3);
+  CHECK(times.enqueue_ms > 0);
+  CHECK(times.total_ms > 0);
+  CHECK(test::run(session, images.view()) == expected);
 }
 
 TEST_CASE("executor: sessions share weights on the device", "[simt][executor]") {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nestor/error.h"
+#include "tests/fuzz/written.h"
 #include "weights_convert/source_file.h"
 
 namespace nestor::fuzz {
@@ -24,6 +25,7 @@ void read_and_walk(const std::uint8_t* data, std::size_t size, Read read) {
     for (const SourceTensor& tensor : file.tensors) {
       const std::span<const std::byte> bytes = contiguous(tensor, scratch);
       if (bytes.size() != tensor.bytes()) __builtin_trap();
+      check_written(bytes.data(), bytes.size());
       for (const std::byte byte : bytes) sum = sum + std::to_integer<std::uint8_t>(byte);
     }
   } catch (const Error& error) {

@@ -7,7 +7,7 @@ namespace nestor::golden {
 std::span<const Area> areas() {
   static constexpr Area kAreas[] = {
       {"classification", compare_classification},
-      {"detection", skip_detection},
+      {"detection", compare_detection},
       {"formats", compare_formats},
       {"preprocessing", compare_preprocessing},
       {"segmentation", compare_segmentation},

@@ -67,9 +67,7 @@ void compare_formats(const std::filesystem::path& folder, Report& report);
 void compare_preprocessing(const std::filesystem::path& folder, Report& report);
 void compare_names(const std::filesystem::path& folder,
                    Report& report);  // of classification's models
-void skip_detection(const std::filesystem::path& folder, Report& report);
+void compare_detection(const std::filesystem::path& folder, Report& report);
 void compare_segmentation(const std::filesystem::path& folder, Report& report);
-void compare_components(const std::filesystem::path& folder,
-                        Report& report);  // of segmentation
 
 }  // namespace nestor::golden

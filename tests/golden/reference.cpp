@@ -12,11 +12,23 @@ nlohmann::json read_json(const std::filesystem::path& path) {
   return nlohmann::json::parse(file);
 }
 
-// A float32 array of a reference file.
-std::span<const float> array(const WeightFile& file, const std::string& name) {
+namespace {
+
+template <class T>
+std::span<const T> array_of(const WeightFile& file, const std::string& name) {
   const WeightFile::Entry* const entry = file.find(name);
   if (entry == nullptr) throw std::runtime_error(file.name() + " lacks " + name);
-  return {reinterpret_cast<const float*>(entry->data.data()), entry->data.size() / sizeof(float)};
+  return {reinterpret_cast<const T*>(entry->data.data()), entry->data.size() / sizeof(T)};
+}
+
+}  // namespace
+
+std::span<const float> array(const WeightFile& file, const std::string& name) {
+  return array_of<float>(file, name);
+}
+
+std::span<const std::int32_t> int_array(const WeightFile& file, const std::string& name) {
+  return array_of<std::int32_t>(file, name);
 }
 
 std::span<const float> values(const TensorView& tensor) {

@@ -18,6 +18,8 @@ nlohmann::json read_json(const std::filesystem::path& path);
 // A float32 array of a reference file.
 std::span<const float> array(const WeightFile& file, const std::string& name);
 
+std::span<const std::int32_t> int_array(const WeightFile& file, const std::string& name);
+
 std::span<const float> values(const TensorView& tensor);
 
 // Every `stride`-th element, from the first on.

@@ -1,14 +1,12 @@
 // Segmenters against GluonCV: components, class maps, logits and taps.
 
+#include "tests/golden/segmentation.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 
-#include "graphs/zoo.h"
-#include "nestor/nestor.h"
-#include "tests/golden/golden.h"
-#include "tests/golden/reference.h"
 #include "tests/golden/scratch_folder.h"
 #include "tests/golden/tolerances.h"
 #include "weights_convert/synthetic/manifest.h"
@@ -33,18 +31,11 @@ constexpr MapTolerance kTolerances[] = {
     {Precision::kBf16, 0.2, 2, 0.8},
 };
 
-struct Case {
-  std::string name;
-  json record;           // outputs/CASE.json
-  WeightFile reference;  // outputs/CASE.safetensors
-  std::vector<Image> images;
-};
-
-Case read_case(const fs::path& folder, const std::string& name) {
-  Case c{.name = name,
-         .record = read_json(folder / "outputs" / (name + ".json")),
-         .reference = WeightFile::open(folder / "outputs" / (name + ".safetensors")),
-         .images = {}};
+SegmenterCase read_case(const fs::path& folder, const std::string& name) {
+  SegmenterCase c{.name = name,
+                  .record = read_json(folder / "outputs" / (name + ".json")),
+                  .reference = WeightFile::open(folder / "outputs" / (name + ".safetensors")),
+                  .images = {}};
   const json& shape = c.record.at("input").at("shape");
   for (const json& image : c.record.at("input").at("images")) {
     c.images.push_back(read_picture(folder / image.get<std::string>(), shape[2], shape[3]));
@@ -52,23 +43,7 @@ Case read_case(const fs::path& folder, const std::string& name) {
   return c;
 }
 
-// The share of the pixels whose class is that of the reference's pictures.
-double equal_classes(const Case& c, const fs::path& folder, const TensorView& classes) {
-  const Shape& shape = classes.desc.shape;
-  const std::int64_t pixels = shape[1] * shape[2];
-  std::int64_t equal = 0;
-  for (std::int64_t n = 0; n < shape[0]; ++n) {
-    const Image want =
-        read_picture(folder / c.record.at("argmax").at(n).get<std::string>(), shape[1], shape[2]);
-    for (std::int64_t i = 0; i < pixels; ++i) {
-      equal +=
-          classes.as<std::uint8_t>()[n * pixels + i] == want.rgb[static_cast<std::size_t>(3 * i)];
-    }
-  }
-  return static_cast<double>(equal) / static_cast<double>(shape[0] * pixels);
-}
-
-void compare_tap(const Case& c, const Session::Output& output, const json& row,
+void compare_tap(const SegmenterCase& c, const Session::Output& output, const json& row,
                  const MapTolerance& tolerance, Report& report) {
   const std::string what = fmt::format("{} {}", to_string(tolerance.precision), output.name);
   const Shape shape(row.at("shape").get<std::vector<std::int64_t>>());
@@ -84,7 +59,7 @@ void compare_tap(const Case& c, const Session::Output& output, const json& row,
                            largest, tolerance.largest));
 }
 
-void compare_predict(const Case& c, const fs::path& folder, const LoadedModel& loaded,
+void compare_predict(const SegmenterCase& c, const fs::path& folder, const LoadedModel& loaded,
                      const MapTolerance& tolerance, Report& report) {
   const std::string precision(to_string(tolerance.precision));
   try {
@@ -116,15 +91,31 @@ void compare_predict(const Case& c, const fs::path& folder, const LoadedModel& l
 
 bool is_large(const json& row) {
   const std::size_t images = row.at("photos").size();
-  return row.at("mode") != "predict" ||
+  return row.at("mode") == "predict" &&
          row.at("height").get<int>() * row.at("width").get<int>() * static_cast<int>(images) >
              kMostPixels;
 }
 
 }  // namespace
 
+double equal_classes(const SegmenterCase& c, const fs::path& folder, const TensorView& classes) {
+  const Shape& shape = classes.desc.shape;
+  const std::int64_t pixels = shape[1] * shape[2];
+  std::int64_t equal = 0;
+  for (std::int64_t n = 0; n < shape[0]; ++n) {
+    const Image want =
+        read_picture(folder / c.record.at("argmax").at(n).get<std::string>(), shape[1], shape[2]);
+    for (std::int64_t i = 0; i < pixels; ++i) {
+      equal +=
+          classes.as<std::uint8_t>()[n * pixels + i] == want.rgb[static_cast<std::size_t>(3 * i)];
+    }
+  }
+  return static_cast<double>(equal) / static_cast<double>(shape[0] * pixels);
+}
+
 void compare_segmentation(const fs::path& folder, Report& report) {
   compare_components(folder, report);
+  compare_plans(folder, report);
   std::map<std::string, std::vector<std::string>> names;  // of cases, by network
   const json all = read_json(folder / "cases.json");
   for (const json& row : all.at("cases")) {
@@ -139,8 +130,11 @@ void compare_segmentation(const fs::path& folder, Report& report) {
                      models / (network + ".stats.safetensors"), weights, {.network = network});
     const LoadedModel loaded = load_model(weights, {.device = "cpu", .network = {}});
     for (const std::string& name : cases) {
-      const Case c = read_case(folder, name);
-      if (c.record.at("mode") != "predict") continue;
+      const SegmenterCase c = read_case(folder, name);
+      if (c.record.at("mode") != "predict") {
+        compare_multi_scale(c, folder, loaded, report);
+        continue;
+      }
       for (const MapTolerance& tolerance : kTolerances) {
         compare_predict(c, folder, loaded, tolerance, report);
       }

@@ -19,9 +19,8 @@
 #include "graphs/resnest.h"
 #include "graphs/resnet.h"
 #include "nestor/session.h"
-#include "tests/golden/golden.h"
-#include "tests/golden/reference.h"
 #include "tests/golden/scratch_folder.h"
+#include "tests/golden/segmentation.h"
 #include "tests/golden/tolerances.h"
 #include "weights_convert/synthetic/values.h"
 

@@ -36,6 +36,10 @@ constexpr Counts kCounts[] = {
     {"resnet101_v1b", 44'549'160, 0, 0, 0},
     {"resnet101_v1d", 44'568'392, 0, 0, 0},
     {"resnet101_v1s", 44'672'936, 0, 0, 0},
+    {"faster_rcnn_fpn_resnet101_v1d_coco", 63'136'256, 105'472, 562, 0},
+    {"faster_rcnn_fpn_syncbn_resnest50_coco", 45'583'392, 71'232, 480, 0},
+    {"faster_rcnn_fpn_syncbn_resnest101_coco", 66'375'168, 136'768, 871, 0},
+    {"faster_rcnn_fpn_syncbn_resnest269_coco", 129'029'632, 321'088, 2159, 0},
     // With the auxiliary head.
     {"deeplab_resnet101_ade", 61'186'284, 0, 574, 0},
     {"deeplab_resnest50_ade", 43'996'588, 0, 447, 0},
@@ -83,6 +87,14 @@ constexpr Cost kSegmenterCosts[] = {
     {"deeplab_resnet101_ade", 480, 218.30},  {"deeplab_resnest50_ade", 480, 146.58},
     {"deeplab_resnest101_ade", 480, 219.89}, {"deeplab_resnest200_ade", 480, 292.09},
     {"deeplab_resnest269_ade", 480, 426.45},
+};
+
+// Of 800 x 1333 pixels and 1000 proposals, to the first decimal.
+constexpr std::pair<const char*, double> kDetectorCosts[] = {
+    {"faster_rcnn_fpn_resnet101_v1d_coco", 458.4},
+    {"faster_rcnn_fpn_syncbn_resnest50_coco", 357.1},
+    {"faster_rcnn_fpn_syncbn_resnest101_coco", 460.3},
+    {"faster_rcnn_fpn_syncbn_resnest269_coco", 721.7},
 };
 
 // Millions of parameters, to the second decimal.
@@ -142,6 +154,11 @@ TEST_CASE("zoo: multiply-adds of every network are those of the specification", 
     const auto total = static_cast<double>(
         multiply_adds(*find_network(expected.network), expected.size, expected.size));
     CHECK(std::round(total / 1e7) == std::round(expected.giga * 1e2));
+  }
+  for (const auto& [name, giga] : kDetectorCosts) {
+    INFO(name);
+    const auto total = static_cast<double>(multiply_adds(*find_network(name), 800, 1333));
+    CHECK(std::round(total / 1e8) == std::round(giga * 10));
   }
 }
 
@@ -224,7 +241,9 @@ TEST_CASE("zoo: the digit segmenter is small", "[graphs][cpu]") {
   const Network& mini = *find_network("deeplab_resnest_mini");
   CHECK(num_classes(mini) == 11);
   CHECK(nominal_input(mini) == Shape{1, 3, 192, 192});
-  CHECK(4 * trainable(mini) < 3'000'000 * 2);  // 3 MB in float16
+  const std::vector<Parameter> all = parameters(mini, {.num_classes = 11});
+  CHECK(all.back().name == "head.block.4.bias");
+  CHECK(2 * trainable(mini) < 3'000'000);  // bytes in float16
 }
 
 TEST_CASE("zoo: EfficientNets of another source are evaluated as timm does", "[graphs][cpu]") {

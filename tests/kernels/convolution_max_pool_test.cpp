@@ -116,7 +116,7 @@ Memory run_apart(Device& device, const Problem& problem, const Family& family) {
   args.weight = weight.data();
   args.bias = bias.data();
   args.dst = y.data();
-  args.relu = true;
+  args.activation = Activation::kRelu;
   check(convolution(args, device.stream()));
   check(pooling({.src = y.data(),
                  .dst = dst.data(),

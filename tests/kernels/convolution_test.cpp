@@ -55,7 +55,8 @@ struct Case {
              p.stride,
              p.pad,
              p.dilation,
-             p.groups};
+             p.groups,
+             p.same};
   }
 
   std::string title;
@@ -125,7 +126,7 @@ Result run(Device& device, const Case& test, ConvolutionChoice choice,
                   : where == Residual::kInDst ? dst.data()
                                               : residual.data();
   args.dst = dst.data();
-  args.relu = p.relu;
+  args.activation = p.relu ? Activation::kRelu : p.swish ? Activation::kSwish : Activation::kNone;
   if (test.radix > 0) {
     args.pooled = pooled.data();
     args.pooled_parts = test.radix;
@@ -252,6 +253,8 @@ TEST_CASE("convolution tiles at their edges", "[simt][kernels][convolution]") {
 TEST_CASE("convolutions of all kinds", "[simt][kernels][convolution]") {
   constexpr const char* kProblems[] = {
       "n2_c64_h5_w7_k64_r3_s3_bias_relu",
+      "n2_c64_h5_w7_k64_r3_s3_bias_swish",
+      "n1_c24_h6_w5_k144_r1_s1_bias_swish",
       "n3_c64_h6_w5_k64_r3_s3_g2_bias_relu",
       "n1_c128_h4_w5_k128_r3_s3_g4",
       "n1_c256_h3_w3_k128_r3_s3_g2_residual",
@@ -264,6 +267,11 @@ TEST_CASE("convolutions of all kinds", "[simt][kernels][convolution]") {
       "n1_c24_h6_w6_k40_r5_s5",
       "n1_c16_h5_w6_k24_r1_s3_p0_bias_residual_relu",
       "n2_c3_h8_w8_k20_r3_s3_bias_relu",
+      "n2_c32_h7_w8_k32_r3_s3_st2_same_bias",
+      "n2_c32_h8_w7_k32_r3_s3_st2_same_bias_swish",
+      "n1_c32_h6_w7_k32_r3_s3_same_bias",
+      "n1_c16_h6_w6_k24_r5_s5_st2_same",
+      "n1_c16_h7_w6_k24_r1_s1_st2_same",
   };
   for (const char* text : kProblems) check_all_tiles(text, DeviceDType::kFloat16);
   for (const char* text : kProblems) check_all_tiles(text, DeviceDType::kFloat32);

@@ -98,7 +98,7 @@ Case convolution_case(int tile_idx, const ConvolutionShape& shape, double sector
             args.bias = zeros.floats<float>(k);
             args.residual = zeros.floats<float>(shape.n * pixels * k);
             args.dst = zeros.floats<float>(shape.n * pixels * k);
-            args.relu = true;
+            args.activation = Activation::kRelu;
             args.pooled = zeros.floats<float>(shape.n * slots * k);
             args.pooled_parts = 2;
             args.pooled_slots = slots;

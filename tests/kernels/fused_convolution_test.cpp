@@ -248,7 +248,7 @@ Memory run(Device& device, const Case& test, ConvolutionChoice choice,
                   : where == Residual::kInDst ? dst.data()
                                               : residual.data();
   args.dst = dst.data();
-  args.relu = test.params.relu;
+  args.activation = test.params.relu ? Activation::kRelu : Activation::kNone;
   args.workspace = workspace.data();
   args.counters = counters.data();
   check(fused_convolution(args, device.stream()));

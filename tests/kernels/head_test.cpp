@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/ops/convolution/convolution.h"
 #include "engine/ops/dense/dense.h"
 #include "engine/ops/global_average_pool/global_average_pool.h"
 #include "kernels/dense/dense.h"
@@ -43,14 +44,15 @@ void test_pool(const Shape& shape) {
 }
 
 std::vector<float> run_dense(Device& device, DeviceDType dtype, const Tensor& src,
-                             const Tensor& weight, const Tensor& bias) {
+                             const Tensor& weight, const Tensor& bias,
+                             Activation activation = Activation::kNone) {
   const Array<float> x(device, src.values), b(device, bias.values);
   const Array<unsigned char> w(device, stored(weight.values, dtype));
   const int n = static_cast<int>(src.shape[0]), k = static_cast<int>(weight.shape[0]);
   const Array<float> dst(device, std::vector<float>(static_cast<std::size_t>(n * k), NAN));
-  check(dense(
-      {dtype, x.data(), w.data(), b.data(), dst.data(), n, static_cast<int>(weight.shape[1]), k},
-      device.stream()));
+  check(dense({dtype, x.data(), w.data(), b.data(), dst.data(), n,
+               static_cast<int>(weight.shape[1]), k, activation},
+              device.stream()));
   return dst.values();
 }
 
@@ -66,6 +68,23 @@ void test_dense(std::int64_t n, std::int64_t c, std::int64_t k) {
                      fmt::format("n{}_c{}_k{}", n, c, k)) == "");
       const std::vector<float> alone = run_dense(device, dtype, src.image(n - 1), weight, bias);
       CHECK(std::equal(alone.begin(), alone.end(), got.begin() + (n - 1) * k));
+    });
+  }
+}
+
+// As the convolution of one pixel that squeeze and excitation has.
+void test_activated_dense(Activation activation) {
+  const ConvolutionParams params{.has_bias = true,
+                                 .relu = activation == Activation::kRelu,
+                                 .swish = activation == Activation::kSwish};
+  const Tensor src = random_tensor({5, 40, 1, 1}, 1, DeviceDType::kFloat32, -2, 2);
+  const Tensor bias = random_tensor({24}, 3, DeviceDType::kFloat32);
+  for (const DeviceDType dtype : kDTypes) {
+    const Tensor weight = random_tensor({24, 40, 1, 1}, 2, dtype);
+    const Tensor expected = oracle(convolution_op(), params, {src, weight, bias});
+    for_each_schedule([&](Device& device) {
+      CHECK(mismatch(run_dense(device, dtype, src, weight, bias, activation), expected.values,
+                     expected.shape, tolerance(DType::kFloat32), "activated") == "");
     });
   }
 }
@@ -115,6 +134,13 @@ TEST_CASE("global_average_pool kernel", "[simt][global_average_pool]") {
     test_pool({2, channels, 3, 5});
   }
   for (const std::int64_t pixels : {1, 7, 8, 9, 31, 32, 33}) test_pool({1, 64, pixels, 1});
+  on_a_device([](Device& device) {
+    const Array<float> sums(device, {1, 2, 3, 4, 5, 6, 7, 8, 10, 20, 30, 40, 50, 60, 70, 80});
+    const Array<float> dst(device, std::vector<float>(8, NAN));
+    check(global_average_pool({DeviceDType::kFloat32, sums.data(), dst.data(), 1, 2, 8, 4},
+                              device.stream()));
+    CHECK(dst.values() == std::vector<float>{2.75F, 5.5F, 8.25F, 11, 13.75F, 16.5F, 19.25F, 22});
+  });
   GlobalAveragePoolArgs args{.n = 1, .pixels = 4, .c = 12};
   CHECK(global_average_pool(args, nullptr).code == DeviceCode::kInvalidArgument);
 }
@@ -124,6 +150,9 @@ TEST_CASE("dense kernel", "[simt][dense]") {
   for (const std::int64_t k : {1, 3, 4, 5, 15, 16, 17, 97}) test_dense(1, 64, k);
   for (const std::int64_t n : {1, 2, 3, 4, 5, 7, 8, 9}) test_dense(n, 24, 5);
   for (const std::int64_t c : {8, 248, 256, 264, 512}) test_dense(2, c, 10);
+  for (const Activation activation : {Activation::kRelu, Activation::kSwish}) {
+    test_activated_dense(activation);
+  }
   DenseArgs args{.n = 1, .c = 12, .k = 10};
   CHECK(dense(args, nullptr).code == DeviceCode::kInvalidArgument);
 }

@@ -7,15 +7,19 @@
 #include "engine/ops/add/add.h"
 #include "engine/ops/attention_sum/attention_sum.h"
 #include "engine/ops/batch_norm/batch_norm.h"
+#include "engine/ops/concat/concat.h"
 #include "engine/ops/r_softmax/r_softmax.h"
 #include "engine/ops/radix_sum/radix_sum.h"
 #include "engine/ops/relu/relu.h"
+#include "engine/ops/swish/swish.h"
 #include "kernels/add/add.h"
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/batch_norm/batch_norm.h"
+#include "kernels/concat/concat.h"
 #include "kernels/r_softmax/r_softmax.h"
 #include "kernels/radix_sum/radix_sum.h"
 #include "kernels/relu/relu.h"
+#include "kernels/swish/swish.h"
 #include "tests/kernels/kernel_test.h"
 
 namespace nestor::test {
@@ -37,6 +41,7 @@ void test(const std::string& title, DeviceDType dtype, const std::vector<Tensor>
     const Array<unsigned char> dst(device, unwritten(padded_elements(expected.shape), dtype));
     check(launch(device, pointers, dst.data()));
     const Tensor got = from_nhwc(dst.values(), expected.shape, dtype);
+    CHECK(to_nhwc(got, dtype) == dst.values());  // padding is zero
     CHECK(mismatch(got.values, expected.values, expected.shape, tolerance(dtype_of(dtype)),
                    title) == "");
   });
@@ -47,7 +52,7 @@ const Shape kShapes[] = {{1, 8, 1, 1},  {1, 8, 15, 17}, {1, 8, 16, 16}, {1, 8, 2
 
 }  // namespace
 
-TEST_CASE("add and relu kernels", "[simt][add][relu]") {
+TEST_CASE("add, relu and swish kernels", "[simt][add][relu][swish]") {
   for (const DeviceDType dtype : kDTypes) {
     for (const Shape& shape : kShapes) {
       const Tensor a = random_tensor(shape, 1, dtype), b = random_tensor(shape, 2, dtype);
@@ -60,10 +65,31 @@ TEST_CASE("add and relu kernels", "[simt][add][relu]") {
            [&](Device& device, const auto& in, void* dst) {
              return relu(ReluArgs{dtype, in[0], dst, count}, device.stream());
            });
+      test("swish " + shape.to_string(), dtype, {a}, oracle(swish_op(), {}, {a}),
+           [&](Device& device, const auto& in, void* dst) {
+             return swish(SwishArgs{dtype, in[0], dst, count}, device.stream());
+           });
     }
   }
   CHECK(add({.count = 12}, nullptr).code == DeviceCode::kInvalidArgument);
   CHECK(relu(ReluArgs{.count = 0}, nullptr).code == DeviceCode::kInvalidArgument);
+  CHECK(swish(SwishArgs{.count = 0}, nullptr).code == DeviceCode::kInvalidArgument);
+  CHECK(swish(SwishArgs{.count = 12}, nullptr).code == DeviceCode::kInvalidArgument);
+}
+
+TEST_CASE("swish far from zero is 0 or its argument, and passes NaN on", "[simt][swish]") {
+  for (const DeviceDType dtype : kDTypes) {
+    on_a_device([&](Device& device) {
+      const Array<unsigned char> x(
+          device, stored({NAN, -100, -60000, 0, 100, 60000, INFINITY, -0.0F}, dtype));
+      check(swish(SwishArgs{dtype, x.data(), x.data(), 8}, device.stream()));
+      const std::vector<float> got = loaded(x.values(), dtype);
+      CHECK(std::isnan(got[0]));
+      CHECK(std::abs(got[1]) < 1e-30F);
+      CHECK(std::vector<float>(got.begin() + 2, got.end()) ==
+            std::vector<float>{0, 0, 100, loaded(stored({60000}, dtype), dtype)[0], INFINITY, 0});
+    });
+  }
 }
 
 TEST_CASE("relu passes NaN on", "[simt][relu]") {
@@ -78,6 +104,45 @@ TEST_CASE("relu passes NaN on", "[simt][relu]") {
             std::vector<float>{0, 0, 2, 0, INFINITY, 0, 1});
     });
   }
+}
+
+TEST_CASE("concat kernel", "[simt][concat]") {
+  // Sources that begin at a multiple of 8 and elsewhere, end there and elsewhere, and are shorter
+  // than a chunk; one, and as many as there may be; pixels around a block of threads.
+  const std::vector<std::vector<std::int64_t>> kChannels = {
+      {8},       {13},      {8, 16},      {16, 24, 8, 40}, {16, 9},
+      {7, 8, 9}, {3, 1, 1}, {8, 3, 2, 8}, {12, 20, 31},    {8, 1, 7, 16, 2, 2, 4, 5}};
+  const auto compare = [](const std::vector<std::int64_t>& channels, const Shape& like) {
+    for (const DeviceDType dtype : kDTypes) {
+      std::vector<Tensor> srcs;
+      for (const std::int64_t c : channels) {
+        srcs.push_back(random_tensor({like[0], c, like[2], like[3]}, srcs.size() + 1, dtype));
+      }
+      const Tensor expected = oracle(concat_op(), {}, srcs);
+      test("concat " + expected.shape.to_string(), dtype, srcs, expected,
+           [&](Device& device, const auto& in, void* dst) {
+             ConcatArgs args{.dtype = dtype, .sources = {}, .dst = dst};
+             args.num_sources = static_cast<int>(in.size());
+             args.pixels = like[0] * like[2] * like[3];
+             for (std::size_t i = 0; i < in.size(); ++i) {
+               args.sources[i] = {in[i], static_cast<int>(channels[i])};
+             }
+             return concat(args, device.stream());
+           });
+    }
+  };
+  for (const auto& channels : kChannels) compare(channels, {2, 0, 3, 5});
+  for (const std::int64_t w : {127, 128, 129}) compare({8, 5}, {1, 0, 1, w});
+
+  ConcatArgs args{.sources = {{nullptr, 8}}, .num_sources = 9, .pixels = 1};
+  CHECK(concat(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.num_sources = 0;
+  CHECK(concat(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.num_sources = 2;  // the second has no channels
+  CHECK(concat(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.num_sources = 1;
+  args.pixels = 0;
+  CHECK(concat(args, nullptr).code == DeviceCode::kInvalidArgument);
 }
 
 TEST_CASE("batch_norm kernel", "[simt][batch_norm]") {

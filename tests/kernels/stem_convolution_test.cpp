@@ -37,6 +37,15 @@ struct Filter {
   }
 };
 
+ConvolutionParams params_of(int size, Activation activation, bool same = false) {
+  return {.stride = 2,
+          .pad = same ? 0 : size / 2,
+          .has_bias = true,
+          .relu = activation == Activation::kRelu,
+          .swish = activation == Activation::kSwish,
+          .same = same};
+}
+
 Tensor run(Device& device, StemConvolutionArgs args, const Filter& filter, const Shape& dst_shape) {
   const Array<float> weight(device, filter.packed()), bias(device, filter.bias.values);
   const Array<unsigned char> dst(device, unwritten(padded_elements(dst_shape), args.dtype));
@@ -59,13 +68,13 @@ Memory with_nan_padding(const Tensor& src, DeviceDType dtype) {
   return memory;
 }
 
-void test(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t k, bool relu = true,
-          int size = 3) {
+void test(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t k,
+          Activation activation = Activation::kRelu, int size = 3, bool same = false) {
   const Filter filter(k, size);
   for (const DeviceDType dtype : kDTypes) {
     const Tensor src = random_tensor({n, 3, h, w}, 1, dtype, -2, 2);
-    const ConvolutionParams params{.stride = 2, .pad = size / 2, .has_bias = true, .relu = relu};
-    const Tensor expected = oracle(convolution_op(), params, {src, filter.weight, filter.bias});
+    const Tensor expected = oracle(convolution_op(), params_of(size, activation, same),
+                                   {src, filter.weight, filter.bias});
     for_each_schedule([&](Device& device) {
       const auto run_on = [&](const Tensor& images, const Shape& shape) {
         const Array<unsigned char> memory(device, with_nan_padding(images, dtype));
@@ -75,7 +84,8 @@ void test(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t k, bool r
                     .n = static_cast<int>(images.shape[0]),
                     .h = static_cast<int>(h),
                     .w = static_cast<int>(w),
-                    .relu = relu},
+                    .same = same,
+                    .activation = activation},
                    filter, shape);
       };
       const Tensor got = run_on(src, expected.shape);
@@ -92,7 +102,8 @@ void test(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t k, bool r
                                     .n = static_cast<int>(n),
                                     .h = static_cast<int>(h),
                                     .w = static_cast<int>(w),
-                                    .relu = relu},
+                                    .same = same,
+                                    .activation = activation},
                                    filter, expected.shape);
       CHECK(difference(of_planes.values, got.values, expected.shape, title + " planes") == "");
     });
@@ -107,13 +118,25 @@ TEST_CASE("stem_convolution against the oracle", "[simt][stem_convolution]") {
   for (const std::int64_t w : {1, 2, 5, 6, 7, 8, 9, 10, 13}) test(1, 5, w, 32);
   for (const std::int64_t h : {1, 2, 3, 13}) test(3, h, 8, 32);
   for (const std::int64_t h : {62, 64, 66}) test(1, h, 7, 32);  // 124, 128, 132 threads
-  test(1, 9, 9, 24, /*relu=*/false);
+  test(1, 9, 9, 24, Activation::kNone);
+  test(1, 9, 9, 24, Activation::kSwish);
 }
 
 TEST_CASE("stem_convolution of 7x7 against the oracle", "[simt][stem_convolution]") {
-  for (const std::int64_t k : {8, 64}) test(2, 14, 17, k, true, 7);
-  for (const std::int64_t w : {1, 2, 5, 6, 7, 8, 9, 10, 13}) test(1, 5, w, 16, true, 7);
-  for (const std::int64_t h : {1, 2, 3, 13}) test(3, h, 8, 16, false, 7);
+  for (const std::int64_t k : {8, 64}) test(2, 14, 17, k, Activation::kRelu, 7);
+  for (const std::int64_t w : {1, 2, 5, 6, 7, 8, 9, 10, 13})
+    test(1, 5, w, 16, Activation::kRelu, 7);
+  for (const std::int64_t h : {1, 2, 3, 13}) test(3, h, 8, 16, Activation::kNone, 7);
+}
+
+TEST_CASE("stem_convolution with TensorFlow's padding", "[simt][stem_convolution]") {
+  for (const int size : {3, 7}) {
+    for (const std::int64_t h : {1, 2, 3, 8}) {
+      for (const std::int64_t w : {1, 2, 9, 16}) {
+        test(2, h, w, 16, Activation::kSwish, size, /*same=*/true);
+      }
+    }
+  }
 }
 
 TEST_CASE("stem_convolution rounds planes as their conversion does", "[simt][stem_convolution]") {
@@ -213,11 +236,12 @@ Memory run_mma(Device& device, StemConvolutionArgs args, int sm, const HalfFilte
   return dst.values();
 }
 
-void test_mma(int n, int h, int w, int k, int size, bool relu = true) {
+void test_mma(int n, int h, int w, int k, int size, Activation activation = Activation::kRelu,
+              bool same = false) {
   const HalfFilter filter(k, size);
   const Tensor src = random_tensor({n, 3, h, w}, 1, DeviceDType::kFloat16, -2, 2);
-  const ConvolutionParams params{.stride = 2, .pad = size / 2, .has_bias = true, .relu = relu};
-  const Tensor expected = oracle(convolution_op(), params, {src, filter.weight, filter.bias});
+  const Tensor expected = oracle(convolution_op(), params_of(size, activation, same),
+                                 {src, filter.weight, filter.bias});
   for (const int sm : kTensorCores) {
     const std::string title =
         fmt::format("n{}_h{}_w{}_k{} {}x{} on sm_{}", n, h, w, k, size, size, sm);
@@ -231,7 +255,8 @@ void test_mma(int n, int h, int w, int k, int size, bool relu = true) {
                       .n = static_cast<int>(images.shape[0]),
                       .h = h,
                       .w = w,
-                      .relu = relu},
+                      .same = same,
+                      .activation = activation},
                      sm, filter);
     };
     const Tensor got = from_nhwc(run_on(src), expected.shape, DeviceDType::kFloat16);
@@ -253,7 +278,18 @@ TEST_CASE("stem_convolution_mma against the oracle", "[simt][stem_convolution]")
     // Several images of one tile that is full, and of several tiles.
     test_mma(2, 16, 64, 32, size);
     test_mma(2, 17, 65, 32, size);
-    test_mma(1, 9, 9, 64, size, /*relu=*/false);
+    test_mma(1, 9, 9, 64, size, Activation::kNone);
+    test_mma(1, 9, 9, 64, size, Activation::kSwish);
+  }
+}
+
+TEST_CASE("stem_convolution_mma with TensorFlow's padding", "[simt][stem_convolution]") {
+  for (const int size : {3, 7}) {
+    for (const int h : {1, 2, 15, 18}) {
+      for (const int w : {1, 2, 64, 67}) {
+        test_mma(2, h, w, 32, size, Activation::kSwish, /*same=*/true);
+      }
+    }
   }
 }
 

@@ -38,15 +38,17 @@ class Bytes {
 
 class Runner {
  public:
-  Runner(const Graph& graph, const Problem& problem, float amplitude)
+  Runner(const Graph& graph, const Problem& problem, float amplitude, const GivenInputs& given = {})
       : graph_(graph),
         node_(graph.nodes.back()),
         problem_(problem),
         store_(weight_file(graph, kSeed)) {
     for (const ValueId id : node_.inputs) {
       const Value& value = graph.value(id);
+      const auto own = given.find(value.name);
       values_.push_back(
-          is_constant(value)
+          own != given.end() ? own->second
+          : is_constant(value)
               ? weight_values(value, kSeed)
               : random_values(static_cast<std::size_t>(value.desc.shape.num_elements()),
                               kSeed ^ seed_of(value.name), -amplitude, amplitude));
@@ -65,9 +67,10 @@ class Runner {
     if (choice.kernel == nullptr) return false;
     const std::string title =
         fmt::format("{} on {} ({}), {} threads", problem_.text(), variant, choice.variant, threads);
-    const std::vector<Elements> got = execute(choice, threads, title);
+    std::vector<Elements> got = execute(choice, threads, title);
     const std::vector<Elements> expected = reference(choice.inputs);
     for (std::size_t i = 0; i < got.size(); ++i) {
+      clear_unused(i, got[i]);
       const DType dtype = choice.outputs[i].dtype;
       const Tolerance allowed =
           variant.starts_with("winograd") ? winograd_tolerance(dtype) : tolerance(dtype);
@@ -123,13 +126,35 @@ class Runner {
     return graph_.desc(node_.outputs[output]).shape;
   }
 
+  // Items that an input of the node counts as not in use become zero, as the oracle leaves them.
+  void clear_unused(std::size_t output, Elements& got) const {
+    const ValueId id = node_.outputs[output];
+    const auto counted = std::ranges::find(node_.inputs, graph_.value(id).count);
+    if (counted == node_.inputs.end()) return;
+    const Elements& counts = values_[static_cast<std::size_t>(counted - node_.inputs.begin())];
+    const std::size_t image = got.size() / counts.size();
+    const std::size_t item = image / static_cast<std::size_t>(graph_.items(id));
+    for (std::size_t n = 0; n < counts.size(); ++n) {
+      const std::size_t used = counts[n] < 0 ? 0 : static_cast<std::size_t>(counts[n]);
+      std::fill(got.begin() + static_cast<std::ptrdiff_t>(n * image + used * item),
+                got.begin() + static_cast<std::ptrdiff_t>((n + 1) * image), 0.0F);
+    }
+  }
+
   // The oracle on the inputs as the variant sees them, rounded to the types it asks for.
   std::vector<Elements> reference(const std::vector<BufferFormat>& formats) const {
     std::vector<std::vector<float>> data;
+    std::vector<std::vector<std::int32_t>> numbers;
     std::vector<TensorView> views;
     for (std::size_t i = 0; i < values_.size(); ++i) {
+      const TensorDesc& desc = graph_.desc(node_.inputs[i]);
+      if (desc.dtype == DType::kInt32) {
+        numbers.emplace_back(values_[i].begin(), values_[i].end());
+        views.push_back({desc, numbers.back().data()});
+        continue;
+      }
       data.push_back(rounded(values_[i], formats[i].dtype));
-      views.push_back({graph_.desc(node_.inputs[i]), data.back().data()});
+      views.push_back({desc, data.back().data()});
     }
     std::vector<std::vector<std::byte>> bytes;
     std::vector<MutableTensorView> outputs;
@@ -163,8 +188,9 @@ std::vector<std::string> cpu_variant_names(const Op& op) {
   return names;
 }
 
-std::set<std::string> run_variants(const Graph& graph, const Problem& problem, float amplitude) {
-  Runner runner(graph, problem, amplitude);
+namespace {
+
+std::set<std::string> run_all(Runner& runner, const Graph& graph, const Problem& problem) {
   std::set<std::string> ran;
   for (const std::string& variant : cpu_variant_names(*graph.nodes.back().op)) {
     if (runner.run(variant, /*threads=*/2)) ran.insert(variant);
@@ -172,6 +198,19 @@ std::set<std::string> run_variants(const Graph& graph, const Problem& problem, f
   INFO(problem.text());
   CHECK_FALSE(ran.empty());
   return ran;
+}
+
+}  // namespace
+
+std::set<std::string> run_variants(const Graph& graph, const Problem& problem, float amplitude) {
+  Runner runner(graph, problem, amplitude);
+  return run_all(runner, graph, problem);
+}
+
+std::set<std::string> run_variants(const Graph& graph, const Problem& problem,
+                                   const GivenInputs& given) {
+  Runner runner(graph, problem, 1, given);
+  return run_all(runner, graph, problem);
 }
 
 void run_table(const Op& op, GraphOf graph, std::span<const char* const> problems) {

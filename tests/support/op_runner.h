@@ -1,6 +1,7 @@
 #pragma once
 // The body of all op tests: one node, on every variant of the CPU device, against its oracle.
 
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -20,6 +21,12 @@ std::vector<std::string> cpu_variant_names(const Op& op);
 // that no variant can do fails. Output and workspace are filled with NaN before. Returns the names
 // of the variants that ran.
 std::set<std::string> run_variants(const Graph& graph, const Problem& problem, float amplitude = 1);
+
+// The same with the values that `given` has for some inputs, by their names; numbers of int32 inputs
+// are whole. What an operator leaves open, rows that an input counts as not in use, is not compared.
+using GivenInputs = std::map<std::string, std::vector<float>, std::less<>>;
+std::set<std::string> run_variants(const Graph& graph, const Problem& problem,
+                                   const GivenInputs& given);
 
 // A row of a test's table: what makes the graph, and the problems.
 using GraphOf = Graph (*)(const Problem& problem);

@@ -152,6 +152,18 @@ ptx_golden() {
 
 in_tsan() { TSAN_OPTIONS="suppressions=tests/support/tsan.supp halt_on_error=1" "$@"; }
 
+# finds_injected_read NAME: MemorySanitizer's build of a fuzz target must notice that half of a file
+# of its corpus counts as unwritten.
+finds_injected_read() {
+  local file said
+  for file in tests/fuzz/corpus/"$1"/*; do
+    said=$("build/fuzz-msan/bin/$1_injected_read" "$file" 2>&1) && continue
+    grep -q "silent about the file as it is" <<<"$said" &&
+      grep "MemorySanitizer: use-of-uninitialized-value" <<<"$said" && return
+  done
+  return 1
+}
+
 # fails_with TEXT COMMAND...: the command must fail and say TEXT.
 fails_with() {
   local text=$1 output

@@ -9,9 +9,10 @@ namespace nestor::test {
 
 namespace {
 
-constexpr std::array<std::string_view, 18> kNumbers = {
-    "n", "c", "h",     "w",           "k",      "r",      "s",   "g",      "st",
-    "p", "d", "radix", "cardinality", "hidden", "window", "avd", "height", "width"};
+constexpr std::array<std::string_view, 21> kNumbers = {
+    "n",      "c",   "h",      "w",     "k",     "r",           "s",
+    "g",      "st",  "p",      "d",     "radix", "cardinality", "hidden",
+    "window", "avd", "height", "width", "rois",  "bins",        "used"};
 constexpr std::array<std::string_view, 9> kFlags = {"bias", "relu", "swish",  "residual", "max",
                                                     "mean", "ceil", "padded", "same"};
 

@@ -154,7 +154,8 @@ std::string torch_stream(std::string_view pickle, std::span<const Storage> stora
   for (const Storage& storage : storages) file.text(pickled_string(storage.key));
   file.text("e.");
   for (const Storage& storage : storages) {
-    file.u64(storage.values.size()).text(floats(storage.values));
+    const std::size_t element_bytes = storage.untyped ? sizeof(float) : 1;
+    file.u64(storage.values.size() * element_bytes).text(floats(storage.values));
   }
   return file.str();
 }

@@ -64,6 +64,7 @@ std::string pickled_dict(std::span<const std::pair<std::string, std::string>> it
 struct Storage {
   std::string key;
   std::vector<float> values;
+  bool untyped = false;  // counted in bytes
 };
 std::string torch_archive(std::string_view pickle, std::span<const Storage> storages);
 std::string torch_stream(std::string_view pickle, std::span<const Storage> storages);

@@ -31,7 +31,8 @@ struct PickleValue {
     kGlobal,       // text: "torch._utils _rebuild_tensor_v2"
     kStorage,      // number: index into Pickle::storages
     kTensor,       // number: index into Pickle::tensors
-    kObject,       // text: of which class or of what call, "argparse Namespace". Never looked into
+    kObject,       // text: of which class or of what call, "Namespace". Never looked into; number:
+                   // 1 + the DType that the global is torch's name of, else 0
   };
   Kind kind = Kind::kNone;
   std::uint8_t depth = 0;   // of the containers inside
@@ -45,12 +46,14 @@ struct PickledStorage {
   DType dtype = DType::kFloat32;
   std::string_view key;
   std::int64_t num_elements = 0;
+  bool untyped = false;  // bytes, whose tensors say their types
 };
 
-// A view of a storage. Extents and strides are not negative; whether they stay inside the storage
-// is not yet known.
+// A view of a storage, in elements of its own type. Extents and strides are not negative; whether
+// they stay inside the storage is not yet known.
 struct PickledTensor {
   std::size_t storage_idx = 0;
+  DType dtype = DType::kFloat32;
   std::int64_t offset = 0;
   std::vector<std::int64_t> dims, strides;
 };

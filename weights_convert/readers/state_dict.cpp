@@ -20,15 +20,14 @@ constexpr std::size_t kMaxObjects = 100;  // that a message may name
 // Strides of 0 make much of little. No network needs more than a few such tensors.
 constexpr std::uint64_t kMaxExpansion = 16, kExpansionSlackBytes = 3 << 20;
 
-SourceTensor view(const PickledTensor& tensor, const PickledStorage& storage,
-                  std::span<const std::byte> bytes, std::string_view name,
-                  const std::string& file) {
+SourceTensor view(const PickledTensor& tensor, std::span<const std::byte> bytes,
+                  std::string_view name, const std::string& file) {
   SourceTensor result{.name = std::string(name),
-                      .dtype = storage.dtype,
+                      .dtype = tensor.dtype,
                       .shape = Shape(tensor.dims),
                       .data = {},
                       .strides = tensor.strides};
-  const CheckedSize need = checked_tensor_bytes(storage.dtype, tensor.dims);
+  const CheckedSize need = checked_tensor_bytes(tensor.dtype, tensor.dims);
   CHECK_AS(kBadModel, !need.overflowed(), "{}: tensor {} is {}, more than memory can hold", file,
            quoted_name(name), result.shape.to_string());
   if (need.value() == 0) {
@@ -39,10 +38,11 @@ SourceTensor view(const PickledTensor& tensor, const PickledStorage& storage,
   for (std::size_t i = 0; i < tensor.dims.size(); ++i) {
     last += CheckedSize(tensor.dims[i] - 1) * tensor.strides[i];
   }
-  CHECK_AS(kBadModel, (last + 1).at_most(static_cast<std::uint64_t>(storage.num_elements)),
+  const std::uint64_t num_elements = bytes.size() / size_bytes(tensor.dtype);
+  CHECK_AS(kBadModel, (last + 1).at_most(num_elements),
            "{}: tensor {}, {} from element {} on, leaves its storage of {} elements", file,
-           quoted_name(name), result.shape.to_string(), tensor.offset, storage.num_elements);
-  result.data = bytes.subspan(static_cast<std::size_t>(tensor.offset) * size_bytes(storage.dtype));
+           quoted_name(name), result.shape.to_string(), tensor.offset, num_elements);
+  result.data = bytes.subspan(static_cast<std::size_t>(tensor.offset) * size_bytes(tensor.dtype));
   drop_plain_strides(result);
   return result;
 }
@@ -70,7 +70,7 @@ void read_state_dict(const Pickle& pickle, const StorageFinder& find, std::size_
     check_tensor_name(name, file);
     const PickledTensor& tensor = pickle.tensors[static_cast<std::size_t>(value.number)];
     const PickledStorage& storage = pickle.storages[tensor.storage_idx];
-    source.tensors.push_back(view(tensor, storage, find(storage), name, file));
+    source.tensors.push_back(view(tensor, find(storage), name, file));
     total += source.tensors.back().bytes();
   }
   const CheckedSize limit = CheckedSize(file_bytes) * kMaxExpansion + kExpansionSlackBytes;

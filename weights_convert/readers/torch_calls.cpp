@@ -19,6 +19,8 @@ constexpr std::string_view kOrderedDict = "collections OrderedDict";
 constexpr std::string_view kSize = "torch Size";
 constexpr std::string_view kRebuildTensor = "torch._utils _rebuild_tensor";
 constexpr std::string_view kRebuildTensorV2 = "torch._utils _rebuild_tensor_v2";
+// With a type: for those that have no class of storages (PyTorch 2.1 and later).
+constexpr std::string_view kRebuildTensorV3 = "torch._utils _rebuild_tensor_v3";
 constexpr std::string_view kRebuildParameter = "torch._utils _rebuild_parameter";
 constexpr std::string_view kRebuildParameterWithState =
     "torch._utils _rebuild_parameter_with_state";
@@ -28,9 +30,9 @@ constexpr std::string_view kRebuildFromTypeV2 = "torch._tensor _rebuild_from_typ
 constexpr std::string_view kRebuildFromTypeOld = "torch.tensor _rebuild_from_type";
 constexpr std::string_view kCallables[] = {kOrderedDict,       kSize,
                                            kRebuildTensor,     kRebuildTensorV2,
-                                           kRebuildParameter,  kRebuildParameterWithState,
-                                           kRebuildFromType,   kRebuildFromTypeV2,
-                                           kRebuildFromTypeOld};
+                                           kRebuildTensorV3,   kRebuildParameter,
+                                           kRebuildFromType,   kRebuildParameterWithState,
+                                           kRebuildFromTypeV2, kRebuildFromTypeOld};
 
 // Keys are numbers. Each use of a storage looks for its key.
 constexpr std::size_t kMaxKeyBytes = 256;
@@ -38,19 +40,38 @@ constexpr std::size_t kMaxKeyBytes = 256;
 struct StorageClass {
   std::string_view name;
   DType dtype;
+  bool untyped = false;
 };
 
 constexpr StorageClass kStorageClasses[] = {
-    {"torch FloatStorage", DType::kFloat32}, {"torch DoubleStorage", DType::kFloat64},
-    {"torch HalfStorage", DType::kFloat16},  {"torch BFloat16Storage", DType::kBFloat16},
-    {"torch LongStorage", DType::kInt64},    {"torch IntStorage", DType::kInt32},
-    {"torch ShortStorage", DType::kInt16},   {"torch CharStorage", DType::kInt8},
-    {"torch ByteStorage", DType::kUInt8},    {"torch BoolStorage", DType::kBool},
+    {"torch FloatStorage", DType::kFloat32},
+    {"torch DoubleStorage", DType::kFloat64},
+    {"torch HalfStorage", DType::kFloat16},
+    {"torch BFloat16Storage", DType::kBFloat16},
+    {"torch LongStorage", DType::kInt64},
+    {"torch IntStorage", DType::kInt32},
+    {"torch ShortStorage", DType::kInt16},
+    {"torch CharStorage", DType::kInt8},
+    {"torch ByteStorage", DType::kUInt8},
+    {"torch BoolStorage", DType::kBool},
+    {.name = "torch.storage UntypedStorage", .dtype = DType::kUInt8, .untyped = true},
 };
 
-std::optional<DType> storage_dtype(std::string_view name) {
+const StorageClass* find_storage_class(std::string_view name) {
   const auto* found = std::ranges::find(kStorageClasses, name, &StorageClass::name);
-  return found == std::end(kStorageClasses) ? std::nullopt : std::optional(found->dtype);
+  return found == std::end(kStorageClasses) ? nullptr : found;
+}
+
+constexpr DType kDTypes[] = {DType::kFloat32, DType::kFloat16, DType::kBFloat16, DType::kFloat64,
+                             DType::kInt8,    DType::kInt16,   DType::kInt32,    DType::kInt64,
+                             DType::kUInt8,   DType::kUInt16,  DType::kUInt32,   DType::kUInt64,
+                             DType::kBool};
+
+std::int64_t dtype_number(std::string_view module, std::string_view name) {
+  const auto* found =
+      std::ranges::find(kDTypes, name, [](DType dtype) { return to_string(dtype); });
+  return module == "torch" && found != std::end(kDTypes) ? 1 + static_cast<std::int64_t>(*found)
+                                                         : 0;
 }
 
 }  // namespace
@@ -60,14 +81,15 @@ PickleValue TorchCalls::global(std::string_view module, std::string_view name) c
   if (const auto* known = std::ranges::find(kCallables, full); known != std::end(kCallables)) {
     return {.kind = Kind::kGlobal, .text = *known};
   }
-  const auto* storage = std::ranges::find(kStorageClasses, full, &StorageClass::name);
-  if (storage != std::end(kStorageClasses)) return {.kind = Kind::kGlobal, .text = storage->name};
+  if (const StorageClass* storage = find_storage_class(full)) {
+    return {.kind = Kind::kGlobal, .text = storage->name};
+  }
   CHECK_AS(
       kBadModel, skip_objects_ || is_harmless_global(full),
       "{}: the pickle asks for {}, which no state dict of weights needs; --skip-objects leaves "
       "such objects out, and nothing of them is run either way",
       file_, quoted_name(full));
-  return {.kind = Kind::kObject, .text = name};
+  return {.kind = Kind::kObject, .number = dtype_number(module, name), .text = name};
 }
 
 bool TorchCalls::holds_object(const std::vector<PickleId>& arguments) const {
@@ -113,6 +135,10 @@ PickleValue TorchCalls::call(const PickleValue& callable, const PickleValue& arg
     name == kRebuildTensor ? arity(4, 4) : arity(6, 7);
     return rebuild_tensor(given);
   }
+  if (name == kRebuildTensorV3) {
+    arity(7, 8);
+    return rebuild_untyped_tensor(given);
+  }
   fail(ErrorCode::kBadModel, "{}: the pickle calls {}, which is not callable", file_, name);
 }
 
@@ -149,8 +175,28 @@ PickleValue TorchCalls::make_ordered_dict(const std::vector<PickleId>& given) {
 }
 
 PickleValue TorchCalls::rebuild_tensor(const std::vector<PickleId>& given) {
+  const PickleValue& storage = argument(given, 0, Kind::kStorage, "a tensor");
+  const PickledStorage& elements = pickle_.storages[static_cast<std::size_t>(storage.number)];
+  CHECK_AS(kBadModel, !elements.untyped, "{}: a tensor of untyped storage {:?} has no type", file_,
+           elements.key);
+  return add_tensor(given, elements.dtype);
+}
+
+// A type that is none of ours (float8_e4m3fn) makes an object.
+PickleValue TorchCalls::rebuild_untyped_tensor(const std::vector<PickleId>& given) {
+  const std::string_view what = "a tensor with a type";
+  const PickleValue& storage = argument(given, 0, Kind::kStorage, what);
+  const PickledStorage& bytes = pickle_.storages[static_cast<std::size_t>(storage.number)];
+  const PickleValue& dtype = argument(given, 6, Kind::kObject, what);
+  if (dtype.number == 0) return {.kind = Kind::kObject, .text = dtype.text};
+  CHECK_AS(kBadModel, bytes.untyped, "{}: a tensor of {} in storage {:?} of another type", file_,
+           dtype.text, bytes.key);
+  return add_tensor(given, static_cast<DType>(dtype.number - 1));
+}
+
+PickleValue TorchCalls::add_tensor(const std::vector<PickleId>& given, DType dtype) {
   const std::string_view what = "a tensor";
-  PickledTensor tensor;
+  PickledTensor tensor{.dtype = dtype};
   tensor.storage_idx = static_cast<std::size_t>(argument(given, 0, Kind::kStorage, what).number);
   tensor.offset = argument(given, 1, Kind::kInteger, what).number;
   CHECK_AS(kBadModel, tensor.offset >= 0, "{}: a tensor begins at element {} of its storage", file_,
@@ -184,11 +230,13 @@ PickleValue TorchCalls::persistent(const PickleValue& id) {
   CHECK_AS(kBadModel, type == "storage", "{}: a persistent id stands for {:?}, expected a storage",
            file_, type);
   const std::string_view class_name = argument(given, 1, Kind::kGlobal, what).text;
-  const std::optional<DType> dtype = storage_dtype(class_name);
-  CHECK_AS(kBadModel, dtype, "{}: {} is not a class of storages", file_, class_name);
-  const PickledStorage storage{.dtype = *dtype,
+  const StorageClass* storage_class = find_storage_class(class_name);
+  CHECK_AS(kBadModel, storage_class != nullptr, "{}: {} is not a class of storages", file_,
+           class_name);
+  const PickledStorage storage{.dtype = storage_class->dtype,
                                .key = argument(given, 2, Kind::kString, what).text,
-                               .num_elements = argument(given, 4, Kind::kInteger, what).number};
+                               .num_elements = argument(given, 4, Kind::kInteger, what).number,
+                               .untyped = storage_class->untyped};
   CHECK_AS(kBadModel, storage.key.size() <= kMaxKeyBytes,
            "{}: a storage's key has {} bytes, expected at most {}", file_, storage.key.size(),
            kMaxKeyBytes);
@@ -202,7 +250,9 @@ PickleValue TorchCalls::persistent(const PickleValue& id) {
   const auto [known, added] = storage_by_key_.emplace(storage.key, pickle_.storages.size());
   if (added) pickle_.storages.push_back(storage);
   const PickledStorage& first = pickle_.storages[known->second];
-  CHECK_AS(kBadModel, first.dtype == storage.dtype && first.num_elements == storage.num_elements,
+  CHECK_AS(kBadModel,
+           first.dtype == storage.dtype && first.untyped == storage.untyped &&
+               first.num_elements == storage.num_elements,
            "{}: storage {:?} is {} x {} and {} x {}", file_, storage.key, first.num_elements,
            to_string(first.dtype), storage.num_elements, to_string(storage.dtype));
   return {.kind = Kind::kStorage, .number = static_cast<std::int64_t>(known->second)};

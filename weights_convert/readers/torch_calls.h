@@ -31,6 +31,8 @@ class TorchCalls {
  private:
   PickleValue make_ordered_dict(const std::vector<PickleId>& arguments);
   PickleValue rebuild_tensor(const std::vector<PickleId>& arguments);
+  PickleValue rebuild_untyped_tensor(const std::vector<PickleId>& arguments);
+  PickleValue add_tensor(const std::vector<PickleId>& arguments, DType dtype);
   PickleValue rebuild_from_type(const std::vector<PickleId>& arguments);
   bool holds_object(const std::vector<PickleId>& arguments) const;
   std::vector<std::int64_t> natural_numbers(const PickleValue& tuple, std::string_view what) const;

@@ -151,7 +151,9 @@ std::map<std::string, std::vector<float>, std::less<>> batch_statistics(
         "calibration has {} input elements, expected {}", input.size(), shape.to_string());
   Run run(graph, weights);
   run.set(graph.inputs[0], input);
-  for (const Node& node : graph.nodes) run.step(node);
+  const auto is_norm = [](const Node& node) { return node.op == &batch_norm_op(); };
+  const auto last = std::ranges::find_if(graph.nodes.rbegin(), graph.nodes.rend(), is_norm);
+  std::for_each(graph.nodes.begin(), last.base(), [&](const Node& node) { run.step(node); });
   return run.take_statistics();
 }
 

@@ -76,7 +76,9 @@ Conversion convert_random(std::uint64_t seed, const std::filesystem::path& outpu
     fill_synthetic(rule_of(name), last ? std::optional(kLastGammaGain) : std::nullopt,
                    fmt::format("{}{}", salt, name), shape, dst);
   };
-  const Graph graph = build_graph(network, sizes, {kNumImages, 3, kImageSide, kImageSide});
+  NetworkOptions with_all = sizes;
+  with_all.auxiliary = true;
+  const Graph graph = build_graph(network, with_all, {kNumImages, 3, kImageSide, kImageSide});
   const auto statistics = batch_statistics(graph, fill, calibration_images(salt));
 
   ModelFacts facts{.network = &network,

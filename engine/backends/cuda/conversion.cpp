@@ -51,6 +51,7 @@ StepChoice normalise(const Shape& shape, const BufferFormat& from, const BufferF
 StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat to,
                              CudaBackend& backend) {
   if (from.levels) return normalise(shape, from, to, backend);
+  if (from.layout == to.layout) return {};  // another storage: by way of plain float32
   const bool to_nhwc = from.layout == Layout::kPlain && to.layout == Layout::kNhwc8;
   const bool to_plain = from.layout == Layout::kNhwc8 && to.layout == Layout::kPlain;
   const BufferFormat& plain = to_nhwc ? from : to;

@@ -1,6 +1,7 @@
 #include "engine/backends/cuda/cuda_context.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "engine/backends/cuda/check.h"
@@ -164,6 +165,51 @@ void CudaContext::wait() {
   DEVICE_CHECK(runtime_->synchronize(stream()));
   if (pipeline_ != nullptr) DEVICE_CHECK(runtime_->synchronize(pipeline_->downloads.get()));
   in_flight_ = false;
+}
+
+RunTimes CudaContext::time_run(const BoundSteps& bound, const void* src, int count) {
+  using Clock = std::chrono::steady_clock;
+  const auto ms_since = [](Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  };
+  const auto ms_between = [&](const OwnedEvent& from, const OwnedEvent& to) {
+    float ms = 0;
+    DEVICE_CHECK(runtime_->milliseconds(ms, from.get(), to.get()));
+    return static_cast<double>(ms);
+  };
+  if (bound.recording == nullptr) bound.recording = record(bound.steps);
+  const OwnedEvent begin(runtime_), uploaded(runtime_), computed(runtime_), downloaded(runtime_);
+  RunTimes times;
+  const Clock::time_point start = Clock::now();
+  reserve(staging_, bound.input_bytes, Memory::Place::kPinnedHost);
+  std::memcpy(staging_.get(), src,
+              bound.input_bytes);  // before `begin`: the device has no part in it
+  reserve(timed_input_, bound.input_bytes, Memory::Place::kDevice);
+  busy_ = true;
+  come_after_enqueued();
+  DEVICE_CHECK(runtime_->record(begin.get(), stream()));
+  DEVICE_CHECK(
+      runtime_->copy_to_device(timed_input_.get(), staging_.get(), bound.input_bytes, stream()));
+  DEVICE_CHECK(runtime_->record(uploaded.get(), stream()));
+  const Clock::time_point enqueuing = Clock::now();
+  for (int i = 0; i < count; ++i) {  // a run's steps may overwrite its input
+    DEVICE_CHECK(
+        runtime_->copy_on_device(bound.input, timed_input_.get(), bound.input_bytes, stream()));
+    run(bound.steps, bound.recording);
+  }
+  times.enqueue_ms = ms_since(enqueuing) / count;
+  DEVICE_CHECK(runtime_->record(computed.get(), stream()));
+  for (const Download& output : bound.outputs) {
+    DEVICE_CHECK(runtime_->copy_to_host(output.dst, output.src, output.bytes, stream()));
+  }
+  DEVICE_CHECK(runtime_->record(downloaded.get(), stream()));
+  DEVICE_CHECK(runtime_->synchronize(stream()));
+  times.total_ms = ms_since(start);
+  busy_ = false;
+  times.upload_ms = ms_between(begin, uploaded);
+  times.compute_ms = ms_between(uploaded, computed) / count;
+  times.download_ms = ms_between(computed, downloaded);
+  return times;
 }
 
 std::vector<double> CudaContext::time_steps(StepKernels steps) {

@@ -16,10 +16,11 @@
 
 #include "engine/backend.h"
 #include "engine/backends/cuda/device_memory.h"
+#include "engine/run_clock.h"
 
 namespace nestor::cuda {
 
-class CudaContext : public ExecutionContext {
+class CudaContext : public ExecutionContext, public RunClock {
  public:
   explicit CudaContext(Runtime runtime) : runtime_(std::move(runtime)), stream_(runtime_) {}
 
@@ -34,6 +35,7 @@ class CudaContext : public ExecutionContext {
   void enqueue(const BoundSteps& bound, const void* src, std::span<void* const> dst,
                void* stream) override;
   void wait() override;
+  RunTimes time_run(const BoundSteps& bound, const void* src, int count) override;
   std::vector<double> time_steps(StepKernels steps) override;
 
  private:
@@ -69,7 +71,8 @@ class CudaContext : public ExecutionContext {
   Runtime runtime_;
   OwnedStream stream_;
   Memory staging_;
-  Memory filled_;  // while steps are timed
+  Memory filled_;       // while steps are timed
+  Memory timed_input_;  // of runs that are timed: the arena's is overwritten
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<OwnedEvent> enqueued_;  // behind the last run on a stream of the caller's
   bool is_enqueued_ = false;              // whether nobody has come after it yet

@@ -1,5 +1,6 @@
 // The convolution's variants for CUDA: one for each MMA family of kernels/convolution, whose tile and
-// split-K the model chooses, and the stem's (cuda_stem.cpp, cuda_max_pool.cpp).
+// split-K the model chooses, and those for special shapes (cuda_stem.cpp, cuda_depthwise.cpp,
+// cuda_vectors.cpp, cuda_max_pool.cpp).
 
 #include <fmt/format.h>
 
@@ -221,7 +222,6 @@ std::optional<StepChoice> family_choice(const StepRequest& request, CudaBackend&
   const bool tensor_cores = family_row(family).tensor_cores;
   const bool half = cuda::device_dtype(request.precision) == DeviceDType::kFloat16;
   if (!family_runs_on(family, backend.spec().sm) || (tensor_cores && !half)) return std::nullopt;
-  if (!cuda::known_to_kernels(params<ConvolutionParams>(request.node))) return std::nullopt;
   StepChoice choice = cuda::activation_choice(request);
   choice.inputs[1] = {tensor_cores ? DType::kFloat16 : DType::kFloat32, Layout::kPlain};
   return choice;
@@ -242,7 +242,7 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend, MmaFa
   ConvolutionArgs args{.dtype = cuda::device_dtype(request.precision),
                        .shape = shape,
                        .choice = chosen->choice,
-                       .relu = p.relu};
+                       .activation = cuda::activation_of(p)};
   const std::size_t dst_bytes = backend.buffer_bytes(dst, choice.outputs[0]);
   if (const int radix = problem.sums_radix(tile); radix > 0) {
     choice.outputs[0].sums_tile = tile.m;
@@ -308,7 +308,12 @@ ConvolutionShape convolution_shape(const StepRequest& request) {
           .stride = p.stride,
           .pad = p.pad,
           .dilation = p.dilation,
-          .groups = p.groups};
+          .groups = p.groups,
+          .same = p.same};
+}
+
+Activation activation_of(const ConvolutionParams& params) {
+  return params.relu ? Activation::kRelu : params.swish ? Activation::kSwish : Activation::kNone;
 }
 
 StepChoice convolution_on_tensor_cores(const StepRequest& request, CudaBackend& backend) {
@@ -335,12 +340,14 @@ std::string convolution_problem(const StepRequest& request) {
          (cuda::max_pool_of(request) != nullptr ? "_maxpool" : "");
 }
 
-// Those of the stem, then one of each family.
+// Those for special shapes, then one of each family.
 template <std::size_t... kRow>
 CudaVariants variants(std::index_sequence<kRow...>) {
   static constexpr CudaVariant kVariants[] = {
       {"stem_convolution_mma", cuda::stem_convolution_mma},
       {"stem_convolution", cuda::stem_convolution},
+      {"depthwise_convolution", cuda::depthwise_convolution},
+      {"convolution_of_vectors", cuda::convolution_of_vectors},
       {"convolution_max_pool", cuda::convolution_max_pool},
       {kMmaFamilies[kRow].variant, on_family<kMmaFamilies[kRow].family>,
        tiles<kMmaFamilies[kRow].family>}...,

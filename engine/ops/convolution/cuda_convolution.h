@@ -9,10 +9,7 @@ namespace nestor::cuda {
 
 ConvolutionShape convolution_shape(const StepRequest& request);
 
-// Kernels end with a ReLU or nothing, and have as many zeros after src as before it.
-inline bool known_to_kernels(const ConvolutionParams& params) {
-  return !params.swish && !params.same;
-}
+Activation activation_of(const ConvolutionParams& params);
 
 // The 3x3 maximum with stride 2 that alone reads the convolution's result; null if there is
 // none.
@@ -27,6 +24,12 @@ StepChoice convolution_on_tensor_cores(const StepRequest& request, CudaBackend& 
 // input as it is given: on tensor cores in fp16 if the model says so, else outside them.
 StepChoice stem_convolution_mma(const StepRequest& request, CudaBackend& backend);
 StepChoice stem_convolution(const StepRequest& request, CudaBackend& backend);
+
+// 3x3 and 5x5 with as many groups as channels, stride 1 or 2.
+StepChoice depthwise_convolution(const StepRequest& request, CudaBackend& backend);
+
+// 1x1 on one pixel.
+StepChoice convolution_of_vectors(const StepRequest& request, CudaBackend& backend);
 
 // With the 3x3 maximum that alone reads the result, if the model says so.
 StepChoice convolution_max_pool(const StepRequest& request, CudaBackend& backend);

@@ -83,8 +83,8 @@ StepChoice cuda::convolution_max_pool(const StepRequest& request, CudaBackend& b
   const ConvolutionShape shape = cuda::convolution_shape(request);
   const auto& p = params<ConvolutionParams>(request.node);
   const bool fits = pool != nullptr && request.precision == Precision::kFp16 && shape.r == 3 &&
-                    shape.s == 3 && shape.stride == 1 && shape.pad == 1 && shape.dilation == 1 &&
-                    shape.groups == 1 && p.relu && !p.has_residual &&
+                    shape.s == 3 && shape.stride == 1 && shape.above() == 1 && shape.left() == 1 &&
+                    shape.dilation == 1 && shape.groups == 1 && p.relu && !p.has_residual &&
                     convolution_max_pool_supports(shape.n, shape.h, shape.w, shape.c, shape.k);
   if (!fits) return {};
   const Shape& dst = request.graph.desc(pool->outputs[0]).shape;

@@ -29,7 +29,8 @@ class StemKernel : public cuda::Kernel {
     args_.h = shape.h;
     args_.w = shape.w;
     args_.k = shape.k;
-    args_.relu = params<ConvolutionParams>(request.node).relu;
+    args_.same = shape.same;
+    args_.activation = cuda::activation_of(params<ConvolutionParams>(request.node));
     if (!src.levels) return;
     std::ranges::copy(src.levels->mean, args_.mean);
     std::ranges::copy(src.levels->std, args_.std);
@@ -108,9 +109,9 @@ bool is_stem(const StepRequest& request) {
   const ConvolutionShape shape = cuda::convolution_shape(request);
   const auto& p = params<ConvolutionParams>(request.node);
   return shape.c == 3 && (shape.r == 3 || shape.r == 7) && shape.s == shape.r &&
-         shape.stride == 2 && shape.pad == shape.r / 2 && shape.dilation == 1 &&
+         shape.stride == 2 && (shape.same || shape.pad == shape.r / 2) && shape.dilation == 1 &&
          shape.groups == 1 && shape.k % 8 == 0 && shape.k <= kMaxStemChannels && p.has_bias &&
-         !p.has_residual && cuda::known_to_kernels(p);
+         !p.has_residual;
 }
 
 // Which is read as it is given: float32 planes, or images.

@@ -122,11 +122,13 @@ dnnl::convolution_forward::primitive_desc describe(const OnednnConvolution& prob
   return {operation, epilogue(p), engine(), /*allow_empty=*/true};
 }
 
+bool has_plain_loops(const dnnl::convolution_forward::primitive_desc& description) {
+  return std::string_view(description.impl_info_str()).starts_with("ref");
+}
+
 bool acceptable(const OnednnConvolution& problem,
                 const dnnl::convolution_forward::primitive_desc& description) {
-  if (!description) return false;
-  return problem.any_implementation ||
-         !std::string_view(description.impl_info_str()).starts_with("ref");
+  return description && (problem.any_implementation || !has_plain_loops(description));
 }
 
 }  // namespace
@@ -139,6 +141,8 @@ StepChoice choose_onednn_convolution(const OnednnConvolution& problem, CpuBacken
   if (const auto layout = backend.weight_layout(problem.weight_name)) {
     if (layout->dims() == any_weight.dims() && layout->data_type() == any_weight.data_type()) {
       description = describe(problem, *layout);
+      // Another number of threads may want another layout: a second copy is better than loops.
+      if (description && has_plain_loops(description)) description = {};
     }
   }
   if (!acceptable(problem, description)) description = describe(problem, any_weight);

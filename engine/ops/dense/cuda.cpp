@@ -8,7 +8,6 @@ namespace {
 
 // On float32 vectors; weights in the plan's precision.
 StepChoice dense(const StepRequest& request, CudaBackend& backend) {
-  constexpr int kOutputsPerBlock = 16, kImagesPerBlock = 4;
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
   const bool pooled = src.num_elements() == src[0] * src[1];
@@ -18,8 +17,8 @@ StepChoice dense(const StepRequest& request, CudaBackend& backend) {
                     .outputs = {BufferFormat{}},
                     .kernel = nullptr};
   choice.inputs[1].dtype = CudaBackend::activation_format(request.precision).dtype;
-  const std::int64_t columns = cuda::ceil_div(dst[1], kOutputsPerBlock);
-  const std::int64_t rows = cuda::ceil_div(dst[0], kImagesPerBlock);
+  const std::int64_t columns = cuda::ceil_div(dst[1], kDenseOutputs);
+  const std::int64_t rows = cuda::ceil_div(dst[0], kDenseImages);
   choice.gpu = cuda::streaming_launch(
       columns * rows * cuda::kStreamingThreads, cuda::tensor_bytes(request, choice, backend),
       cuda::constant_bytes(request, choice, backend), backend.spec());

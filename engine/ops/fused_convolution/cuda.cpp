@@ -252,7 +252,10 @@ StepChoice on_family(const StepRequest& request, CudaBackend& backend) {
   };
   choice.kernel = std::make_unique<FusedConvolutionKernel>(
       backend, request.node.name,
-      FusedConvolutionArgs{.dtype = dtype, .shape = shape, .choice = tile_choice, .relu = p.relu},
+      FusedConvolutionArgs{.dtype = dtype,
+                           .shape = shape,
+                           .choice = tile_choice,
+                           .activation = p.relu ? Activation::kRelu : Activation::kNone},
       p);
   return choice;
 }

@@ -16,12 +16,12 @@ struct ImplicitGemmArgs {
   unsigned* counters;    // [tile]
   int num_rows, pixels;  // of all images, and of one
   int h, w, q;
-  int r, s, stride, pad, dilation, num_taps;
+  int r, s, stride, above, left, dilation, num_taps;  // above, left: zeros around src
   int src_pitch, dst_pitch;
   int group_channels, group_columns, max_columns, num_groups, tiles_per_group;
   int num_slices, packed_rows;
   int pooled_width, pooled_parts, pooled_slots;
-  bool relu;
+  Activation activation;
   int tap_delta[kMaxConvolutionTaps];  // elements from tap 0
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// From a block's sums to dst: split-K, bias, residual, ReLU, 16-byte stores, pooled sums.
+// From a block's sums to dst: split-K, bias, residual, activation, 16-byte stores, pooled sums.
 //
 // Sums go through shared memory in slabs of kSlabRows rows, over the stages that the main loop has
 // done with, so that a thread gets 8 channels of a pixel:
@@ -19,6 +19,7 @@
 // A Writer hands the sums over: kSections x kParts slabs cover the tile, from the first row on.
 
 #include "kernels/convolution/gemm/args.h"
+#include "kernels/device/activation.cuh"
 #include "kernels/device/storage.cuh"
 #include "kernels/device/warp.cuh"
 
@@ -343,10 +344,7 @@ class Epilogue {
 #pragma unroll
       for (int i = 0; i < kChunk; ++i) values[i] += more[i];
     }
-    if (args.relu) {
-#pragma unroll
-      for (int i = 0; i < kChunk; ++i) values[i] = relu(values[i]);
-    }
+    activate(args.activation, values);
     Chunks::store(static_cast<T*>(args.dst) + element(row), num_values(), values);
 #pragma unroll
     for (int i = 0; i < kChunk; ++i) values[i] = rounded<T>(values[i]);

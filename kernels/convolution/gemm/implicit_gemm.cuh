@@ -105,8 +105,8 @@ struct SourcePixel {
 __device__ __forceinline__ SourcePixel source_pixel(const ImplicitGemmArgs& args, int m) {
   const int row = m < args.num_rows ? m : 0;
   const int image = row / args.pixels, pixel = row % args.pixels;
-  const int y = pixel / args.q * args.stride - args.pad;
-  const int x = pixel % args.q * args.stride - args.pad;
+  const int y = pixel / args.q * args.stride - args.above;
+  const int x = pixel % args.q * args.stride - args.left;
   std::uint32_t columns = 0, taps = 0;
 #pragma unroll 1
   for (int s = 0; s < args.s; ++s) {
@@ -322,25 +322,28 @@ struct WarpTile {
     return Fragments::slab_swizzle(row);
   }
   __device__ __forceinline__ void write_slab(float* slab, int section, int part) const {
-    float* rows = slab + warp_k * Tile::kSlabRows * Tile::kN;
-    if (warp_m == section) {
+    const int warp = opaque(warp_idx());  // or its parts take registers through the main loop
+    float* rows = slab + warp / (Tile::kWarpsM * Tile::kWarpsN) * Tile::kSlabRows * Tile::kN;
+    if (warp / Tile::kWarpsN % Tile::kWarpsM == section) {
 #pragma unroll
       for (int i = 0; i < Tile::kSlabRows / 16; ++i) {
 #pragma unroll
         for (int j = 0; j < kFragmentsN; ++j) {
-          write_product(rows, i, j, sums[part * (Tile::kSlabRows / 16) + i][j]);
+          write_product(rows, warp % Tile::kWarpsN, i, j,
+                        sums[part * (Tile::kSlabRows / 16) + i][j]);
         }
       }
     }
   }
 
  private:
-  __device__ __forceinline__ void write_product(float* rows, int i, int j,
-                                                const float (&product)[Mma::kD]) const {
+  static __device__ __forceinline__ void write_product(float* rows, int warp_column, int i, int j,
+                                                       const float (&product)[Mma::kD]) {
 #pragma unroll
     for (int v = 0; v < Mma::kD; v += 2) {
       const int row = 16 * i + Fragments::row(v);
-      const int column = warp_n * Tile::kWarpN + j * Fragments::kColumns + Fragments::column(v);
+      const int column =
+          warp_column * Tile::kWarpN + j * Fragments::kColumns + Fragments::column(v);
       store(rows + row * Tile::kN + 8 * (column / 8 ^ slab_swizzle(row)) + column % 8,
             make_float2(product[v], product[v + 1]));
     }

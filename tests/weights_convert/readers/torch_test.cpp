@@ -345,6 +345,51 @@ TEST_CASE("tensors with attributes are tensors", "[torch][convert][cpu]") {
   }
 }
 
+TEST_CASE("tensors of untyped storages have their own types", "[torch][convert][cpu]") {
+  // _rebuild_tensor_v3(storage, offset, extents, strides, requires_grad, hooks, type)
+  const auto typed = [](const std::string& storage_class, int offset, const std::string& type) {
+    const std::string storage = "(" + pickled_string("storage") + storage_class +
+                                pickled_string("0") + pickled_string("cpu") + pickled_int(24) +
+                                "tQ";
+    return global("torch._utils", "_rebuild_tensor_v3") + "(" + storage + pickled_int(offset) +
+           "(" + pickled_int(2) + "t(" + pickled_int(1) + "t\x89" +
+           "ccollections\nOrderedDict\n)R" + type + "tR";
+  };
+  const std::string untyped = global("torch.storage", "UntypedStorage");
+  const std::string bytes = global("torch", "ByteStorage");
+  const std::vector<Storage> storages = {{"0", {0, 1, 2, 3, 4, 5}, /*untyped=*/true}};
+  const auto both = [&](const std::string& value) {
+    const std::string pickle = pickled_dict(Items{{"w", value}});
+    return std::vector{torch_archive(pickle, storages), torch_stream(pickle, storages)};
+  };
+  for (const std::string& file : both(typed(untyped, 3, global("torch", "float32")))) {
+    const SourceFile source = read_source(as_bytes(file), "a.pth");
+    CHECK(source.tensors.at(0).dtype == DType::kFloat32);
+    CHECK(values_of(source.tensors.at(0)) == floats(std::vector<float>{3, 4}));
+  }
+  for (const std::string& file : both(typed(untyped, 10, global("torch", "uint16")))) {
+    const SourceFile source = read_source(as_bytes(file), "a.pth");
+    const SourceTensor& tensor = source.tensors.at(0);
+    CHECK(tensor.dtype == DType::kUInt16);
+    CHECK(values_of(tensor) == std::string("\0\0\xA0\x40", 4));
+  }
+  // Types without values here are objects, of which no weight may be.
+  for (const std::string& file :
+       both(typed(untyped, 0, global("torch", "uint8")) + pickled_string("v") +
+            typed(untyped, 0, global("torch", "float8_e4m3fn")))) {
+    const SourceFile source = read_source(as_bytes(file), "a.pth");
+    CHECK(source.tensors.size() == 1);
+    CHECK(source.objects.at("v") == "float8_e4m3fn");
+  }
+  for (const std::string& bad :
+       {typed(untyped, 5, global("torch", "float32")),
+        typed(untyped, 11, global("torch", "uint16")), typed(untyped, -1, global("torch", "uint8")),
+        typed(bytes, 0, global("torch", "float32")), typed(untyped, 0, pickled_string("float32")),
+        typed(untyped, 0, "N")}) {
+    for (const std::string& file : both(bad)) message_of(file);
+  }
+}
+
 TEST_CASE("the state dict is looked for under known keys first, then where names are explained",
           "[torch][convert][cpu]") {
   const auto dict = [](std::string_view name) {

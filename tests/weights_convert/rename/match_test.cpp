@@ -75,10 +75,11 @@ TEST_CASE("a network's tensors tell the number of its classes", "[rename][conver
 }
 
 TEST_CASE("optional parameters are all there or none", "[rename][convert][cpu][segment]") {
-  const std::vector<Parameter> wanted = {{"a", {2}},
-                                         {"head.bias", {10}, /*per_class=*/true},
-                                         {"aux.a", {2}, false, /*optional=*/true},
-                                         {"aux.bias", {10}, /*per_class=*/true, /*optional=*/true}};
+  const std::vector<Parameter> wanted = {
+      {"a", {2}},
+      {"head.bias", {10}, /*per_class=*/true},
+      {.name = "aux.a", .shape = {2}, .optional = true},
+      {.name = "aux.bias", .shape = {10}, .per_class = true, .optional = true}};
   const NamedTensor a = tensor("a", {2}), head = tensor("head.bias", {3});
   const NamedTensor aux = tensor("aux.a", {2});
   CHECK(without_absent(wanted, std::vector{a, head}).size() == 2);

@@ -81,6 +81,17 @@ TEST_CASE("a GPU gives the same bits in every run", "[cuda]") {
   for (int i = 0; i < 20; ++i) CHECK(test::run(session, images.view()) == first);
 }
 
+TEST_CASE("a GPU times the parts of a run", "[cuda]") {
+  const auto model = model_on_gpu(test::graph_of_network("resnest14"));
+  Session session(model, {});
+  const test::Images images({1, 3, 64, 64});
+  const RunTimes times = SessionInternals::time_run(session, images.view(), 4);
+  for (const double ms : {times.upload_ms, times.compute_ms, times.download_ms, times.enqueue_ms}) {
+    CHECK(ms > 0);
+  }
+  CHECK(times.total_ms > 4 * times.compute_ms);
+}
+
 TEST_CASE("a GPU's profile has a time for each step", "[cuda]") {
   const auto model = model_on_gpu(test::graph_of_network("resnest14"));
   Session session(model, {});

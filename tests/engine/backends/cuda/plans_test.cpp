@@ -69,7 +69,6 @@ std::map<std::string, Block> blocks_of(const Plan& plan) {
 TEST_CASE("cuda plans: every network on every architecture, in both precisions",
           "[cuda_plan][cpu]") {
   for (const Network& network : networks()) {
-    if (network.family == "efficientnet") continue;  // see below
     if (task(network) != Task::kClassification) continue;
     for (const char* const device : {"cuda:sm_70", "cuda:sm_75", "cuda:sm_80", "cuda:sm_90a"}) {
       for (const std::int64_t batch : {1, 16}) {
@@ -94,16 +93,53 @@ TEST_CASE("cuda plans: every network on every architecture, in both precisions",
   }
 }
 
-TEST_CASE("cuda plans: EfficientNet, which kernels cannot do yet, is refused with its nodes",
+TEST_CASE("cuda plans: a segmenter stores no concatenation, no scores of the image's size",
+          "[cuda_plan][cpu][segment]") {
+  for (const char* const device : {"cuda:sm_70", "cuda:sm_90a"}) {
+    for (const std::int64_t batch : {1, 16}) {
+      const Plan plan = plan_for(*find_network("deeplab_resnest50_ade"), device, batch);
+      const auto count = [&](std::string_view op) {
+        return std::ranges::count(plan.steps, op, &Step::op);
+      };
+      CHECK(count("class_map") == 1);
+      CHECK(count("image_bias") == 1);
+      CHECK(count("concat") == 0);
+      CHECK(count("resize_bilinear") == 0);
+      CHECK(plan.gpu->modelled_us > plan.gpu->floor_us);
+    }
+  }
+  const Plan with_logits = plan_for(*find_network("deeplab_resnest_mini"), "cuda:sm_80", 2,
+                                    Precision::kFp16, {"logits", "head.aspp.concurent.4"});
+  CHECK(std::ranges::count(with_logits.steps, "resize_bilinear", &Step::op) == 2);
+}
+
+TEST_CASE("cuda plans: EfficientNet has kernels of its own for what others have not",
+          "[cuda_plan][cpu]") {
+  const Network& network = *find_network("tf_efficientnet_b2");
+  const Plan plan = plan_for(network, "cuda:sm_70", 16, Precision::kFp16);
+  const auto count = [&](std::string_view variant) {
+    return std::ranges::count(plan.steps, variant, &Step::variant);
+  };
+  constexpr int kBlocks = 23;
+  CHECK(plan.steps.front().variant.starts_with("stem_convolution"));
+  CHECK(count("depthwise_convolution") == kBlocks);
+  CHECK(count("convolution_of_vectors") == 2 * kBlocks);
+  CHECK(std::ranges::count(plan.steps, "convert", &Step::op) == 0);
+}
+
+TEST_CASE("cuda plans: detectors, which kernels cannot do yet, are refused with their nodes",
           "[cuda_plan][cpu]") {
   try {
-    plan_for(*find_network("tf_efficientnet_b2"), "cuda:sm_80", 1, Precision::kFp16);
-    FAIL("planned swish and padding that no kernel has");
+    plan_for(*find_network("faster_rcnn_fpn_syncbn_resnest50_coco"), "cuda:sm_70", 1);
+    FAIL("planned proposals that no kernel has");
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::kUnsupported);
-    CHECK_THAT(error.what(),
-               Catch::Contains("conv_stem (convolution s2 same +bias swish)") &&
-                   Catch::Contains("blocks.1.0.conv_dw (convolution s2 same g96 +bias swish)"));
+    for (const char* const node :
+         {"fpn.sum4 (upsample_add )", "rpn.logits (anchor_rows width 1)",
+          "rpn.proposals (proposals 1000 of 6000 iou 0.7)", "pooled (roi_align 7x7 of 4 levels)",
+          "detections (detections score 0.5 iou 0.5)"}) {
+      CHECK_THAT(error.what(), Catch::Contains(node));
+    }
   }
 }
 

@@ -1,0 +1,127 @@
+"""nestor-segment: class maps in all formats, images of all kinds and sizes, and what it says of bad ones."""
+import json
+import os
+import random
+import struct
+import zlib
+
+from support import CAT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, read_safetensors, write_png
+
+MINI = "deeplab_resnest_mini"
+
+
+def read_png(path):
+    """Width, height, colour type and rows of an 8-bit PNG whose rows are not filtered, or are by the simple filters."""
+    with open(path, "rb") as f:
+        data = f.read()
+    width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
+    assert depth == 8
+    chunks, at = b"", 8
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        if kind == b"IDAT":
+            chunks += data[at + 8:at + 8 + length]
+        at += 12 + length
+    raw, step = zlib.decompress(chunks), 3 if colour == 2 else 1
+    rows, previous = [], bytes(width * step)
+    for y in range(height):
+        kind, line = raw[y * (width * step + 1)], bytearray(raw[y * (width * step + 1) + 1:(y + 1) * (width * step + 1)])
+        for x in range(len(line)):
+            left, up, corner = line[x - step] if x >= step else 0, previous[x], previous[x - step] if x >= step else 0
+            estimate = left + up - corner
+            paeth = min((left, up, corner), key=lambda v: abs(estimate - v))
+            line[x] = (line[x] + (0, left, up, (left + up) // 2, paeth)[kind]) & 255
+        rows.append(bytes(line))
+        previous = bytes(line)
+    return width, height, colour, b"".join(rows)
+
+
+class SegmentTest(CommandTest):
+    def picture(self, *name, width=40, height=40, seed=1):
+        path = self.path(*name)
+        write_png(path, width, height, random.Random(seed).randbytes(3 * width * height))
+        return path
+
+    def refusal(self, code, *arguments):
+        done = self.expect(code, "nestor-segment", "--weights", model(MINI), *arguments)
+        return done.stderr.decode()
+
+    def segment(self, *arguments):
+        return self.output("nestor-segment", "--weights", model(MINI), *arguments)
+
+    def shares(self, *arguments):
+        return json.loads(self.segment("--format", "json", *arguments))["images"]
+
+
+class Results(SegmentTest):
+    def test_formats_agree(self):
+        image, = self.shares(CAT)
+        self.segment("--output", self.path("maps"), CAT)
+        self.segment("--output", self.path("raw"), "--format", "raw", CAT)
+        self.segment("--output", self.path("coloured"), "--palette", "voc", CAT)
+        width, height, colour, pixels = read_png(self.path("maps", "cat.png"))
+        self.assertEqual((width, height, colour), (image["width"], image["height"], 0))
+        with open(self.path("raw", "cat.raw"), "rb") as f:
+            self.assertEqual(f.read(), pixels)
+        coloured = read_png(self.path("coloured", "cat.png"))
+        self.assertEqual((coloured[2], coloured[3]), (3, pixels))
+        for row in image["classes"]:
+            self.assertEqual(row["pixels"], pixels.count(row["class_id"]))
+            self.assertAlmostEqual(row["share"], row["pixels"] / len(pixels))
+        self.assertEqual(sum(row["pixels"] for row in image["classes"]), width * height)
+
+    def test_overlays_have_the_picture_and_its_legend(self):
+        self.segment("--output", self.path("out"), "--format", "overlay", "--overlay-alpha", 0, CAT)
+        width, height, colour, _ = read_png(self.path("out", "cat.png"))
+        self.segment("--output", self.path("legend"), "--format", "overlay", "--legend", CAT)
+        with_legend = read_png(self.path("legend", "cat.png"))
+        self.assertEqual((colour, with_legend[0]), (2, width))
+        self.assertGreater(with_legend[1], height)
+
+    def test_images_are_the_same_alone_and_in_batches(self):
+        names = [self.picture(f"{i}.png", width=61, height=43, seed=i) for i in range(5)]
+        alone = [self.shares(name)[0]["classes"] for name in names]
+        for batch in (2, 3, 5):
+            self.assertEqual([row["classes"] for row in self.shares("--batch-size", batch, *names)], alone)
+
+    def test_saved_tensors(self):
+        saved = self.path("saved.safetensors")
+        self.segment("--output", self.path("out"), "--save-outputs", saved, "--save-tensors", "logits,head", CAT)
+        tensors, _ = read_safetensors(saved)
+        self.assertEqual(set(tensors), {"classes", "logits", "head"})
+        self.assertEqual((tensors["classes"][0], tensors["logits"][1][2:]), ("U8", tensors["classes"][1][1:]))
+
+    def test_multi_scale(self):
+        small = ("--mode", "multi-scale", "--base-size", 64, "--crop-size", 64, "--scales", "0.5,1.5")
+        first = self.shares(*small, CAT)
+        self.assertEqual(sum(row["pixels"] for row in first[0]["classes"]), first[0]["width"] * first[0]["height"])
+        self.assertEqual(self.shares(*small, "--batch-size", 8, CAT), first)
+        self.assertIn("--save-tensors head", self.refusal(USAGE, *small, "--format", "json", "--save-outputs", self.path("s"),
+                                                          "--save-tensors", "head", CAT))
+
+
+class BadInput(SegmentTest):
+    def test_two_images_of_one_stem_are_refused_before_anything_runs(self):
+        os.makedirs(self.path("a"))
+        images = self.picture("a", "x.png"), self.picture("x.png")
+        self.assertIn("would both be written", self.refusal(USAGE, "--output", self.path("out"), *images))
+        self.assertEqual(os.listdir(self.path("out")), [])
+
+    def test_images_are_not_written_over(self):
+        self.assertIn("over the image", self.refusal(USAGE, "--output", self.folder, self.picture("x.png")))
+
+    def test_small_and_narrow_images(self):
+        images = [self.picture("one.png", width=1, height=1), self.picture("line.png", width=4, height=300),
+                  self.picture("least.png", width=5, height=300)]
+        done = self.expect(SOME_FAILED, "nestor-segment", "--weights", model(MINI), "--format", "json", *images)
+        one, line, least = json.loads(done.stdout)["images"]
+        self.assertIn("1 x 1 pixels", one["error"])
+        self.assertIn("4 x 300 pixels", line["error"])
+        self.assertEqual((least["width"], least["height"]), (5, 300))
+
+    def test_a_classifier_is_no_segmenter(self):
+        done = self.expect(UNSUPPORTED, "nestor-segment", "--weights", model("resnest_mini"), "--format", "json", CAT)
+        self.assert_says(done, "classification")
+
+    def test_no_folder(self):
+        self.assertIn("--output DIR", self.refusal(USAGE, CAT))
