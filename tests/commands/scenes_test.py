@@ -1,17 +1,21 @@
-"""The demo's detector: right on scenes that training never saw, and the same answers as torch's.
+"""The demo's detector and segmenter: right on scenes that training never saw, and the same answers as torch's.
 
-tests/demo/detection holds 40 held-out scenes, what they show, and what the same network in torch found with the shipped weights
-(tests/demo/train_detector.py made all of it).
+tests/demo/detection and tests/demo/segmentation hold 40 held-out scenes each, what they show, and what the same networks in torch
+found with the shipped weights (tests/demo/train_detector.py and train_segmenter.py made all of it).
 """
 import json
 import os
+import zlib
 
 from support import ROOT, CommandTest, read_safetensors
 
 MODELS = os.path.join(ROOT, "apps", "demo")
 DETECTOR = os.path.join(MODELS, "faster_rcnn_fpn_resnest_mini.safetensors")
+SEGMENTER = os.path.join(MODELS, "deeplab_resnest_mini.safetensors")
 SEARCHED = os.path.join(ROOT, "tests", "demo", "detection")
+SEGMENTED = os.path.join(ROOT, "tests", "demo", "segmentation")
 NUM_SCENES = 40
+NUM_CLASSES = 11  # the digits, and the background
 
 
 def load(path):
@@ -39,6 +43,9 @@ class Shipped(CommandTest):
 
     def test_detector(self):
         self.check(DETECTOR, "faster_rcnn_fpn_resnest_mini", 4_000_000, [str(digit) for digit in range(10)])
+
+    def test_segmenter(self):
+        self.check(SEGMENTER, "deeplab_resnest_mini", 3_000_000, [*(str(digit) for digit in range(10)), "background"])
 
 
 class Detection(CommandTest):
@@ -69,3 +76,29 @@ class Detection(CommandTest):
     def same(a, b):
         return (a["image_id"], a["category_id"]) == (b["image_id"], b["category_id"]) and \
             abs(a["score"] - b["score"]) < 2e-3 and all(abs(x - y) < 0.1 for x, y in zip(a["bbox"], b["bbox"]))
+
+
+class Segmentation(CommandTest):
+    IMAGES = os.path.join(SEGMENTED, "images")
+
+    def test_accuracy_is_the_metadatas(self):
+        maps, figures = self.path("maps"), self.path("figures.json")
+        self.output("nestor-segment", "--weights", SEGMENTER, "--output", maps, self.IMAGES)
+        self.output("nestor-eval", "ade20k", "--predictions", maps, "--labels", os.path.join(SEGMENTED, "labels"),
+                    "--num-classes", NUM_CLASSES, "--output", figures)
+        _, metadata = read_safetensors(SEGMENTER)
+        self.assertAlmostEqual(load(figures)["mIoU"], figure(metadata["accuracy"], "mIoU"), delta=0.001)
+        self.assertGreaterEqual(load(figures)["mIoU"], 0.78)
+
+    def test_gives_pixels_the_classes_that_torch_gives(self):
+        maps = self.path("maps")
+        self.output("nestor-segment", "--weights", SEGMENTER, "--format", "raw", "--output", maps, self.IMAGES)
+        found = b""
+        for name in sorted(os.listdir(maps)):
+            with open(os.path.join(maps, name), "rb") as f:
+                found += f.read()
+        with open(os.path.join(SEGMENTED, "torch.zlib"), "rb") as f:
+            torch = zlib.decompress(f.read())
+        self.assertEqual(len(found), len(torch))
+        different = sum(a != b for a, b in zip(found, torch))
+        self.assertLess(different, 1e-4 * len(torch))
