@@ -1,6 +1,6 @@
 // Fully connected layer.
 //
-//   dst[n,k] = bias[k] + sum_c weight[k,c] * src[n,c]
+//   dst[n,k] = act( bias[k] + sum_c weight[k,c] * src[n,c] )      act: nothing or ReLU
 //
 //   grid   (k / 16, n / 4)
 //   block  4 warps, each with its own 4 outputs of the same 4 images
@@ -82,7 +82,9 @@ __global__ void __launch_bounds__(Tile::kWarps* kWarpSize, Tile::kBlocksAtOnce)
   const int output = first_output + lane_idx() / Tile::kImages;
   const int image = first_image + lane_idx() % Tile::kImages;
   if (lane_idx() < Tile::kOutputs * Tile::kImages && output < args.k && image < args.n) {
-    args.dst[static_cast<std::int64_t>(image) * args.k + output] = args.bias[output] + mine;
+    const float sum = args.bias[output] + mine;
+    args.dst[static_cast<std::int64_t>(image) * args.k + output] =
+        args.relu && sum < 0 ? 0.0f : sum;
   }
 }
 

@@ -14,6 +14,7 @@ struct DenseArgs {
   int n = 0;
   int c = 0;  // a multiple of 8
   int k = 0;
+  bool relu = false;
 };
 DeviceStatus dense(const DenseArgs& args, Stream stream);
 
