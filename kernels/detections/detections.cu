@@ -49,13 +49,20 @@ __global__ void __launch_bounds__(kThreads)
     largest = fmaxf(largest, logits[e]);
   }
   largest = warp_max(largest);
-  float sum = 0;
-  for (int e = lane_idx(); e < entries; e += kWarpSize) sum += expf(logits[e] - largest);
-  sum = warp_sum(sum);
+  // In double, as the oracle: regions with the same logits in another order keep equal scores.
+  double sum = 0;
+  for (int e = lane_idx(); e < entries; e += kWarpSize) {
+    sum += exp(static_cast<double>(logits[e]) - static_cast<double>(largest));
+  }
+#pragma unroll
+  for (int distance = kWarpSize / 2; distance > 0; distance /= 2) {
+    sum += warp_shuffle_xor(sum, distance);
+  }
   float* const scores = args.scores + image * given.classes * given.rois + roi;  // [classes], apart
   for (int e = lane_idx(); e < entries; e += kWarpSize) {
+    const double power = exp(static_cast<double>(logits[e]) - static_cast<double>(largest));
     if (e > 0) {
-      scores[static_cast<std::int64_t>(e - 1) * given.rois] = expf(logits[e] - largest) / sum;
+      scores[static_cast<std::int64_t>(e - 1) * given.rois] = static_cast<float>(power / sum);
     }
   }
   const bool any = warp_any(bad);
