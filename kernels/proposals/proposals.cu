@@ -30,6 +30,8 @@ constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / kWarpSize;
 constexpr int kWord = 64;
 constexpr int kMostWords = kMostBestAnchors / kWord;
+// Of the scan on a multiprocessor: left to itself, ptxas aims at more on sm_90a and spills.
+constexpr int kScansAtOnce = 4;
 
 using Word = unsigned long long;
 
@@ -173,7 +175,7 @@ __device__ __forceinline__ Word decide(Word alive, int most, ScanSmem& smem) {
   return kept;
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kScansAtOnce)
     proposal_scan_kernel(const __grid_constant__ StepArgs args) {
   ScanSmem& smem = block_smem<ScanSmem>();
   const ProposalsArgs& given = args.given;

@@ -20,6 +20,8 @@ namespace nestor {
 namespace {
 
 constexpr int kThreads = 256;
+// On a multiprocessor: left to itself, ptxas aims at more on sm_70 and spills.
+constexpr int kBlocksAtOnce = 3;
 
 // A point along an axis: low_weight * line[low] + high_weight * line[high].
 struct Sample {
@@ -74,7 +76,7 @@ __device__ __forceinline__ void add_pixel(const T* address, float factor, float 
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
     roi_align_kernel(const __grid_constant__ RoiAlignArgs args) {
   const int row = static_cast<int>(blockIdx.x);
   const int image = row / args.rois;
