@@ -360,10 +360,9 @@ TEST_CASE("roi_align kernel", "[simt][roi_align]") {
 }
 
 TEST_CASE("sort_keys kernels", "[simt][sort_keys]") {
-  for (const std::int64_t count : {1, 2, 31, 2047, 2048, 2049, 4096, 5000, 9001}) {
-    test_sort(2, count, count);
-    test_sort(1, count, (count + 2) / 3);
-  }
+  for (const std::int64_t count : {1, 31, 2048, 2049}) test_sort(1, count, count);
+  test_sort(2, 5000, 5000);
+  test_sort(1, 5000, 1700);
   CHECK(sort_keys({nullptr, nullptr, 1, 10, 11}, nullptr).code == DeviceCode::kInvalidArgument);
 }
 
