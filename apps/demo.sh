@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a bare Debian 12 to right answers: installs what is missing, builds, and lets the demo model
-# (apps/demo) read handwritten digits. A second run takes seconds and does not use the network.
+# From a bare Debian 12 to right answers: installs what is missing, builds, and lets the demo models
+# (apps/demo) read handwritten digits and find them in scenes. A second run takes seconds and does not use the network.
 #
 #   apps/demo.sh                    all of it
 #   NESTOR_BIN=DIR apps/demo.sh     with the commands that are already built in DIR
@@ -55,6 +55,21 @@ awk -F, '
     }
     printf "\n%d of %d right.\n", num_right, num_rows
   }' <<<"$answers"
+
+# Scenes of digits and cuts of photos that training did not see, either.
+found=$("${NESTOR_BIN:-$bin}/nestor-detect" --quiet --weights apps/demo/faster_rcnn_fpn_resnest_mini.safetensors \
+  --thresh 0.95 --format csv --save-vis build/demo apps/demo/scene_to_search.jpg)
+"${NESTOR_BIN:-$bin}/nestor-segment" --quiet --weights apps/demo/deeplab_resnest_mini.safetensors \
+  --format overlay --palette apps/demo/palette.txt --output build/demo apps/demo/scene_to_segment.jpg
+cat <<TEXT
+
+Scenes with several digits: faster_rcnn_fpn_resnest_mini, a small detector, puts boxes around them, and
+deeplab_resnest_mini, a small segmenter, gives their pixels the digits' colours:
+
+  found, from left to right:  $(tail -n +2 <<<"$found" | sort -t, -k7n | cut -d, -f5 | paste -sd' ')
+  with their boxes:           build/demo/scene_to_search.jpg
+  digits in colours:          build/demo/scene_to_segment.png
+TEXT
 cat <<TEXT
 
 Your own photos, with official ImageNet weights (fetched once, then kept):

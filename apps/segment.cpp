@@ -83,8 +83,11 @@ void add_mode_options(CLI::App& app, Options& options) {
       ->type_name("NUMBERS")
       ->default_str("0.5,0.75,1.0,1.25,1.5,1.75")
       ->group(kGroup);
-  app.add_flag("--flip,!--no-flip", multi_scale.flip,
-               "Run each window of multi-scale mirrored, too (default)")
+  app.add_flag("--flip", multi_scale.flip, "Run each window of multi-scale mirrored, too (default)")
+      ->group(kGroup);
+  app.add_flag_callback(
+         "--no-flip", [&multi_scale] { multi_scale.flip = false; },
+         "Run the windows of multi-scale as they are only")
       ->group(kGroup);
   app.add_option("--base-size", multi_scale.base_size,
                  "Longer side of the image at scale 1 of multi-scale, in pixels")

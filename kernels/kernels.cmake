@@ -26,7 +26,7 @@ if(NESTOR_SIMT OR (NESTOR_CUDA AND NESTOR_TESTS))
     endif()
   endforeach()
   add_library(nestor_oracles STATIC ${oracle_sources}
-    engine/boxes/anchors.cpp engine/image/resize_align_corners.cpp
+    engine/boxes/anchors.cpp engine/boxes/kept_boxes.cpp engine/image/resize_align_corners.cpp
     engine/ops/convolution/problem.cpp engine/plan/plan.cpp
     engine/graph/graph.cpp engine/graph/builder.cpp engine/layout.cpp engine/nearest_names.cpp
     engine/tensor.cpp

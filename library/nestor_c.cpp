@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "engine/check.h"
+#include "library/c_calls.h"
+#include "library/c_images.h"
+#include "library/c_session.h"
 #include "library/c_structs.h"
 #include "library/last_error.h"
 #include "nestor/nestor.h"
@@ -20,9 +21,7 @@ constexpr std::size_t kPreprocessBytes = 80;
 constexpr std::size_t kModelInfoBytes = 64;
 constexpr std::size_t kSessionOptionsBytes = 40;
 constexpr std::size_t kSessionInfoBytes = 48;
-constexpr std::size_t kImageBytes = 48;
 constexpr std::size_t kPredictionBytes = 24;
-constexpr std::size_t kImageResultBytes = 24;
 constexpr std::size_t kDetectionLimitsBytes = 24;
 constexpr std::size_t kDetectionBytes = 40;
 constexpr std::size_t kTensorBytes = 104;
@@ -32,9 +31,7 @@ static_assert(sizeof(nestor_preprocess) == kPreprocessBytes);
 static_assert(sizeof(nestor_model_info) == kModelInfoBytes);
 static_assert(sizeof(nestor_session_options) == kSessionOptionsBytes);
 static_assert(sizeof(nestor_session_info) == kSessionInfoBytes);
-static_assert(sizeof(nestor_image) == kImageBytes);
 static_assert(sizeof(nestor_prediction) == kPredictionBytes);
-static_assert(sizeof(nestor_image_result) == kImageResultBytes);
 static_assert(sizeof(nestor_detection_limits) == kDetectionLimitsBytes);
 static_assert(sizeof(nestor_detection) == kDetectionBytes);
 static_assert(sizeof(nestor_tensor) == kTensorBytes);
@@ -49,113 +46,15 @@ struct nestor_model {
 
 namespace {
 
-// What a session does with images, by its model's task.
-using Worker = std::variant<nestor::Classifier, nestor::Detector>;
-
-Worker worker_for(const nestor::LoadedModel& model, const nestor::SessionOptions& options) {
-  if (model.info.task == nestor::Task::kDetection) return nestor::Detector(model, options);
-  return nestor::Classifier(model, options);
-}
-
-}  // namespace
-
-struct nestor_session {
-  nestor_session(const nestor::LoadedModel& model, const nestor::SessionOptions& options,
-                 const nestor::Batching& batches)
-      : labels(model.info.labels),
-        worker(worker_for(model, options)),
-        batching(batches),
-        device(session().device()) {}
-
-  nestor::Session& session() {
-    return std::visit([](auto& each) -> nestor::Session& { return each.session(); }, worker);
-  }
-  const nestor::Session& session() const {
-    return std::visit([](const auto& each) -> const nestor::Session& { return each.session(); },
-                      worker);
-  }
-
-  // The worker, if it is that one; throws kUnsupported if the model is made for another task.
-  template <class T>
-  T& as(std::string_view call) {
-    T* const wanted = std::get_if<T>(&worker);
-    if (wanted != nullptr) return *wanted;
-    const auto& info = std::visit(
-        [](const auto& each) -> const auto& { return each.info(); }, worker);
-    nestor::fail(nestor::ErrorCode::kUnsupported, "{} by {}, a network for {}", call, info.network,
-                 to_string(info.task));
-  }
-
-  const char* label(int class_id) const {
-    const auto idx = static_cast<std::size_t>(class_id);
-    return idx < labels.size() ? labels[idx].c_str() : "";
-  }
-
-  // What the last call said is valid until this one.
-  void begin_call() {
-    outputs = {};
-    described.clear();
-    messages.clear();
-    text.clear();
-  }
-
-  std::vector<std::string> labels;  // that predictions point to
-  Worker worker;
-  nestor::Batching batching;
-  std::string device;
-  std::span<const nestor::Session::Output> outputs;
-  std::vector<nestor::TensorInfo> described;  // instead of outputs
-  std::vector<std::string> messages;          // of images
-  std::string text;
-};
-
-namespace {
-
+using nestor::check_results;
 using nestor::DType;
 using nestor::ErrorCode;
-
-nestor_status to_status(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInternal: return NESTOR_INTERNAL;
-    case ErrorCode::kUsage: return NESTOR_USAGE;
-    case ErrorCode::kBadInput: return NESTOR_BAD_INPUT;
-    case ErrorCode::kBadModel: return NESTOR_BAD_MODEL;
-    case ErrorCode::kUnsupported: return NESTOR_UNSUPPORTED;
-    case ErrorCode::kOutOfMemory: return NESTOR_OUT_OF_MEMORY;
-    case ErrorCode::kDeviceLost: return NESTOR_DEVICE_LOST;
-  }
-  return NESTOR_INTERNAL;
-}
-
-nestor_status failure(nestor_status status, const char* message) noexcept {
-  nestor::set_last_error(message);
-  return status;
-}
-
-// Runs `work`, which may return a status; whatever it throws becomes a status and a message.
-template <class Work>
-nestor_status guarded(const Work& work) noexcept {
-  try {
-    if constexpr (std::is_void_v<decltype(work())>) {
-      work();
-      return NESTOR_OK;
-    } else {
-      return work();
-    }
-  } catch (const nestor::Error& error) {
-    return failure(to_status(error.code()), error.what());
-  } catch (const std::bad_alloc&) {
-    return failure(NESTOR_OUT_OF_MEMORY, "out of memory");
-  } catch (const std::exception& error) {
-    return failure(NESTOR_INTERNAL, error.what());
-  } catch (...) {
-    return failure(NESTOR_INTERNAL, "unknown exception");
-  }
-}
-
-void need(bool given, const char* what) {
-  CHECK_AS(kUsage, given, "{} must not be NULL or negative", what);
-}
+using nestor::guarded;
+using nestor::Images;
+using nestor::images_of;
+using nestor::need;
+using nestor::report;
+using nestor::to_status;
 
 // Fills a struct of the caller's.
 template <class T>
@@ -228,70 +127,6 @@ std::vector<std::string> tap_names(const char* const* taps, std::int32_t num_tap
 }
 
 // --- images ---
-
-// Owns the pixels of images that are given as such.
-struct Images {
-  std::vector<nestor::Image> pixels;
-  std::vector<nestor::ImageSource> sources;
-};
-
-nestor::Image pixels_of(const nestor_image& image, std::size_t idx) {
-  CHECK_AS(kUsage, image.width > 0 && image.height > 0, "image {} of {} x {} pixels", idx,
-           image.width, image.height);
-  const auto bytes =
-      static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * 3;
-  return {image.width, image.height, {image.rgb, image.rgb + bytes}};
-}
-
-Images images_of(const nestor_image* given, std::int32_t num_images) {
-  need(num_images >= 0 && (given != nullptr || num_images == 0), "images");
-  Images images;
-  const auto count = static_cast<std::size_t>(num_images);
-  images.pixels.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const nestor_image* const at = nestor::struct_at(given, given->size, i);
-    CHECK_AS(kUsage, at->size == given->size, "image {} of {} bytes after one of {}", i, at->size,
-             given->size);
-    const auto image = nestor::read_struct(*at, kImageBytes, "an image");
-    const int forms = (image.path != nullptr) + (image.bytes != nullptr) + (image.rgb != nullptr);
-    CHECK_AS(kUsage, forms == 1, "image {} is given in {} forms, expected a path, bytes or rgb", i,
-             forms);
-    if (image.path != nullptr) {
-      images.sources.emplace_back(std::filesystem::path(image.path));
-    } else if (image.bytes != nullptr) {
-      images.sources.emplace_back(
-          std::span(static_cast<const std::byte*>(image.bytes), image.num_bytes));
-    } else {
-      images.pixels[i] = pixels_of(image, i);
-      images.sources.emplace_back(&images.pixels[i]);
-    }
-  }
-  return images;
-}
-
-void check_results(const nestor_image_result* results, std::int32_t num_images) {
-  if (results == nullptr || num_images == 0) return;
-  nestor::check_size<nestor_image_result>(results->size, kImageResultBytes, "an image's result");
-}
-
-// Writes what became of each image, and returns the first failure's status.
-template <class Result>
-nestor_status report(nestor_session& session, const std::vector<Result>& done,
-                     nestor_image_result* results) {
-  nestor_status first = NESTOR_OK;
-  session.messages.reserve(done.size());
-  const std::size_t size = results == nullptr ? 0 : results->size;
-  for (std::size_t i = 0; i < done.size(); ++i) {
-    const auto& error = done[i].error;
-    const nestor_status status = error ? to_status(error->code()) : NESTOR_OK;
-    session.messages.emplace_back(error ? error->what() : "");
-    if (first == NESTOR_OK && error) first = failure(status, error->what());
-    if (results == nullptr) continue;
-    const nestor_image_result result{size, status, session.messages.back().c_str()};
-    nestor::write_struct(nestor::struct_at(results, size, i), result, size);
-  }
-  return first;
-}
 
 void write_predictions(const nestor_session& session, const std::vector<nestor::Classified>& done,
                        std::size_t top_k, nestor_prediction* predictions) {

@@ -56,6 +56,7 @@ part "golden comparisons" "$bin/nestor_golden" "$golden"
 part "commands" commands "$bin" '[!s]*_test.py'
 part "Python packages" apps/install_packages.sh python &&
   part "Python" tests/python/run.sh
+if $long; then part "Python on a Ray cluster" tests/python/run.sh ray_test.py; fi
 # The same on the CPUs of others: the variable limits oneDNN and our own vector kernels. Commands:
 # without those tests whose answers no instruction set can change.
 for isa in AVX2 SSE41; do

@@ -53,6 +53,13 @@ nb::object answer(const Detected& image) {
                         to_numpy(std::move(class_ids)), labels);
 }
 
+nb::object answer(const Segmented& image) {
+  if (image.error) return to_python(*image.error);
+  OwnedTensor classes({DType::kUInt8, {image.map.height, image.map.width}});
+  std::ranges::copy(image.map.classes, classes.as<std::uint8_t>());
+  return to_numpy(std::move(classes));
+}
+
 nb::tuple answer(const std::vector<Embedded>& images, std::int64_t num_features) {
   nb::list errors;
   for (const Embedded& image : images) {

@@ -1,7 +1,5 @@
 #include "apps/python/engine.h"
 
-#include <type_traits>
-
 #include "apps/python/answers.h"
 #include "apps/python/device_arrays.h"
 #include "apps/python/sources.h"
@@ -27,10 +25,9 @@ Runner runner(const LoadedModel& model, const EngineOptions& options) {
   switch (model.info.task) {
     case Task::kClassification: return Classifier(model, std::move(settings));
     case Task::kDetection: return Detector(model, std::move(settings));
-    case Task::kSegmentation: break;
+    case Task::kSegmentation: return Segmenter(model, std::move(settings));
   }
-  settings.normalisation = model.info.preprocess.normalisation;
-  return Session(model.model, std::move(settings));
+  throw Error(ErrorCode::kInternal, "a task that the module does not know");
 }
 
 Image decode(const ImageSource& source, const std::string& name, const Preprocess& preprocess) {
@@ -78,14 +75,7 @@ Engine::Engine(const nb::str& path, const EngineOptions& options)
     : model_(load(path, options)), runner_(runner(model_, options)) {}
 
 Session& Engine::session() {
-  return std::visit(
-      [](auto& runner) -> Session& {
-        if constexpr (std::is_same_v<decltype(runner), Session&>)
-          return runner;
-        else
-          return runner.session();
-      },
-      runner_);
+  return std::visit([](auto& runner) -> Session& { return runner.session(); }, runner_);
 }
 
 const Session& Engine::session() const { return const_cast<Engine*>(this)->session(); }
@@ -122,6 +112,12 @@ nb::list Engine::detect(const nb::list& images, const Batching& batching) {
   auto& detector = require<Detector>(Task::kDetection);
   const ImageSources sources(images);
   return answers(alone([&] { return detector.detect_each(sources.get(), batching); }));
+}
+
+nb::list Engine::segment(const nb::list& images, const Batching& batching) {
+  auto& segmenter = require<Segmenter>(Task::kSegmentation);
+  const ImageSources sources(images);
+  return answers(alone([&] { return segmenter.segment_each(sources.get(), batching); }));
 }
 
 nb::object Engine::preprocess(const nb::list& images) const {

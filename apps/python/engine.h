@@ -25,7 +25,7 @@ struct EngineOptions {
 };
 
 // By the model's task.
-using Runner = std::variant<Session, Classifier, Detector>;
+using Runner = std::variant<Classifier, Detector, Segmenter>;
 
 // Thread-safe: calls wait for each other, without the GIL. Answers are Python objects of their own,
 // valid whatever runs next.
@@ -46,6 +46,7 @@ class Engine {
   nanobind::list classify(const nanobind::list& images, int k, const Batching& batching);
   nanobind::tuple embed(const nanobind::list& images, const Batching& batching);
   nanobind::list detect(const nanobind::list& images, const Batching& batching);
+  nanobind::list segment(const nanobind::list& images, const Batching& batching);
 
   // Normalised images, float32 [n, 3, h, w]; they must have the same size.
   nanobind::object preprocess(const nanobind::list& images) const;

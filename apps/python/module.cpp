@@ -86,6 +86,7 @@ void bind_engine(nb::module_& module) {
       .def("classify", &Engine::classify, "images"_a, "k"_a, "batching"_a)
       .def("embed", &Engine::embed, "images"_a, "batching"_a)
       .def("detect", &Engine::detect, "images"_a, "batching"_a)
+      .def("segment", &Engine::segment, "images"_a, "batching"_a)
       .def("preprocess", &Engine::preprocess, "images"_a)
       .def("run", &Engine::run, nb::arg("input").noconvert(), "taps"_a)
       .def("enqueue", &Engine::enqueue, nb::arg("input").noconvert(), "outputs"_a, "stream"_a)

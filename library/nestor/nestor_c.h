@@ -283,6 +283,42 @@ NESTOR_API nestor_status nestor_detect(nestor_session* session, const nestor_ima
                                        nestor_detection* detections, int32_t* counts,
                                        nestor_image_result* results);
 
+/* A class for each pixel of an image. */
+typedef struct nestor_class_map {
+  size_t size;
+  int32_t width; /* of the image that was given; 0, of an image that failed */
+  int32_t height;
+  const uint8_t* classes; /* [height][width]; NULL if it failed; valid until the next call */
+} nestor_class_map;
+#define NESTOR_CLASS_MAP_INIT \
+  { sizeof(nestor_class_map), 0, 0, NULL }
+
+/* Segments images in their own sizes, those of one size in batches. maps: room for num_images. The
+ * session owns the pixels of class maps. */
+NESTOR_API nestor_status nestor_segment(nestor_session* session, const nestor_image* images,
+                                        int32_t num_images, nestor_class_map* maps,
+                                        nestor_image_result* results);
+
+/* How GluonCV evaluates segmenters: at several sizes, in windows. */
+typedef struct nestor_multi_scale {
+  size_t size;
+  const double* scales; /* of the image, in units of base_size; NULL: 0.5, 0.75, ... 1.75 */
+  int32_t num_scales;
+  int32_t flip;       /* not 0: run windows mirrored, too */
+  int32_t base_size;  /* pixels of the image's longer side at scale 1 */
+  int32_t crop_size;  /* pixels of a window's side */
+  int32_t batch_size; /* most windows that run at once, mirrored ones counted */
+} nestor_multi_scale;
+#define NESTOR_MULTI_SCALE_INIT \
+  { sizeof(nestor_multi_scale), NULL, 0, 1, 520, 480, 2 }
+
+/* Segments one image so, which takes dozens of runs of the network. options: NULL for those of
+ * NESTOR_MULTI_SCALE_INIT. */
+NESTOR_API nestor_status nestor_segment_multi_scale(nestor_session* session,
+                                                    const nestor_image* image,
+                                                    const nestor_multi_scale* options,
+                                                    nestor_class_map* map);
+
 /* --- tensors ---------------------------------------------------------------------------------- */
 
 typedef struct nestor_tensor {

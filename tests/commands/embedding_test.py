@@ -33,12 +33,24 @@ class Embedding(CommandTest):
         classes = [[line.split()[0] for line in output.splitlines()[:3]] for output in outputs]
         self.assertTrue(all(c == classes[0] for c in classes))
 
+    def check_segmenter(self, program):
+        weights = model("deeplab_resnest_mini")
+        out = self.must(program, weights, CAT, self.path("map"))
+        self.must(os.path.join(BIN, "nestor-segment"), "--weights", weights, "--device", "cpu", "--format", "raw",
+                  "--output", self.path("maps"), CAT)
+        with open(self.path("map"), "rb") as got, open(self.path("maps", "cat.raw"), "rb") as expected:
+            classes = got.read()
+            self.assertEqual(classes, expected.read())
+        width, height = (int(out.split()[idx]) for idx in (0, 2))
+        self.assertEqual(len(classes), width * height)
+
     def test_find_package(self):
         self.must("cmake", "-G", "Ninja", "-S", self.project, "-B", self.path("build"),
                   "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_PREFIX_PATH={self.prefix}")
         self.must("cmake", "--build", self.path("build"))
         python = [sys.executable, os.path.join(self.project, "classify.py"), os.path.join(self.prefix, "lib", "libnestor.so")]
         self.check_programs(self.path("build", "classify_cpp"), self.path("build", "classify_c"), python)
+        self.check_segmenter(self.path("build", "segment_c"))
 
     def test_pkg_config(self):
         libdir = os.path.join(self.prefix, "lib")

@@ -155,7 +155,7 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def detect(self, picture):
-        """A normalised [3, h, w] to (classes, scores, boxes), best first; boxes are clipped to the picture."""
+        """A normalised [3, h, w] to (classes, scores, boxes), best first; boxes may reach over the edges."""
         height, width = picture.shape[1:]
         pyramid = self.features(picture[None])
         logits, deltas = self.rpn_head(pyramid)
@@ -170,7 +170,7 @@ class Detector(nn.Module):
             found.append((torch.full_like(rows, digit), probabilities[rows, digit], refined[rows, digit]))
         classes, scores, boxes = (torch.cat(parts) for parts in zip(*found))
         order = scores.argsort(descending=True, stable=True)
-        return classes[order], scores[order], clipped(boxes[order], height, width)
+        return classes[order], scores[order], boxes[order]
 
     def parameters_for_gluon(self):
         named = {**backbone_names(self.backbone), **pyramid_names(self.pyramid)}

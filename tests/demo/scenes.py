@@ -41,8 +41,8 @@ def resized(coverage, longest):
 
 
 def grown(coverage, size):
-    """Pixels no farther from a stroke than a twentieth of the digit, and how far that is: strokes become one region."""
-    reach = max(1, round(size / 20))
+    """Pixels no farther from a stroke than an eighth of the digit, and how far that is: a region wide enough for strides of 8."""
+    reach = max(1, round(size / 8))
     padded = F.pad(coverage, [reach] * 4)
     near = F.max_pool2d(padded[None], 2 * reach + 1, stride=1, padding=reach)[0]
     return near > EDGE, reach

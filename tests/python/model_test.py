@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pickle
+import tempfile
 import threading
 import tracemalloc
 import unittest
@@ -121,6 +122,28 @@ class Detect(PythonTest):
             digits.detect(CAT)
         with self.assert_error("unsupported", "classification"):
             detector.classify(CAT)
+
+
+class Segment(PythonTest):
+    MINI = "deeplab_resnest_mini"
+
+    def test_maps_are_those_of_the_command(self):
+        with tempfile.TemporaryDirectory() as folder:
+            nestor.commands.output_of("segment", "--weights", model(self.MINI), "--quiet", "--output", folder, CAT)
+            expected = np.asarray(Image.open(os.path.join(folder, "cat.png")))
+        segmenter = nestor.load(model(self.MINI), threads=2)
+        found, = segmenter.segment([CAT])
+        self.assertEqual((found.dtype, found.shape), (np.uint8, expected.shape))
+        self.assertGreater(len(np.unique(expected)), 1)
+        # Threads may change the last bits of scores that are as good as equal.
+        self.assertGreater((found == expected).mean(), 0.999)
+
+    def test_bad_images_and_other_tasks(self):
+        segmenter = nestor.load(model(self.MINI), threads=2)
+        error, found = segmenter.segment([b"no image", CAT], errors="return")
+        self.assertEqual((error.code, found.ndim), ("bad_input", 2))
+        with self.assert_error("unsupported", "classification", "segmentation"):
+            digits.segment(CAT)
 
 
 class Run(PythonTest):

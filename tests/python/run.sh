@@ -4,6 +4,7 @@
 #
 #   tests/python/run.sh [NAME_test.py]...
 #
+# Without names: all but ray_test.py, whose clusters take minutes to start and stop (tests/run.sh --long has it).
 # Packages come from PyPI. The environment stays and is made anew when requirements.txt changes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -23,7 +24,9 @@ if ! cmp -s $requirements $venv/requirements.txt; then
 fi
 $venv/bin/pip install --quiet --force-reinstall --no-deps "$wheel"
 
+[[ " $* " != *" ray_test"* ]] || $venv/bin/pip install --quiet "ray[data]"
+
 python=$PWD/$venv/bin/python
 cd tests/python
-(($#)) || set -- *_test.py
+(($#)) || set -- [!r]*_test.py readme_test.py
 "$python" -m unittest "$@"

@@ -114,6 +114,16 @@ class Model:
         _raise_if(errors, results)
         return results[0] if single else results
 
+    def segment(self, images: Images, *, batch_size: int = 1, max_pixels: int = MAX_PIXELS, errors: str = "raise") -> Any:
+        """The class of each pixel, uint8 [height, width], in the image's own size; for a list, a list of such.
+
+        Images of one size run in batches. Options as in classify().
+        """
+        given, single = sources(images)
+        results = self._engine.segment(given, _nestor.Batching(batch_size, max_pixels))
+        _raise_if(errors, results)
+        return results[0] if single else results
+
     def embed(self, images: Images, *, batch_size: int = 16, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         """Pooled features that the last layer classifies: float32 [n, num_features], n = 1 for a single image."""
         features, failures = self._engine.embed(sources(images)[0], _nestor.Batching(batch_size, max_pixels))
