@@ -22,11 +22,11 @@ namespace nestor {
   OP(attention_sum_op,          attention_sum_cpu,       attention_sum_cuda)       \
   OP(split_attention_op,        split_attention_cpu,     split_attention_cuda)     \
   OP(fused_convolution_op,      no_cpu,                  fused_convolution_cuda)   \
-  OP(upsample_add_op,           upsample_add_cpu,        no_cuda)                  \
-  OP(anchor_rows_op,            anchor_rows_cpu,         no_cuda)                  \
-  OP(proposals_op,              proposals_cpu,           no_cuda)                  \
-  OP(roi_align_op,              roi_align_cpu,           no_cuda)                  \
-  OP(detections_op,             detections_cpu,          no_cuda)                  \
+  OP(upsample_add_op,           upsample_add_cpu,        upsample_add_cuda)        \
+  OP(anchor_rows_op,            anchor_rows_cpu,         anchor_rows_cuda)         \
+  OP(proposals_op,              proposals_cpu,           proposals_cuda)           \
+  OP(roi_align_op,              roi_align_cpu,           roi_align_cuda)           \
+  OP(detections_op,             detections_cpu,          detections_cuda)          \
   OP(image_bias_op,             image_bias_cpu,          image_bias_cuda)          \
   OP(resize_bilinear_op,        resize_bilinear_cpu,     resize_bilinear_cuda)     \
   OP(class_map_op,              class_map_cpu,           class_map_cuda)           \

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "kernels/add/add.h"
+#include "kernels/anchor_rows/anchor_rows.h"
 #include "kernels/attention_sum/attention_sum.h"
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/class_map/class_map.h"
@@ -12,18 +13,22 @@
 #include "kernels/convolution_max_pool/convolution_max_pool.h"
 #include "kernels/dense/dense.h"
 #include "kernels/depthwise_convolution/depthwise_convolution.h"
+#include "kernels/detections/detections.h"
 #include "kernels/global_average_pool/global_average_pool.h"
 #include "kernels/image_bias/image_bias.h"
 #include "kernels/layout/layout.h"
 #include "kernels/pooling/pooling.h"
+#include "kernels/proposals/proposals.h"
 #include "kernels/r_softmax/r_softmax.h"
 #include "kernels/radix_sum/radix_sum.h"
 #include "kernels/relu/relu.h"
 #include "kernels/resize_bilinear/resize_bilinear.h"
+#include "kernels/roi_align/roi_align.h"
 #include "kernels/split_attention/split_attention.h"
 #include "kernels/stem_convolution/stem_convolution.h"
 #include "kernels/swish/swish.h"
 #include "kernels/top_k/top_k.h"
+#include "kernels/upsample_add/upsample_add.h"
 
 namespace nestor {
 
@@ -42,6 +47,11 @@ const DeviceLibrary& device_library() {
       launcher_row("images_to_nhwc", images_to_nhwc),
       launcher_row("images_to_nchw", images_to_nchw),
       launcher_row("add", add),
+      launcher_row("upsample_add", upsample_add),
+      launcher_row("anchor_rows", anchor_rows),
+      launcher_row("proposals", proposals),
+      launcher_row("roi_align", roi_align),
+      launcher_row("detections", detections),
       launcher_row("relu", relu),
       launcher_row("swish", swish),
       launcher_row("batch_norm", batch_norm),

@@ -6,12 +6,12 @@ namespace nestor {
 
 namespace {
 
-// On float32 vectors; weights in the plan's precision.
+// On float32 vectors in plain layout, maps in C order; weights in the plan's precision.
 StepChoice dense(const StepRequest& request, CudaBackend& backend) {
   const Shape& src = request.graph.desc(request.node.inputs[0]).shape;
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
-  const bool pooled = src.num_elements() == src[0] * src[1];
-  if (!pooled || src[1] % 8 != 0 || params<DenseParams>(request.node).relu) return {};
+  const std::int64_t features = src.num_elements() / src[0];
+  if (features % 8 != 0) return {};
   StepChoice choice{.variant = {},
                     .inputs = std::vector<BufferFormat>(3),
                     .outputs = {BufferFormat{}},
@@ -23,18 +23,21 @@ StepChoice dense(const StepRequest& request, CudaBackend& backend) {
       columns * rows * cuda::kStreamingThreads, cuda::tensor_bytes(request, choice, backend),
       cuda::constant_bytes(request, choice, backend), backend.spec());
   choice.gpu->grid = {columns, rows, 1};
-  return cuda::streaming(request, backend, "dense", std::move(choice),
-                         DenseArgs{.dtype = cuda::device_dtype(request.precision),
-                                   .n = static_cast<int>(dst[0]),
-                                   .c = static_cast<int>(src[1]),
-                                   .k = static_cast<int>(dst[1])},
-                         cuda::src_to_dst<DenseArgs>,
-                         [](DenseArgs& args, cuda::Kernel& step, const Constants& constants,
-                            std::span<const ValueId> inputs) {
-                           args.weight = step.keep<void>(step.array(
-                               constants, inputs[1], std::int64_t{args.k} * args.c, args.dtype));
-                           args.bias = step.keep<float>(step.array(constants, inputs[2], args.k));
-                         });
+  return cuda::streaming(
+      request, backend, "dense", std::move(choice),
+      DenseArgs{.dtype = cuda::device_dtype(request.precision),
+                .n = static_cast<int>(dst[0]),
+                .c = static_cast<int>(features),
+                .k = static_cast<int>(dst[1]),
+                .activation =
+                    params<DenseParams>(request.node).relu ? Activation::kRelu : Activation::kNone},
+      cuda::src_to_dst<DenseArgs>,
+      [](DenseArgs& args, cuda::Kernel& step, const Constants& constants,
+         std::span<const ValueId> inputs) {
+        args.weight = step.keep<void>(
+            step.array(constants, inputs[1], std::int64_t{args.k} * args.c, args.dtype));
+        args.bias = step.keep<float>(step.array(constants, inputs[2], args.k));
+      });
 }
 
 }  // namespace

@@ -127,18 +127,26 @@ TEST_CASE("cuda plans: EfficientNet has kernels of its own for what others have 
   CHECK(std::ranges::count(plan.steps, "convert", &Step::op) == 0);
 }
 
-TEST_CASE("cuda plans: detectors, which kernels cannot do yet, are refused with their nodes",
-          "[cuda_plan][cpu]") {
-  try {
-    plan_for(*find_network("faster_rcnn_fpn_syncbn_resnest50_coco"), "cuda:sm_70", 1);
-    FAIL("planned proposals that no kernel has");
-  } catch (const Error& error) {
-    CHECK(error.code() == ErrorCode::kUnsupported);
-    for (const char* const node :
-         {"fpn.sum4 (upsample_add )", "rpn.logits (anchor_rows width 1)",
-          "rpn.proposals (proposals 1000 of 6000 iou 0.7)", "pooled (roi_align 7x7 of 4 levels)",
-          "detections (detections score 0.5 iou 0.5)"}) {
-      CHECK_THAT(error.what(), Catch::Contains(node));
+TEST_CASE("cuda plans: detectors have a kernel for every step", "[cuda_plan][cpu][detect]") {
+  const Network& network = *find_network("faster_rcnn_fpn_syncbn_resnest50_coco");
+  for (const char* const device : {"cuda:sm_70", "cuda:sm_90a"}) {
+    for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+      const Plan plan = plan_for(network, device, 1, precision);
+      INFO(device << " " << to_string(precision));
+      const auto launches = [&](std::string_view op) {
+        int sum = 0;
+        for (const Step& step : plan.steps) sum += step.op == op ? step.gpu->launches : 0;
+        return sum;
+      };
+      CHECK(launches("upsample_add") == 3);
+      CHECK(launches("anchor_rows") == 2);
+      CHECK(launches("roi_align") == 1);
+      // Five steps, and the doublings of sorted runs of 2048 up to 267069 anchors, to the million
+      // scores of 1000 regions and classes.
+      CHECK(launches("proposals") == 5 + 8);
+      CHECK(launches("detections") == 5 + 9);
+      CHECK(plan.gpu->launches < 250);
+      CHECK(plan.gpu->modelled_us > plan.gpu->floor_us);
     }
   }
 }
