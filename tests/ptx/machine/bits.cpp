@@ -8,6 +8,23 @@
 
 namespace nestor::ptx {
 
+namespace {
+
+// `b` with the low `len` bits of `a` at `pos`; what would lie behind the last bit is left out.
+template <class Bits>
+Bits inserted(Bits a, Bits b, u32 pos, u32 len) {
+  constexpr u32 kBits = 8 * sizeof(Bits);
+  pos &= 0xff;
+  len &= 0xff;
+  for (u32 i = 0; i < len && pos + i < kBits; ++i) {
+    const u32 at = pos + i;
+    b = (b & ~(Bits{1} << at)) | (a >> i & 1) << at;
+  }
+  return b;
+}
+
+}  // namespace
+
 // Logic, shifts and fields of bits.
 void Executor::bits(const Op& op) {
   const int bytes = bytes_of(op.type);
@@ -116,14 +133,13 @@ void Executor::bits(const Op& op) {
       });
     }
     case Code::kBfi: {
-      if (bytes != 4) unknown(op);
-      const u32 *a = at(op.a), *b = at(op.b), *c = at(op.c), *e = at(op.e);
-      return map<u32>(op, [=](int l) -> u32 {
-        u32 f = b[l];
-        for (u32 i = 0, pos = c[l] & 0xff; i < (e[l] & 0xff) && pos + i < 32; ++i)
-          f = (f & ~(1u << (pos + i))) | (a[l] >> i & 1) << (pos + i);
-        return f;
-      });
+      const u32 *pos = at(op.c), *len = at(op.e);
+      if (bytes == 8) {
+        const u64 *a = as<u64>(op.a), *b = as<u64>(op.b);
+        return map<u64>(op, [=](int l) { return inserted(a[l], b[l], pos[l], len[l]); });
+      }
+      const u32 *a = at(op.a), *b = at(op.b);
+      return map<u32>(op, [=](int l) { return inserted(a[l], b[l], pos[l], len[l]); });
     }
     case Code::kPrmt:
       return ternary<u32>(op, [](u32 a, u32 b, u32 c) -> u32 {
