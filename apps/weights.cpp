@@ -74,6 +74,13 @@ std::uintmax_t size_bytes(const OfficialFile& file, const WeightCache& cache) {
   return count * sizeof(float);
 }
 
+// In timm's words for classifiers, else as model files have it.
+Json preprocess_json(const OfficialFile& file) {
+  if (!file.preprocess) return {};
+  const bool crops = file.preprocess->rule == ResizeRule::kCrop;
+  return Json::parse(crops ? timm_json(*file.preprocess) : to_json(*file.preprocess));
+}
+
 Json row_json(const OfficialFile& file, const WeightCache& cache) {
   Json accuracy = Json::object();
   for (const auto& [measure, value] : file.accuracy) accuracy[measure] = value;
@@ -86,7 +93,7 @@ Json row_json(const OfficialFile& file, const WeightCache& cache) {
           {"file", file.file},
           {file.hash_kind == HashKind::kSha1 ? "sha1" : "sha256", file.hash_prefix},
           {"input_size", file.input_size},
-          {"preprocess", file.preprocess ? Json::parse(timm_json(*file.preprocess)) : Json()},
+          {"preprocess", preprocess_json(file)},
           {"accuracy", accuracy},
           {"size_bytes", bytes == 0 ? Json() : Json(bytes)},
           {"cached", is_cached(file, cache)},
@@ -99,7 +106,7 @@ std::string row_text(const OfficialFile& file, const WeightCache& cache) {
     accuracy += fmt::format("{}{} {:.2f}", accuracy.empty() ? "" : ", ", measure, value);
   }
   const std::uintmax_t bytes = size_bytes(file, cache);
-  return fmt::format("{:46} {:24} {:5}  {:36} {:>7}  {:6} {}\n", file.name,
+  return fmt::format("{:46} {:38} {:5}  {:36} {:>7}  {:6} {}\n", file.name,
                      is_runnable(file) ? file.network : "(" + file.task + ")", file.input_size,
                      accuracy,
                      bytes == 0 ? "-" : fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6),
@@ -110,7 +117,7 @@ int list(const Options& options) {
   const std::vector<OfficialFile> files = pretrained_files(options.pretrained);
   const WeightCache cache;
   Json rows = Json::array();
-  std::string text = fmt::format("{:46} {:24} {:>5}  {:36} {:>7}  {}\n", "name", "network", "input",
+  std::string text = fmt::format("{:46} {:38} {:>5}  {:36} {:>7}  {}\n", "name", "network", "input",
                                  "published accuracy, %", "size", "here");
   for (const OfficialFile& file : files) {
     const std::string& wanted = options.network;

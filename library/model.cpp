@@ -36,9 +36,11 @@ int parse_num_classes(const WeightFile& weights) {
 std::vector<std::string> default_labels(Task task, int num_classes) {
   static const std::vector<std::string> imagenet = split_labels(kImagenetText);
   static const std::vector<std::string> coco = split_labels(kCocoText);
+  static const std::vector<std::string> ade = split_labels(kAdeText);
   const auto count = static_cast<std::size_t>(num_classes);
   if (task == Task::kClassification && count == imagenet.size()) return imagenet;
   if (task == Task::kDetection && count == coco.size()) return coco;
+  if (task == Task::kSegmentation && count == ade.size()) return ade;
   return {};
 }
 

@@ -53,7 +53,7 @@ skip_tagged "$bin/nestor_tests" "${unavailable/"[cuda]"/}"
 part "unit tests" halves "$bin/nestor_tests" "$(without "$unavailable" '~[.]')"
 part "corpus replay" replay_corpora build/cpu/bin
 part "golden comparisons" "$bin/nestor_golden" "$golden"
-part "commands" commands "$bin" '[!s]*_test.py'
+part "commands" commands "$bin" '!(simt)_test.py'
 part "Python packages" apps/install_packages.sh python &&
   part "Python" tests/python/run.sh
 if $long; then part "Python on a Ray cluster" tests/python/run.sh ray_test.py; fi
@@ -63,7 +63,7 @@ for isa in AVX2 SSE41; do
   export ONEDNN_MAX_CPU_ISA=$isa
   part "unit tests, $isa" halves "$bin/nestor_tests" "$(without "[bf16]$unavailable" '~[.]~[slow]')"
   part "golden comparisons, $isa" "$bin/nestor_golden" "$golden"
-  part "commands, $isa" commands "$bin" '[cdeir]*_test.py'
+  part "commands, $isa" commands "$bin" '@([cdeir]*|segment)_test.py'
   unset ONEDNN_MAX_CPU_ISA
 done
 

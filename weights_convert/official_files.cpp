@@ -54,7 +54,7 @@ std::array<float, 3> three_numbers(const Json& values) {
   return {values[0].get<float>(), values[1].get<float>(), values[2].get<float>()};
 }
 
-// How the file's own framework evaluates it; what the row says belongs to the file alone.
+// How a classifier's own framework evaluates it; what the row says belongs to the file alone.
 Preprocess parse_preprocess(const OfficialFile& file, const Json& row) {
   Preprocess preprocess{.crop_size = file.input_size};
   if (file.source == "timm" || file.source == "cadene") {
@@ -81,6 +81,22 @@ Preprocess parse_preprocess(const OfficialFile& file, const Json& row) {
   return preprocess_from_json(to_json(preprocess), file.name);
 }
 
+// Classes and preprocessing: what the row does not say is as the network was published.
+void set_contract(OfficialFile& file, const Json& row) {
+  const Network* const network = find_network(file.network);
+  if (network != nullptr) file.num_classes = num_classes(*network);
+  if (row.contains("num_classes")) {
+    file.num_classes = row.at("num_classes").get<int>();
+    CHECK_AS(kBadInput, file.num_classes >= 1 && file.num_classes <= kMostClasses,
+             "{}: {} classes, expected 1 to {}", file.name, file.num_classes, kMostClasses);
+  }
+  if (file.task == "classification" && file.input_size > 0) {
+    file.preprocess = parse_preprocess(file, row);
+  } else if (file.task != "classification" && network != nullptr) {
+    file.preprocess = evaluation_preprocess(*network, file.source);
+  }
+}
+
 OfficialFile parse_file(const Json& hosts, const Json& row) {
   OfficialFile file;
   file.name = row.at("name").get<std::string>();
@@ -103,14 +119,7 @@ OfficialFile parse_file(const Json& hosts, const Json& row) {
            "{}: hash {:?}, expected 8 to {} hexadecimal digits", file.name, file.hash_prefix,
            sha1 ? 40 : 64);
   if (row.contains("input_size")) file.input_size = row.at("input_size").get<int>();
-  if (row.contains("num_classes")) {
-    file.num_classes = row.at("num_classes").get<int>();
-    CHECK_AS(kBadInput, file.num_classes >= 1 && file.num_classes <= kMostClasses,
-             "{}: {} classes, expected 1 to {}", file.name, file.num_classes, kMostClasses);
-  }
-  if (file.task == "classification" && file.input_size > 0) {
-    file.preprocess = parse_preprocess(file, row);
-  }
+  set_contract(file, row);
   for (const auto& [measure, value] : row.at("accuracy").items()) {
     file.accuracy.emplace_back(measure, value.get<double>());
   }

@@ -32,8 +32,8 @@ struct OfficialFile {
   HashKind hash_kind = HashKind::kSha256;
   std::string hash_prefix;  // 8 hexadecimal digits or more, of the file itself
   int input_size = 0;
-  int num_classes = 1000;
-  std::optional<Preprocess> preprocess = {};  // of its classifier; nothing for other tasks
+  int num_classes = 1000;                     // unless the list says so, the network's own
+  std::optional<Preprocess> preprocess = {};  // nothing if neither list nor zoo tells it
   std::vector<std::pair<std::string, double>> accuracy;  // {"top-1", 81.04}, ...; empty: unknown
   std::vector<OfficialAddress> addresses;                // in the order in which they are tried
   std::string note;

@@ -19,6 +19,10 @@ extern const std::string_view kWordnetText;
 // from 0.
 extern const std::string_view kCocoText;
 
+// The lines of library/labels/ade20k150.txt: the classes of ADE20K's scene parsing, as
+// dmlc/gluon-cv:gluoncv/data/ade20k/segmentation.py@v0.7.0 names them.
+extern const std::string_view kAdeText;
+
 // The ids that COCO's own files have for these.
 std::span<const int> coco_category_ids();
 

@@ -5,7 +5,7 @@ import random
 import struct
 import zlib
 
-from support import CAT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, read_safetensors, write_png
+from support import CAT, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, read_safetensors, write_png
 
 MINI = "deeplab_resnest_mini"
 
@@ -54,6 +54,15 @@ class SegmentTest(CommandTest):
 
 
 class Results(SegmentTest):
+    def test_150_classes_are_those_of_ade20k(self):
+        made = self.path("ade.safetensors")
+        self.output("nestor-convert", "--network", MINI, "--num-classes", 150, "--synthetic-seed", 2, "--output", made)
+        image, = json.loads(self.output("nestor-segment", "--weights", made, "--format", "json", CAT))["images"]
+        with open(os.path.join(ROOT, "library", "labels", "ade20k150.txt")) as f:
+            names = f.read().splitlines()
+        self.assertEqual([row["class"] for row in image["classes"]], [names[row["class_id"]] for row in image["classes"]])
+        self.assertEqual((len(names), names[0], names[149]), (150, "wall", "flag"))
+
     def test_formats_agree(self):
         image, = self.shares(CAT)
         self.segment("--output", self.path("maps"), CAT)

@@ -205,12 +205,12 @@ def pth_file(tensors):
     return zip_of([("archive/data.pkl", b"".join(opcodes)), ("archive/version", b"3\n"), *storages])
 
 
-Weights = collections.namedtuple("Weights", "name network file kind digest path")
+Weights = collections.namedtuple("Weights", "name network file kind digest path task", defaults=["classification"])
 
 
 def write_registry(path, host_url, files):
     """A list in the form of weights_convert/official_files.json."""
-    rows = [{"name": f.name, "network": f.network, "task": "classification", "file": f.file, f.kind: f.digest,
+    rows = [{"name": f.name, "network": f.network, "task": f.task, "file": f.file, f.kind: f.digest,
              "input_size": 224, "accuracy": {"top-1": 50.0}, "at": ["test:" + f.path]} for f in files]
     with open(path, "w") as out:
         json.dump({"hosts": {"test": {"url": host_url + "/", "environment": "NESTOR_TEST_HOST"}}, "files": rows}, out)

@@ -552,6 +552,12 @@ class Commands(WeightsTest):
         row, = (row for row in rows if row["name"] == "timm/resnest50d.in1k")
         self.assertEqual((row["network"], row["input_size"], row["accuracy"], row["runnable"], row["sha256"]),
                          ("resnest50", 224, {"top-1": 80.958, "top-5": 95.372}, True, "528c19ca"))
+        detector, = (row for row in rows if row["name"].endswith("/faster_rcnn_fpn_syncbn_resnest269_coco"))
+        self.assertEqual([detector["preprocess"][key] for key in ("rule", "short_side", "longest_side")],
+                         ["short_side_within", 864, 1440])
+        segmenter, = (row for row in rows if row["name"].endswith("/deeplab_resnest50_ade"))
+        self.assertEqual(segmenter["preprocess"]["rule"], "none")
+        self.assertEqual([row["name"] for row in rows if not row["runnable"]], ["gluoncv/resnet50_v1s", "gluoncv/deeplab_resnet50_ade"])
         self.pull()
         row, = json.loads(self.weights(0, "list", "--format", "json").stdout)
         self.assertEqual((row["cached"], row["size_bytes"]), (True, len(DATA)))
@@ -625,6 +631,28 @@ class Commands(WeightsTest):
         with open(self.path("list.json"), "w") as f:
             f.write("{}")
         self.assert_says(self.pull(BAD_INPUT), "list.json")
+
+
+class OtherTasks(WeightsTest):
+    """Detectors and segmenters by name, as GluonCV's archives hold them."""
+
+    def check(self, command, network, task):
+        tensors, _ = read_safetensors(model(network))
+        data = params_file({name: (shape, data) for name, (_, shape, data) in tensors.items()})
+        file = f"{network}-{sha1(data)[:8]}.params"
+        archive = file.replace(".params", ".zip")
+        self.list(Weights(f"gluoncv/{network}", network, file, "sha1", sha1(data), archive, task))
+        self.serve(whole(zip_of([(file, data)])), archive)
+        answer = self.output(command, "--network", network, "--pretrained", "--format", "json", CAT, env=self.env)
+        expected = self.output(command, "--weights", model(network), "--format", "json", CAT)
+        self.assertEqual(json.loads(answer)["images"], json.loads(expected)["images"])
+        self.assertEqual(len(self.server.requests), 1)
+
+    def test_detector(self):
+        self.check("nestor-detect", "faster_rcnn_fpn_resnest_mini", "detection")
+
+    def test_segmenter(self):
+        self.check("nestor-segment", "deeplab_resnest_mini", "segmentation")
 
 
 class Pretrained(WeightsTest):

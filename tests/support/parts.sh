@@ -1,5 +1,6 @@
 # Functions of tests/run.sh: parts, their time and what they count.
 
+shopt -s extglob
 num_passed=0 num_failed=0 num_skipped=0 num_on_ptx=0
 mkdir -p build/logs
 
@@ -59,7 +60,7 @@ halves() {
   return "$status"
 }
 
-# commands BIN PATTERN: the tests of the built commands whose file names match, in two processes side
+# commands BIN PATTERN: the tests of the built commands whose file names match (extglob), in two processes side
 # by side: those of the official weights and of failing hosts mostly wait, the others compute.
 commands() {
   local status=0 folder file waiting=() others=()

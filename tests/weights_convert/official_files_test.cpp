@@ -153,16 +153,34 @@ TEST_CASE("official files: every timm file is evaluated as timm does", "[convert
   CHECK(compared == 36);
 }
 
-TEST_CASE("official files: classifiers say how their source prepares images", "[convert][cpu]") {
+TEST_CASE("official files: all say how their source prepares images", "[convert][cpu]") {
   for (const OfficialFile& file : official_files()) {
     INFO(file.name);
-    CHECK(file.preprocess.has_value() == (file.task == "classification"));
     const Network* const network = find_network(file.network);
+    CHECK(file.preprocess.has_value() == (file.task == "classification" || network != nullptr));
     if (network == nullptr || !file.preprocess) continue;
     CHECK(without_own_normalisation(file) == evaluation_preprocess(*network, file.source));
   }
   CHECK(find_official_file("528c19ca0000", "timm")->name == "timm/resnest50d.in1k");
   CHECK(find_official_file("528c19ca0000", "gluoncv")->source == "resnest");
+}
+
+TEST_CASE("official files: detectors and segmenters have their own classes and sizes",
+          "[convert][cpu]") {
+  std::size_t detectors = 0, segmenters = 0;
+  for (const OfficialFile& file : official_files()) {
+    INFO(file.name);
+    if (file.task == "classification") CHECK(file.num_classes == 1000);
+    if (find_network(file.network) == nullptr || file.task == "classification") continue;
+    const bool detects = file.task == "detection";
+    CHECK(to_string(task(*find_network(file.network))) == file.task);
+    CHECK(file.num_classes == (detects ? 80 : 150));
+    CHECK(file.preprocess->rule == (detects ? ResizeRule::kShortSideWithin : ResizeRule::kNone));
+    CHECK(file.input_size == (detects ? file.preprocess->short_side : file.preprocess->crop_size));
+    ++(detects ? detectors : segmenters);
+  }
+  CHECK(detectors == 5);
+  CHECK(segmenters == 5);
 }
 
 }  // namespace nestor
