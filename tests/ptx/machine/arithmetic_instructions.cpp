@@ -64,12 +64,11 @@ bool Decoder::move_instruction() {
     } else {
       count(2);
       // A wider register may hold what is converted: "operands of wider type are allowed".
-      Type from = op.from;
-      if (const u32* reg = find_register(operands[1]);
-          reg != nullptr && bytes_of(from) <= 4 && virtuals[*reg].rows == 2) {
-        return false;
-      }
-      op.a = source(kA, operands[1], from);
+      const u32* reg = find_register(operands[1]);
+      const bool wider = reg != nullptr && bytes_of(op.from) <= 4 && virtuals[*reg].rows == 2;
+      if (wider && is_float(op.from)) return false;
+      op.sub = wider ? 1 : 0;
+      op.a = source(kA, operands[1], wider ? Type::kB64 : op.from);
     }
     op.d = target(kD, operands[0], op.type);
     return true;

@@ -88,19 +88,21 @@ void Executor::convert(const Op& op) {
       }
     };
     const u64* a64 = as<u64>(op.a);
+    const bool wider = op.sub != 0;  // the lower bits of a register of 64 are converted
+    const auto low = [=](int l) { return wider ? static_cast<u32>(a64[l]) : a32[l]; };
     switch (op.from) {
       case Type::kB8:
-      case Type::kU8: return narrow([=](int l) { return static_cast<i64>(a32[l] & 0xff); });
+      case Type::kU8: return narrow([=](int l) { return static_cast<i64>(low(l) & 0xff); });
       case Type::kS8:
-        return narrow([=](int l) { return static_cast<i64>(static_cast<signed char>(a32[l])); });
+        return narrow([=](int l) { return static_cast<i64>(static_cast<signed char>(low(l))); });
       case Type::kB16:
-      case Type::kU16: return narrow([=](int l) { return static_cast<i64>(a32[l] & 0xffff); });
+      case Type::kU16: return narrow([=](int l) { return static_cast<i64>(low(l) & 0xffff); });
       case Type::kS16:
-        return narrow([=](int l) { return static_cast<i64>(static_cast<i16>(a32[l])); });
+        return narrow([=](int l) { return static_cast<i64>(static_cast<i16>(low(l))); });
       case Type::kB32:
-      case Type::kU32: return narrow([=](int l) { return static_cast<i64>(a32[l]); });
+      case Type::kU32: return narrow([=](int l) { return static_cast<i64>(low(l)); });
       case Type::kS32:
-        return narrow([=](int l) { return static_cast<i64>(static_cast<i32>(a32[l])); });
+        return narrow([=](int l) { return static_cast<i64>(static_cast<i32>(low(l))); });
       default: return narrow([=](int l) { return static_cast<i64>(a64[l]); });
     }
   }

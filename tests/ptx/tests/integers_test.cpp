@@ -36,6 +36,10 @@ TEST_CASE("ptx: sums and products of integers", "[ptx]") {
        0xffffffffu},
       {"cvt.u16.u32 %h1, %r1; mul.wide.u16 %r2, %h1, %h1;", 0x1ffff, 0xfffe0001u},
       {"mad.wide.u32 %d5, %r1, 4, %d2; sub.u64 %d5, %d5, %d2; cvt.u32.u64 %r2, %d5;", 9, 36},
+      {"cvt.u64.u32 %d5, %r1; or.b64 %d5, %d5, 0x500000000; cvt.s64.s32 %d5, %d5; shr.s64 %d5, "
+       "%d5, 4; "
+       "cvt.u32.u64 %r2, %d5;",
+       0x80000000u, 0xf8000000u},
       {"cvt.u64.u32 %d5, %r1; add.u64 %d5, %d5, -1; shr.u64 %d5, %d5, 40; cvt.u32.u64 %r2, %d5;", 0,
        0xffffffu},
       {"neg.s32 %r2, %r1;", 5, 0xfffffffbu},
@@ -84,6 +88,12 @@ TEST_CASE("ptx: bits", "[ptx]") {
       {"bfe.u32 %r2, %r1, 8, 8;", 0x12345678, 0x56},
       {"bfe.s32 %r2, %r1, 4, 4;", 0x000000f0, 0xffffffffu},
       {"bfi.b32 %r2, 0xff, %r1, 8, 4;", 0x12340078, 0x12340f78},
+      {"cvt.u64.u32 %d5, %r1; bfi.b64 %d5, %d5, %d5, 32, 32; shr.u64 %d5, %d5, 28; cvt.u32.u64 "
+       "%r2, %d5;",
+       0x12345678, 0x23456781u},
+      {"cvt.u64.u32 %d5, %r1; bfi.b64 %d5, %d5, %d5, 60, 8; shr.u64 %d5, %d5, 32; cvt.u32.u64 %r2, "
+       "%d5;",
+       0x12345678, 0x80000000u},
       {"prmt.b32 %r2, %r1, 0xaabbccdd, 0x5410;", 0x11223344, 0xccdd3344u},
       {"prmt.b32 %r2, %r1, 0, 0x888b;", 0x80000044u, 0x000000ffu},  // signs of bytes 0 and 3
   });
