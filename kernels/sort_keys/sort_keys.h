@@ -21,14 +21,16 @@ inline std::int64_t sort_stride(std::int64_t count) {
   return (count + kSortChunk - 1) / kSortChunk * kSortChunk;
 }
 
-// Where the sorted keys are then: in keys or in other.
-inline bool sorted_in_other(std::int64_t count) {
-  bool other = false;
-  for (std::int64_t run = kSortChunk; run < count; run *= 2) other = !other;
-  return other;
+// One launch for chunks and one for each doubling of their length.
+inline int sort_launches(std::int64_t count) {
+  int launches = 1;
+  for (std::int64_t run = kSortChunk; run < count; run *= 2) ++launches;
+  return launches;
 }
 
-// One launch for chunks and one for each doubling of their length.
+// Where the sorted keys are then: each doubling moves them to the other place.
+inline bool sorted_in_other(std::int64_t count) { return sort_launches(count) % 2 == 0; }
+
 DeviceStatus sort_keys(const SortKeysArgs& args, Stream stream);
 
 }  // namespace nestor

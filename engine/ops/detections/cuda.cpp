@@ -2,6 +2,7 @@
 #include "engine/backends/cuda/step.h"
 #include "engine/ops/detections/detections.h"
 #include "kernels/detections/detections.h"
+#include "kernels/sort_keys/sort_keys.h"
 
 namespace nestor {
 
@@ -33,12 +34,7 @@ class Step final : public cuda::Kernel {
   DetectionsArgs args_;
 };
 
-// Five steps, of which sorting is a launch for its chunks and one for each doubling of them.
-int launches_of(std::int64_t rows) {
-  int launches = 5;
-  for (std::int64_t run = kSortChunk; run < rows; run *= 2) ++launches;
-  return launches;
-}
+constexpr int kStepsBesideSorting = 4;
 
 StepChoice on_device(const StepRequest& request, CudaBackend& backend) {
   const auto& p = params<DetectionsParams>(request.node);
@@ -68,7 +64,7 @@ StepChoice on_device(const StepRequest& request, CudaBackend& backend) {
                                       cuda::tensor_bytes(request, choice, backend) +
                                           static_cast<std::int64_t>(choice.workspace_bytes),
                                       0, backend.spec());
-  choice.gpu->launches = launches_of(rois * classes);
+  choice.gpu->launches = kStepsBesideSorting + sort_launches(rois * classes);
   choice.kernel = std::make_unique<Step>(backend, request.node.name, args);
   return choice;
 }

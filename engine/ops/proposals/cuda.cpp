@@ -2,6 +2,7 @@
 #include "engine/backends/cuda/step.h"
 #include "engine/ops/proposals/proposals.h"
 #include "kernels/proposals/proposals.h"
+#include "kernels/sort_keys/sort_keys.h"
 
 namespace nestor {
 
@@ -30,12 +31,7 @@ class Step final : public cuda::Kernel {
   ProposalsArgs args_;
 };
 
-// Five steps, of which sorting is a launch for its chunks and one for each doubling of them.
-int launches_of(std::int64_t anchors) {
-  int launches = 5;
-  for (std::int64_t run = kSortChunk; run < anchors; run *= 2) ++launches;
-  return launches;
-}
+constexpr int kStepsBesideSorting = 4;
 
 StepChoice on_device(const StepRequest& request, CudaBackend& backend) {
   const auto& p = params<ProposalsParams>(request.node);
@@ -70,7 +66,7 @@ StepChoice on_device(const StepRequest& request, CudaBackend& backend) {
                                       cuda::tensor_bytes(request, choice, backend) +
                                           static_cast<std::int64_t>(choice.workspace_bytes),
                                       0, backend.spec());
-  choice.gpu->launches = launches_of(anchors);
+  choice.gpu->launches = kStepsBesideSorting + sort_launches(anchors);
   choice.kernel = std::make_unique<Step>(backend, request.node.name, args);
   return choice;
 }
