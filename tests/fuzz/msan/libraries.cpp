@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <new>
+#include <sstream>
 
 // The sanitizer calls both whenever memory is taken or given back, by whomever.
 extern "C" void __sanitizer_malloc_hook(const volatile void* memory, std::size_t bytes) {
@@ -47,5 +48,15 @@ void __wrap__ZSt29_Rb_tree_insert_and_rebalancebPSt18_Rb_tree_node_baseS0_RS_(
   __msan_unpoison(node, sizeof *node);
   __real__ZSt29_Rb_tree_insert_and_rebalancebPSt18_Rb_tree_node_baseS0_RS_(left, node, parent,
                                                                            header);
+}
+
+// A stream over a text of ours, which keeps what it is known to hold; the stream itself is filled in.
+void __real__ZNSt7__cxx1119basic_istringstreamIcSt11char_traitsIcESaIcEEC1EONS_12basic_stringIcS2_S3_EESt13_Ios_Openmode(
+    std::istringstream*, std::string*, std::ios_base::openmode);
+void __wrap__ZNSt7__cxx1119basic_istringstreamIcSt11char_traitsIcESaIcEEC1EONS_12basic_stringIcS2_S3_EESt13_Ios_Openmode(
+    std::istringstream* stream, std::string* text, std::ios_base::openmode mode) {
+  __real__ZNSt7__cxx1119basic_istringstreamIcSt11char_traitsIcESaIcEEC1EONS_12basic_stringIcS2_S3_EESt13_Ios_Openmode(
+      stream, text, mode);
+  __msan_unpoison(stream, sizeof *stream);
 }
 }
