@@ -1,6 +1,5 @@
 // nestor-classify: names what pictures show.
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -13,7 +12,6 @@
 #include "apps/common/result_options.h"
 #include "apps/common/running_options.h"
 #include "engine/check.h"
-#include "graphs/zoo.h"
 
 namespace {
 
@@ -49,28 +47,15 @@ void add_options(CLI::App& app, Options& options) {
   add_quiet_option(app, options.results);
 }
 
-// The network's input: with --no-resize the picture as it is.
-Preprocess input_of(const Options& options, Preprocess preprocess) {
-  if (options.no_resize) preprocess.rule = ResizeRule::kNone;
-  return preprocess;
-}
-
 // The images of the command line to rows of the report.
 class Classification : public ImageTask {
  public:
   Classification(std::vector<std::string> names, const Options& options, const OpenedModel& model,
                  ClassificationReport& report, RunSummary& summary)
-      : ImageTask(std::move(names), options.images.preprocess, input_of(options, model.preprocess),
-                  summary),
+      : ImageTask(std::move(names), options.images.preprocess, model, summary),
         options_(options),
         info_(model.info()),
         report_(report) {}
-
-  PreparedImage prepare(std::size_t idx) const override {
-    PreparedImage prepared = ImageTask::prepare(idx);
-    if (options_.no_resize) check_size(prepared);
-    return prepared;
-  }
 
   void admit(std::size_t idx, const PreparedImage& prepared) override {
     ImageTask::admit(idx, prepared);
@@ -87,13 +72,6 @@ class Classification : public ImageTask {
   void finish_report() override { report_.finish(); }
 
  private:
-  static void check_size(const PreparedImage& image) {
-    const auto [shorter, longer] = std::minmax(image.width, image.height);
-    CHECK_AS(kBadInput, shorter >= kSmallestInputSide && longer <= kLargestInputSide,
-             "{}: {} x {} pixels, the network takes {} to {} a side (--no-resize)", image.name,
-             image.width, image.height, kSmallestInputSide, kLargestInputSide);
-  }
-
   void compute_result(std::size_t idx, const PreparedImage&, const ImageOutputs& outputs) override {
     const TensorView logits = outputs.tensor(0);
     const auto num_classes = static_cast<std::size_t>(info_.num_classes);
@@ -131,6 +109,7 @@ int classify(const Options& options) {
                                         .model = options.model,
                                         .preprocess = options.images.preprocess,
                                         .device = options.running.device});
+  if (options.no_resize) model.preprocess.rule = ResizeRule::kNone;
   const BatchOptions batches{.batch_size = batch_size_of(options.running, names.size()),
                              .taps = options.results.save_tensors};
   ClassificationReport report(parse_report_format(options.results.format), model.info(),

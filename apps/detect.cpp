@@ -55,17 +55,11 @@ class Detection : public ImageTask {
  public:
   Detection(std::vector<std::string> names, const Options& options, const OpenedModel& model,
             DetectionReport& report, RunSummary& summary)
-      : ImageTask(std::move(names), options.images.preprocess, model.preprocess, summary),
+      : ImageTask(std::move(names), options.images.preprocess, model, summary),
         info_(model.info()),
         classes_(classes_of(options.detection, model.info())),
         drawn_(options.save_vis),
         report_(report) {}
-
-  PreparedImage prepare(std::size_t idx) const override {
-    PreparedImage prepared = ImageTask::prepare(idx);
-    require_network_size(prepared);
-    return prepared;
-  }
 
   void see_decoded(std::size_t idx, const Image& picture) const override {
     if (drawn_.wanted()) drawn_.keep(idx, picture);

@@ -13,6 +13,7 @@
 #include "apps/common/running_options.h"
 #include "apps/common/segmentation_report.h"
 #include "engine/check.h"
+#include "graphs/zoo.h"
 #include "library/class_map.h"
 #include "library/multi_scale/evaluation.h"
 
@@ -115,16 +116,9 @@ class Segmentation : public ImageTask {
  public:
   Segmentation(std::vector<std::string> names, const Options& options, const OpenedModel& model,
                SegmentationReport& report, RunSummary& summary)
-      : ImageTask(std::move(names), options.images.preprocess, model.preprocess, summary),
-        smallest_side_(smallest_side(model.info())),
+      : ImageTask(std::move(names), options.images.preprocess, model, summary),
         keeps_pictures_(options.format.name == "overlay"),
         report_(report) {}
-
-  PreparedImage prepare(std::size_t idx) const override {
-    PreparedImage prepared = ImageTask::prepare(idx);
-    require_network_size(prepared, smallest_side_);
-    return prepared;
-  }
 
   void admit(std::size_t idx, const PreparedImage& prepared) override {
     ImageTask::admit(idx, prepared);
@@ -147,7 +141,6 @@ class Segmentation : public ImageTask {
     report_.add(result);
   }
 
-  const int smallest_side_;
   const bool keeps_pictures_;
   SegmentationReport& report_;
   std::map<std::size_t, SegmentedImage> results_;  // not reported yet

@@ -10,9 +10,6 @@ namespace nestor {
 // The model, if its class maps fit into bytes; throws kUnsupported if not.
 const ModelInfo& require_byte_classes(const ModelInfo& info);
 
-// The smallest side of images that the model's network takes, in pixels.
-int smallest_side(const ModelInfo& info);
-
 // The class map of an image's outputs, of which it is the first.
 ClassMap class_map_of(const ImageOutputs& outputs);
 

@@ -46,7 +46,7 @@ namespace {
 class ClassifyTask : public SourceTask<Classified> {
  public:
   ClassifyTask(std::span<const ImageSource> images, const ModelInfo& info, int k)
-      : SourceTask(images, info.preprocess), info_(info), k_(k) {}
+      : SourceTask(images, info), info_(info), k_(k) {}
 
   void finish(std::size_t idx, const PreparedImage&, const ImageOutputs& outputs) override {
     const TensorView logits = outputs.tensor(0);
@@ -90,7 +90,7 @@ std::vector<Classified> Classifier::classify_each(std::span<const ImageSource> i
 
 std::vector<Embedded> Classifier::embed_each(std::span<const ImageSource> images,
                                              const Batching& batching) {
-  EmbedTask task(images, info().preprocess);
+  EmbedTask task(images, info());
   task.max_pixels = batching.max_pixels;
   BatchOptions options = options_of(batching);
   options.taps = {info().features};

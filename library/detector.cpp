@@ -13,13 +13,8 @@ enum Outputs : std::size_t { kBoxes, kScores, kClasses };  // in the order of th
 class DetectTask : public SourceTask<Detected> {
  public:
   DetectTask(std::span<const ImageSource> images, const ModelInfo& info)
-      : SourceTask(images, info.preprocess), info_(info) {}
+      : SourceTask(images, info), info_(info) {}
 
-  PreparedImage prepare(std::size_t idx) const override {
-    PreparedImage prepared = SourceTask::prepare(idx);
-    require_network_size(prepared);
-    return prepared;
-  }
   void finish(std::size_t idx, const PreparedImage& image, const ImageOutputs& outputs) override {
     results[idx].objects = detected_objects(outputs, image, info_);
   }

@@ -8,14 +8,6 @@
 
 namespace nestor {
 
-void require_network_size(const PreparedImage& prepared, int smallest_side) {
-  const Image& image = prepared.image;
-  const auto [shorter, longer] = std::minmax(image.width, image.height);
-  CHECK_AS(kBadInput, shorter >= smallest_side && longer <= kLargestInputSide,
-           "{}: {} x {} pixels as the network would see it, which takes {} to {} a side",
-           prepared.name, image.width, image.height, smallest_side, kLargestInputSide);
-}
-
 LoadedImage load_image(const LoadImage& load, std::size_t idx) {
   LoadedImage loaded;
   try {

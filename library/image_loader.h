@@ -11,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "graphs/zoo.h"
 #include "nestor/image.h"
 
 namespace nestor {
@@ -28,10 +27,6 @@ struct LoadedImage {
   PreparedImage prepared;
   std::exception_ptr error;  // set if the image cannot be used
 };
-
-// Throws kBadInput, naming the image, if it is smaller, as the network would see it, than what the
-// network takes, or larger than any does.
-void require_network_size(const PreparedImage& prepared, int smallest_side = kSmallestInputSide);
 
 // Prepares one image in this thread; an exception becomes its error.
 using LoadImage = std::function<PreparedImage(std::size_t idx)>;

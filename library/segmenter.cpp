@@ -1,7 +1,6 @@
 #include "nestor/segmenter.h"
 
 #include "engine/check.h"
-#include "graphs/zoo.h"
 #include "library/class_map.h"
 #include "library/multi_scale/evaluation.h"
 #include "library/source_task.h"
@@ -14,20 +13,11 @@ constexpr int kMostByteClasses = 256;
 
 class SegmentTask : public SourceTask<Segmented> {
  public:
-  SegmentTask(std::span<const ImageSource> images, const ModelInfo& info)
-      : SourceTask(images, info.preprocess), smallest_side_(smallest_side(info)) {}
+  using SourceTask::SourceTask;
 
-  PreparedImage prepare(std::size_t idx) const override {
-    PreparedImage prepared = SourceTask::prepare(idx);
-    require_network_size(prepared, smallest_side_);
-    return prepared;
-  }
   void finish(std::size_t idx, const PreparedImage&, const ImageOutputs& outputs) override {
     results[idx].map = class_map_of(outputs);
   }
-
- private:
-  int smallest_side_;
 };
 
 }  // namespace
@@ -37,12 +27,6 @@ const ModelInfo& require_byte_classes(const ModelInfo& info) {
            "{} has {} classes, class maps have at most {}", info.network, info.num_classes,
            kMostByteClasses);
   return info;
-}
-
-int smallest_side(const ModelInfo& info) {
-  const Network* const network = find_network(info.network);
-  CHECK(network != nullptr, "there is no network {}", info.network);
-  return smallest_side(*network);
 }
 
 ClassMap class_map_of(const ImageOutputs& outputs) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "library/batch_runner.h"
+#include "library/network_size.h"
 #include "library/prepare_image.h"
 #include "nestor/batching.h"
 #include "nestor/model.h"
@@ -24,11 +25,16 @@ BatchOptions options_of(const Batching& batching);
 template <class Result>
 class SourceTask : public BatchTask {
  public:
-  SourceTask(std::span<const ImageSource> images, const Preprocess& preprocess)
-      : results(images.size()), images_(images), preprocess_(preprocess) {}
+  SourceTask(std::span<const ImageSource> images, const ModelInfo& info)
+      : results(images.size()),
+        images_(images),
+        preprocess_(info.preprocess),
+        smallest_side_(smallest_side(info)) {}
 
   PreparedImage prepare(std::size_t idx) const override {
-    return prepare_image(images_[idx], idx, preprocess_, max_pixels);
+    PreparedImage prepared = prepare_image(images_[idx], idx, preprocess_, max_pixels);
+    require_network_size(prepared, smallest_side_);
+    return prepared;
   }
   void deliver(std::size_t idx, const PreparedImage&, const Error* error) override {
     if (error != nullptr) results[idx].error = *error;
@@ -40,6 +46,7 @@ class SourceTask : public BatchTask {
  private:
   std::span<const ImageSource> images_;
   const Preprocess& preprocess_;
+  const int smallest_side_;
 };
 
 }  // namespace nestor

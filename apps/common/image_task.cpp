@@ -5,6 +5,7 @@
 #include "apps/common/inputs.h"
 #include "apps/common/session_options.h"
 #include "apps/common/standard_streams.h"
+#include "library/network_size.h"
 
 namespace nestor {
 
@@ -22,10 +23,11 @@ DecodedImage decode(const std::string& name, const DecodeOptions& options) {
 }  // namespace
 
 ImageTask::ImageTask(std::vector<std::string> names, const PreprocessOptions& options,
-                     const Preprocess& preprocess, RunSummary& summary)
+                     const OpenedModel& model, RunSummary& summary)
     : names_(std::move(names)),
-      preprocess_(preprocess),
-      decoding_(decode_options(options, preprocess.contract)),
+      preprocess_(model.preprocess),
+      smallest_side_(smallest_side(model.info())),
+      decoding_(decode_options(options, model.preprocess.contract)),
       summary_(summary) {}
 
 PreparedImage ImageTask::prepare(std::size_t idx) const {
@@ -43,6 +45,7 @@ PreparedImage ImageTask::prepare(std::size_t idx) const {
   } else {
     prepared.image = resize_and_crop(decoded.image, preprocess_, name);
   }
+  require_network_size(prepared, smallest_side_);
   return prepared;
 }
 

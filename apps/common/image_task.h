@@ -16,13 +16,14 @@
 
 namespace nestor {
 
-// Decodes the images and gives them the size that the preprocessing's rule demands, passes warnings
-// on, counts results and failures, saves tensors. What becomes of an image's outputs is the
+// Decodes the images and gives them the size that the preprocessing's rule demands, refuses those
+// that the network does not take, passes warnings on, counts results and failures, saves tensors. What becomes of an image's outputs is the
 // command's: compute_result() and report().
 class ImageTask : public BatchTask {
  public:
+  // Images become inputs of the model as its preprocessing says.
   ImageTask(std::vector<std::string> names, const PreprocessOptions& options,
-            const Preprocess& preprocess, RunSummary& summary);
+            const OpenedModel& model, RunSummary& summary);
 
   PreparedImage prepare(std::size_t idx) const override;
   void admit(std::size_t idx, const PreparedImage& prepared) override;
@@ -56,6 +57,7 @@ class ImageTask : public BatchTask {
  private:
   const std::vector<std::string> names_;
   const Preprocess preprocess_;
+  const int smallest_side_;
   const DecodeOptions decoding_;
   RunSummary& summary_;
   TurnedPhotos turned_;

@@ -76,19 +76,12 @@ class DetectorTask : public ImageTask {
   DetectorTask(std::vector<CocoImage> images, const DetectionRunOptions& options,
                const OpenedModel& model, const std::vector<CocoCategory>& categories,
                ResultsLog& log, std::vector<CocoDetection>& all, RunSummary& summary)
-      : ImageTask(paths_of(images, options.images), options.model.preprocess, model.preprocess,
-                  summary),
+      : ImageTask(paths_of(images, options.images), options.model.preprocess, model, summary),
         images_(std::move(images)),
         info_(model.info()),
         categories_(categories),
         log_(log),
         all_(all) {}
-
-  PreparedImage prepare(std::size_t idx) const override {
-    PreparedImage prepared = ImageTask::prepare(idx);
-    require_network_size(prepared);
-    return prepared;
-  }
 
   void finish_report() override {}
 

@@ -87,7 +87,7 @@ class ClassifierTask : public ImageTask {
   ClassifierTask(std::vector<LabelledImage> images, const Options& options,
                  const OpenedModel& model, ResultsLog& log, ClassificationMetric& metric,
                  RunSummary& summary)
-      : ImageTask(paths_of(images), options.run.preprocess, model.preprocess, summary),
+      : ImageTask(paths_of(images), options.run.preprocess, model, summary),
         images_(std::move(images)),
         info_(model.info()),
         log_(log),

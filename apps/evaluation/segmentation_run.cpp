@@ -50,17 +50,11 @@ class SegmenterTask : public ImageTask {
   SegmenterTask(const std::vector<std::string>& images, std::vector<std::string> labels,
                 const ModelRunOptions& options, const OpenedModel& model, ResultsLog& log,
                 SegmentationRun& run, RunSummary& summary)
-      : ImageTask(images, options.preprocess, model.preprocess, summary),
+      : ImageTask(images, options.preprocess, model, summary),
         labels_(std::move(labels)),
         num_classes_(model.info().num_classes),
         log_(log),
         run_(run) {}
-
-  PreparedImage prepare(std::size_t idx) const override {
-    PreparedImage prepared = ImageTask::prepare(idx);
-    require_network_size(prepared);
-    return prepared;
-  }
 
   void finish_report() override {}
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 import zlib
 
-from support import BAD_INPUT, BIN, CAT, PHOTOS, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model
+from support import BAD_INPUT, BIN, CAT, PHOTOS, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, write_png
 
 MODEL = os.path.join(ROOT, "apps", "demo", "resnest_mini.safetensors")
 DIGITS = os.path.join(ROOT, "apps", "demo", "digits")
@@ -141,6 +141,19 @@ class ClassMaps(EvalTest):
         write_grey_png(self.path("maps", "b.png"), 1, bytes([0]))
         done = self.expect(0, "nestor-eval", "ade20k", *self.folders)
         self.assert_says(done, "warning: 1 of the predictions have no label", "b.png")
+
+
+class Segmenter(EvalTest):
+    def test_it_takes_all_sizes_that_the_network_takes(self):
+        for folder in ("images", "labels"):
+            os.mkdir(self.path(folder))
+        for name, width, height in (("least", 5, 300), ("narrow", 4, 300), ("whole", 40, 31)):
+            write_png(self.path("images", f"{name}.png"), width, height, (1, 2, 3))
+            write_grey_png(self.path("labels", f"{name}.png"), width, bytes([1] * width * height))
+        done = self.expect(SOME_FAILED, "nestor-eval", "ade20k", "--weights", model("deeplab_resnest_mini"),
+                           "--images", self.path("images"), "--labels", self.path("labels"), "--output", self.path("figures.json"))
+        self.assert_says(done, "narrow.png: 4 x 300 pixels as the network would see it, which takes 5 to 65535 a side", "1 failed")
+        self.assertEqual((self.load("figures.json")["images"], self.load("figures.json")["failed"]), (2, 1))
 
 
 class Classifier(EvalTest):
