@@ -167,6 +167,8 @@ part "fuzzing packages" apps/install_packages.sh fuzz &&
   }
 
 if $long; then
+  part "packaging packages" apps/install_packages.sh package &&
+    part "Debian packages, long" tests/packages/run.sh
   part "killed downloads, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
     python3 -m unittest discover -s tests/commands -p weights_test.py -k killed
   part "failing allocations, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
