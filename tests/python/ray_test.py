@@ -23,11 +23,13 @@ from package import DEMO_MODEL, DIGITS, ROOT, PythonTest, truth
 NUM_IMAGES = int(os.environ.get("NESTOR_RAY_IMAGES", "240"))
 NUM_BROKEN = NUM_IMAGES // 100
 PART_SIZE = NUM_IMAGES // 12
+MOST_SECONDS = 60 + NUM_IMAGES / 10  # a job that takes longer hangs
 EXAMPLE = ROOT / "apps" / "python" / "examples" / "classify_folder_ray.py"
 
 
 def setUpModule():
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_worker_niceness"] = "0"  # by default 15: beside other work, workers take minutes to start
     os.environ["RAY_AUTH_MODE"] = "disabled"  # a token would be written into the home folder
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
     ray.data.DataContext.get_current().enable_progress_bars = False
@@ -90,14 +92,13 @@ class Files(RayTest):
         counts = []
         paths = nestor.ray.list_images(photos)
         job = threading.Thread(target=lambda: counts.append(nestor.ray.predict_files(
-            paths, str(output), DEMO_MODEL, part_size=PART_SIZE, actors=2, top_k=3)))
+            paths, str(output), DEMO_MODEL, part_size=PART_SIZE, actors=2, top_k=3)), daemon=True)
         job.start()
         while not output.exists() or not any(output.glob("part-*")):
             self.assertTrue(job.is_alive())
             time.sleep(0.002)
-        killed = actor_processes()[0]
-        os.kill(killed, signal.SIGKILL)
-        job.join()
+        os.kill(actor_processes()[0], signal.SIGKILL)
+        job.join(MOST_SECONDS)
         self.assertEqual(counts, [{"parts": -(-NUM_IMAGES // PART_SIZE), "images": NUM_IMAGES, "errors": NUM_BROKEN, "parts_before": 0}])
         self.assert_like_the_command(output, photos)
 
