@@ -210,6 +210,12 @@ class Backend {
 
   virtual std::size_t buffer_bytes(const Shape& shape, BufferFormat format) const = 0;
 
+  // Bytes of the weights that plans have loaded so far.
+  virtual std::size_t loaded_weight_bytes() const = 0;
+
+  // Whether activations and weights lie in memory that is not the host's.
+  virtual bool has_own_memory() const { return false; }
+
   virtual std::unique_ptr<ExecutionContext> make_context(int threads) = 0;
 
   // Device memory, aligned to kArenaAlignment and zeroed.

@@ -13,6 +13,7 @@
 #include "engine/image/level_table.h"
 #include "engine/log.h"
 #include "engine/model.h"
+#include "engine/plan/memory_limits.h"
 #include "engine/plan/memory_planner.h"
 #include "engine/plan/planner.h"
 #include "engine/run_clock.h"
@@ -182,15 +183,22 @@ struct Session::State {
     return make_plan(graph, model->backend(), key);
   }
 
+  // Before weights are loaded by the least that they take, afterwards by what they have taken.
+  void admit(const Plan& plan, std::size_t weight_bytes) const {
+    require_within_limits(plan, weight_bytes, model->backend().has_own_memory(), options);
+  }
+
   LoadedPlan make(const PlanInput& input, std::span<const std::string> taps) {
     const Graph graph = apply_passes(with_taps(model->graph(input.shape()), taps));
     Backend& backend = model->backend();
     LoadedPlan loaded{.planned = plan_steps(graph, key_of(input, taps)), .outputs = {}};
+    admit(loaded.planned.plan, least_weight_bytes(loaded.planned));
     if (backend.can_run()) {
       const Constants constants(loaded.planned.graph, model->weights());
       for (std::size_t i = 0; i < loaded.planned.kernels.size(); ++i) {
         loaded.planned.kernels[i]->load(constants, loaded.planned.values[i]);
       }
+      admit(loaded.planned.plan, backend.loaded_weight_bytes());
       make_outputs(loaded);
     }
     for (const Step& step : loaded.planned.plan.steps) {

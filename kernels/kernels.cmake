@@ -76,7 +76,7 @@ if(NESTOR_CUDA)
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_link_options(nestor_cuda PRIVATE LINKER:--exclude-libs,ALL)
   target_link_libraries(nestor_cuda PRIVATE nestor_cuda_flags ${cuda_runtime_library})
-  install(TARGETS nestor_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS nestor_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime)
 
   # On the GPU at hand: the conformance tests of tests/simt, and the kernels against the oracles.
   if(NESTOR_TESTS)

@@ -29,7 +29,7 @@ constexpr std::size_t kDeviceBufferBytes = 24;
 static_assert(sizeof(nestor_device) == kDeviceBytes);
 static_assert(sizeof(nestor_preprocess) == kPreprocessBytes);
 static_assert(sizeof(nestor_model_info) == kModelInfoBytes);
-static_assert(sizeof(nestor_session_options) == kSessionOptionsBytes);
+static_assert(sizeof(nestor_session_options) > kSessionOptionsBytes);
 static_assert(sizeof(nestor_session_info) == kSessionInfoBytes);
 static_assert(sizeof(nestor_prediction) == kPredictionBytes);
 static_assert(sizeof(nestor_detection_limits) == kDetectionLimitsBytes);
@@ -199,6 +199,8 @@ nestor::SessionOptions options_of(const nestor_session_options& options) {
                               .deterministic = options.deterministic != 0};
   if (options.precision != nullptr) made.precision = nestor::parse_precision(options.precision);
   if (options.tuning != nullptr) made.tuning = options.tuning;
+  made.host_memory_limit = options.host_memory_limit;
+  made.device_memory_limit = options.device_memory_limit;
   return made;
 }
 

@@ -4,7 +4,7 @@
 #   tests/run.sh                all parts; about an hour on 2 cores from a clean checkout
 #   tests/run.sh --golden DIR   only the golden comparisons, on a folder of reference data
 #   tests/run.sh --long         the long proofs too (fuzzing to 2 million executions, and to 1 million
-#                               under MemorySanitizer, clang, mutants, all networks and settings on
+#                               under MemorySanitizer, clang, mutants, a Ray cluster, Debian packages, all networks and settings on
 #                               the PTX machine); what is done is remembered (build/long,
 #                               build/mutate, build/ptx_mutate) and not done again
 #
@@ -56,7 +56,10 @@ part "golden comparisons" "$bin/nestor_golden" "$golden"
 part "commands" commands "$bin" '!(simt)_test.py'
 part "Python packages" apps/install_packages.sh python &&
   part "Python" tests/python/run.sh
-if $long; then part "Python on a Ray cluster" tests/python/run.sh ray_test.py; fi
+if $long; then
+  part "Python on a Ray cluster, long" env NESTOR_RAY_IMAGES=2000 tests/python/run.sh ray_test.py
+  part "Python server, long" env NESTOR_SERVE_REQUESTS=10000 tests/python/run.sh serve_test.py
+fi
 # The same on the CPUs of others: the variable limits oneDNN and our own vector kernels. Commands:
 # without those tests whose answers no instruction set can change.
 for isa in AVX2 SSE41; do
@@ -167,6 +170,8 @@ part "fuzzing packages" apps/install_packages.sh fuzz &&
   }
 
 if $long; then
+  part "packaging packages" apps/install_packages.sh package &&
+    part "Debian packages, long" tests/packages/run.sh
   part "killed downloads, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
     python3 -m unittest discover -s tests/commands -p weights_test.py -k killed
   part "failing allocations, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \

@@ -81,6 +81,7 @@ void add_running_options(CLI::App& app, BenchOptions& options) {
                  "cache folder)")
       ->type_name("FILE")
       ->group(kHow);
+  add_memory_limits(app, workload.memory, kHow);
   const std::map<std::string, ResultFormat> formats{{"md", ResultFormat::kMarkdown},
                                                     {"csv", ResultFormat::kCsv},
                                                     {"json", ResultFormat::kJson},

@@ -83,7 +83,8 @@ Workload::Workload(const Cell& cell, const WorkloadOptions& options, const Bench
                              .precision = cell.precision,
                              .threads = cell.threads,
                              .deterministic = options.deterministic,
-                             .tuning = options.tuning};
+                             .tuning = options.tuning,
+                             .memory = options.memory};
   SessionOptions session = session_options(device, *model_);
   session.excluded_variants = cell.without;
   session.normalisation = opened.info.preprocess.normalisation;

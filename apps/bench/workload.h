@@ -43,6 +43,7 @@ struct WorkloadOptions {
   int streams = 1;
   bool transfers = false;
   bool deterministic = false;
+  MemoryLimits memory = {};
   std::string tuning;               // as DeviceOptions has it
   std::vector<std::string> photos;  // files; none: noise
 };

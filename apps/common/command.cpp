@@ -5,7 +5,10 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <optional>
+#include <string_view>
 
+#include "apps/common/completion.h"
 #include "apps/common/messages.h"
 #include "apps/common/standard_streams.h"
 #include "apps/common/usage_error.h"
@@ -23,7 +26,17 @@ int report(const CLI::App& app, std::string_view message, int code) {
   return code;
 }
 
+// Before anything else is parsed, as commands may have arguments that they need.
+std::optional<std::string_view> wanted_completion(int argc, char** argv) {
+  if (argc != 3 || std::string_view(argv[1]) != "--completion") return std::nullopt;
+  return argv[2];
+}
+
 int parse_and_run(CLI::App& app, int argc, char** argv, const std::function<int()>& work) {
+  if (const auto shell = wanted_completion(argc, argv)) {
+    fmt::print("{}", completion_script(app, *shell));
+    return 0;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -11,7 +11,8 @@ namespace nestor {
 
 // Parses the arguments, then runs `work` and returns its exit code. Errors are printed to standard
 // error as "<command>: <message>" and become the exit codes of engine/error.h, usage errors 2.
-// --help, which lists exit codes and `environment`, and --version are added and handled here.
+// --help, which lists exit codes and `environment`, and --version are added and handled here, and
+// "--completion SHELL" as the only arguments, for installations (completion.h).
 int run_command(CLI::App& app, int argc, char** argv, const std::function<int()>& work,
                 std::vector<HelpRow> environment = {});
 

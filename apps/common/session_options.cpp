@@ -27,6 +27,20 @@ std::string canonical_precision(std::string_view name) {
   return std::string(name);
 }
 
+void add_memory_limits(CLI::App& app, MemoryLimits& limits, const std::string& group) {
+  const auto add = [&](const char* name, std::uint64_t& bytes, const char* meaning) {
+    app.add_option(name, bytes, meaning)
+        ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+        ->check(CLI::PositiveNumber)
+        ->type_name("SIZE")
+        ->group(group);
+  };
+  add("--memory-limit", limits.host,
+      "Refuse to run what needs more of the host's memory: 800M, 4G, or bytes");
+  add("--device-memory-limit", limits.device,
+      "Refuse to run what needs more of a GPU's memory: 800M, 4G, or bytes");
+}
+
 void add_device_options(CLI::App& app, DeviceOptions& options) {
   app.add_option("--device", options.device,
                  "Device to run on: auto (a GPU if there is one), cpu, cuda or cuda:N")
@@ -51,10 +65,13 @@ void add_device_options(CLI::App& app, DeviceOptions& options) {
                  "(default: $NESTOR_TUNING, else tuning.json in the cache folder)")
       ->type_name("FILE")
       ->group("Running");
+  add_memory_limits(app, options.memory, "Running");
 }
 
 SessionOptions session_options(const DeviceOptions& options, const Model& model) {
   SessionOptions result{.threads = options.threads, .deterministic = options.deterministic};
+  result.host_memory_limit = options.memory.host;
+  result.device_memory_limit = options.memory.device;
   if (!options.precision.empty())
     result.precision = parse_precision(canonical_precision(options.precision));
   if (options.tuning == kNoTuning) return result;

@@ -2,6 +2,7 @@
 // The command-line options for device, precision and threads.
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,12 +10,19 @@
 
 namespace nestor {
 
+// Bytes that a plan may need; 0: as many as there are.
+struct MemoryLimits {
+  std::uint64_t host = 0;
+  std::uint64_t device = 0;
+};
+
 struct DeviceOptions {
   std::string device = "auto";
   std::string precision;  // empty: the device's own
   int threads = 0;
   bool deterministic = false;
   std::string tuning;  // a file, or kNoTuning; empty: the default file, if it is there
+  MemoryLimits memory = {};
 };
 
 inline constexpr std::string_view kNoTuning = "none";
@@ -22,7 +30,10 @@ inline constexpr std::string_view kNoTuning = "none";
 // "fp16" for "float16" and "half", ...; other names as they are.
 std::string canonical_precision(std::string_view name);
 
-// --device, --precision, --threads, --deterministic, --tuning.
+// --memory-limit and --device-memory-limit.
+void add_memory_limits(CLI::App& app, MemoryLimits& limits, const std::string& group);
+
+// --device, --precision, --threads, --deterministic, --tuning and the limits of memory.
 void add_device_options(CLI::App& app, DeviceOptions& options);
 
 // Options for sessions of that model. The default tuning file is used for GPUs only.

@@ -21,6 +21,8 @@ LoadedModel load(const nb::str& path, const EngineOptions& options) {
 Runner runner(const LoadedModel& model, const EngineOptions& options) {
   SessionOptions settings{
       .threads = options.threads, .deterministic = options.deterministic, .tuning = options.tuning};
+  settings.host_memory_limit = options.host_memory_limit;
+  settings.device_memory_limit = options.device_memory_limit;
   if (options.precision) settings.precision = parse_precision(*options.precision);
   switch (model.info.task) {
     case Task::kClassification: return Classifier(model, std::move(settings));

@@ -21,6 +21,8 @@ struct EngineOptions {
   int threads = 0;
   bool deterministic = false;
   std::string tuning;
+  std::uint64_t host_memory_limit = 0;
+  std::uint64_t device_memory_limit = 0;
   DetectionLimits detection = {};
 };
 

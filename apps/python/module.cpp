@@ -71,18 +71,22 @@ void bind_engine(nb::module_& module) {
           "__init__",
           [](Engine* self, const nb::str& path, const std::string& network,
              const std::string& device, const std::optional<std::string>& precision, int threads,
-             bool deterministic, const std::string& tuning, float score_threshold,
-             float nms_threshold, int max_detections) {
+             bool deterministic, const std::string& tuning, std::uint64_t memory_limit,
+             std::uint64_t device_memory_limit, float score_threshold, float nms_threshold,
+             int max_detections) {
             new (self) Engine(path, {network,
                                      device,
                                      precision,
                                      threads,
                                      deterministic,
                                      tuning,
+                                     memory_limit,
+                                     device_memory_limit,
                                      {score_threshold, nms_threshold, max_detections}});
           },
           "path"_a, "network"_a, "device"_a, "precision"_a.none(), "threads"_a, "deterministic"_a,
-          "tuning"_a, "score_threshold"_a, "nms_threshold"_a, "max_detections"_a)
+          "tuning"_a, "memory_limit"_a, "device_memory_limit"_a, "score_threshold"_a,
+          "nms_threshold"_a, "max_detections"_a)
       .def("classify", &Engine::classify, "images"_a, "k"_a, "batching"_a)
       .def("embed", &Engine::embed, "images"_a, "batching"_a)
       .def("detect", &Engine::detect, "images"_a, "batching"_a)

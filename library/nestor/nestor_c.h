@@ -183,9 +183,13 @@ typedef struct nestor_session_options {
   const char* tuning;    /* a file of `nestor-inspect MODEL --tune`; NULL: none */
   int32_t batch_size;    /* most images that nestor_classify runs at once; 0: 16 */
   int32_t num_decoders;  /* threads that decode and prepare images meanwhile; 0: 4 */
+  /* Bytes that a plan may need: activations and weights; on a GPU the host's limit is for the outputs.
+   * What needs more is refused with NESTOR_OUT_OF_MEMORY before anything runs; 0: no limit. */
+  uint64_t host_memory_limit;
+  uint64_t device_memory_limit; /* of a GPU */
 } nestor_session_options;
 #define NESTOR_SESSION_OPTIONS_INIT \
-  { sizeof(nestor_session_options), NULL, 0, 0, NULL, 0, 0 }
+  { sizeof(nestor_session_options), NULL, 0, 0, NULL, 0, 0, 0, 0 }
 
 /* options: NULL for the defaults. */
 NESTOR_API nestor_status nestor_session_create(const nestor_model* model,

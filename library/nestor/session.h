@@ -1,6 +1,7 @@
 #pragma once
 // Running a model.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -31,6 +32,11 @@ struct NESTOR_API SessionOptions {
   // One that cannot be used is ignored with a warning. Empty: none.
   std::string tuning = {};
   Normalisation normalisation = {};  // of images that are run as they are
+  // Bytes that a plan may need: activations, and the model's weights as the device holds them. Of
+  // the host: on a CPU those, on a GPU the outputs. One that needs more is refused with kOutOfMemory,
+  // which has the figures, before anything runs. 0: as many as there are.
+  std::uint64_t host_memory_limit = 0;
+  std::uint64_t device_memory_limit = 0;  // of a GPU
 };
 
 // Runs a model in one thread: an execution context, an arena, and a cache of plans. On a GPU, runs

@@ -295,6 +295,14 @@ class Errors(CommandTest):
         self.assert_says(self.expect(UNSUPPORTED, "nestor-classify", "--weights", model(), "--device", "cpu", "--precision", "fp16", CAT),
                          "fp16")
 
+    def test_a_plan_that_needs_more_memory_than_it_may_take(self):
+        for command in (["nestor-classify", CAT], ["nestor-bench"]):
+            done = self.expect(UNSUPPORTED, command[0], "--weights", model(), "--memory-limit", "1M", *command[1:])
+            self.assert_says(done, "for weights", "the limit is 1048576 bytes")
+        self.expect(0, "nestor-classify", "--weights", model(), "--memory-limit", "4g", "--device", "cpu", "--device-memory-limit", "1", CAT)
+        for size in ("0", "-1", "much"):
+            self.assert_says(self.expect(USAGE, "nestor-classify", "--weights", model(), "--memory-limit", size, CAT), "--memory-limit", size)
+
     def test_bad_models(self):
         self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", self.path("none"), CAT), "none")
         self.assert_says(self.expect(BAD_MODEL, "nestor-classify", "--weights", CAT, CAT), "cat.jpg")

@@ -18,6 +18,12 @@ class Models(CommandTest):
         for part in ("resnest14", "meaningless", "layer4.0.conv2.fc2", "output logits"):
             self.assertIn(part, text)
 
+    def test_a_plan_within_a_gpus_memory(self):
+        line = ["nestor-inspect", model(), "--plan", "--device", "cuda:sm_70", "--device-memory-limit"]
+        self.expect(0, *line, "1G")
+        self.assert_says(self.expect(UNSUPPORTED, *line, "1M"), "device memory", "the limit is 1048576 bytes")
+        self.assert_says(self.expect(UNSUPPORTED, *line, "1G", "--memory-limit", "100"), "for its outputs", "the limit is 100 bytes")
+
     def test_plan_has_steps_buffers_and_memory(self):
         plan = self.inspect("--plan", "--batch", 2, "--height", 161, "--width", 227)["plan"]
         self.assertEqual((plan["batch"], plan["height"], plan["width"]), (2, 161, 227))

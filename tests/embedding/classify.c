@@ -277,6 +277,20 @@ static void check_warning(const nestor_model* model) {
   nestor_session_free(session);
 }
 
+/* A plan that needs more memory than the session may take is refused. */
+static void check_memory_limit(const nestor_model* model, const nestor_image* photo) {
+  nestor_session_options options = NESTOR_SESSION_OPTIONS_INIT;
+  nestor_prediction top[TOP] = {NESTOR_PREDICTION_INIT};
+  nestor_session* session = NULL;
+  options.threads = 1;
+  options.host_memory_limit = 1 << 10;
+  options.device_memory_limit = 1;
+  MUST(nestor_session_create(model, &options, &session) == NESTOR_OK);
+  MUST(nestor_classify(session, photo, 1, TOP, top, NULL) == NESTOR_OUT_OF_MEMORY);
+  MUST(strstr(nestor_last_error(), "the limit is 1024 bytes") != NULL);
+  nestor_session_free(session);
+}
+
 int main(int argc, char** argv) {
   nestor_model* model = NULL;
   nestor_session* session = NULL;
@@ -317,6 +331,7 @@ int main(int argc, char** argv) {
   check_null();
   check_null_arguments(model, session);
   check_warning(model);
+  check_memory_limit(model, &photo);
   nestor_model_free(model); /* the session keeps what it needs */
   MUST(nestor_classify(session, &photo, 1, TOP, top, NULL) == NESTOR_OK);
   nestor_session_free(session);

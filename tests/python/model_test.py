@@ -35,6 +35,13 @@ class Classify(PythonTest):
             self.assertEqual((prediction.class_id, prediction.label), (row["class_id"], row["class"]))
             self.assertAlmostEqual(prediction.probability, row["probability"], places=6)
 
+    def test_a_memory_limit(self):
+        limited = nestor.load(DEMO_MODEL, memory_limit=1 << 20)
+        with self.assert_error("out_of_memory", "the limit is 1048576 bytes"):
+            limited.classify(DIGITS)
+        limited = pickle.loads(pickle.dumps(nestor.load(DEMO_MODEL, memory_limit=1 << 30, device_memory_limit=1)))
+        self.assertEqual(limited.classify(DIGITS[0]), digits.classify(DIGITS[0]))
+
     def test_a_list_has_a_list_for_each(self):
         self.assertEqual(digits.classify([DIGITS[0]]), [digits.classify(DIGITS[0])])
         self.assertEqual(digits.classify([]), [])

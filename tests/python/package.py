@@ -16,6 +16,9 @@ import nestor.commands
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO_MODEL = str(ROOT / "apps" / "demo" / "resnest_mini.safetensors")
+DEMO_DETECTOR = str(ROOT / "apps" / "demo" / "faster_rcnn_fpn_resnest_mini.safetensors")
+DEMO_SEGMENTER = str(ROOT / "apps" / "demo" / "deeplab_resnest_mini.safetensors")
+SCENES = [str(ROOT / "apps" / "demo" / name) for name in ("scene_to_search.jpg", "scene_to_segment.jpg")]
 DIGITS = sorted(str(path) for path in (ROOT / "apps" / "demo" / "digits").glob("*.jpg"))
 CAT = str(ROOT / "apps" / "photos" / "cat.jpg")
 

@@ -17,17 +17,19 @@ import nestor.ray
 import numpy as np
 import pyarrow.parquet
 import ray
-from package import DEMO_MODEL, DIGITS, ROOT, PythonTest, truth
+from package import DEMO_DETECTOR, DEMO_MODEL, DEMO_SEGMENTER, DIGITS, ROOT, SCENES, PythonTest, truth
 
 # By hand: NESTOR_RAY_IMAGES=2000 tests/python/run.sh ray_test.py
 NUM_IMAGES = int(os.environ.get("NESTOR_RAY_IMAGES", "240"))
 NUM_BROKEN = NUM_IMAGES // 100
 PART_SIZE = NUM_IMAGES // 12
+MOST_SECONDS = 60 + NUM_IMAGES / 10  # a job that takes longer hangs
 EXAMPLE = ROOT / "apps" / "python" / "examples" / "classify_folder_ray.py"
 
 
 def setUpModule():
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_worker_niceness"] = "0"  # by default 15: beside other work, workers take minutes to start
     os.environ["RAY_AUTH_MODE"] = "disabled"  # a token would be written into the home folder
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
     ray.data.DataContext.get_current().enable_progress_bars = False
@@ -90,14 +92,13 @@ class Files(RayTest):
         counts = []
         paths = nestor.ray.list_images(photos)
         job = threading.Thread(target=lambda: counts.append(nestor.ray.predict_files(
-            paths, str(output), DEMO_MODEL, part_size=PART_SIZE, actors=2, top_k=3)))
+            paths, str(output), DEMO_MODEL, part_size=PART_SIZE, actors=2, top_k=3)), daemon=True)
         job.start()
         while not output.exists() or not any(output.glob("part-*")):
             self.assertTrue(job.is_alive())
             time.sleep(0.002)
-        killed = actor_processes()[0]
-        os.kill(killed, signal.SIGKILL)
-        job.join()
+        os.kill(actor_processes()[0], signal.SIGKILL)
+        job.join(MOST_SECONDS)
         self.assertEqual(counts, [{"parts": -(-NUM_IMAGES // PART_SIZE), "images": NUM_IMAGES, "errors": NUM_BROKEN, "parts_before": 0}])
         self.assert_like_the_command(output, photos)
 
@@ -147,6 +148,27 @@ class Datasets(RayTest):
         rows = nestor.ray.predict(ray.data.from_numpy(pixels), DEMO_MODEL, column="data", task="embed").take_all()
         expected = nestor.load(DEMO_MODEL, threads=1).embed(pixels)
         np.testing.assert_array_equal([row["features"] for row in rows], expected)
+
+    def test_boxes(self):
+        rows = nestor.ray.predict(ray.data.read_binary_files(SCENES, include_paths=True), DEMO_DETECTOR, task="detect").take_all()
+        detector = nestor.load(DEMO_DETECTOR, threads=1)
+        for row in rows:
+            expected = detector.detect(row["path"])
+            self.assertGreater(len(expected.scores), 0)
+            np.testing.assert_array_equal(np.stack(row["boxes"]), expected.boxes)
+            np.testing.assert_array_equal(row["scores"], expected.scores)
+            self.assertEqual(list(row["labels"]), expected.labels)
+
+    def test_class_maps(self):
+        output = self.folder / "maps"
+        counts = nestor.ray.predict_files([*SCENES, __file__], str(output), DEMO_SEGMENTER, task="segment")
+        self.assertEqual((counts["images"], counts["errors"]), (3, 1))
+        *good, bad = pyarrow.parquet.read_table(output).to_pylist()
+        self.assertEqual((bad["classes"], bad["height"], bad["error"] is None), (None, None, False))
+        segmenter = nestor.load(DEMO_SEGMENTER, threads=1)
+        for row, scene in zip(good, SCENES, strict=True):
+            found = np.frombuffer(row["classes"], np.uint8).reshape(row["height"], row["width"])
+            np.testing.assert_array_equal(found, segmenter.segment(scene))
 
     def test_bad_images_are_rows_with_an_error(self):
         items = [{"bytes": pathlib.Path(DIGITS[0]).read_bytes(), "id": 1}, {"bytes": b"no image", "id": 2}]

@@ -24,7 +24,7 @@ import numpy as np
 import tritonclient.grpc
 import tritonclient.http
 from nestor.batcher import Batcher
-from package import DEMO_MODEL, DIGITS, PythonTest, truth
+from package import DEMO_DETECTOR, DEMO_MODEL, DEMO_SEGMENTER, DIGITS, SCENES, PythonTest, truth
 from tritonclient.utils import InferenceServerException
 
 # By hand: NESTOR_SERVE_REQUESTS=10000 tests/python/run.sh serve_test.py
@@ -44,10 +44,10 @@ def free_ports(count):
 class Running:
     """The server as a process."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, network=DEMO_MODEL):
         self.http, self.grpc = free_ports(2)
         self.url = f"http://127.0.0.1:{self.http}"
-        line = [sys.executable, "-m", "nestor.serve", "--network", DEMO_MODEL, "--model_name", "digits", "--threads", "1",
+        line = [sys.executable, "-m", "nestor.serve", "--network", network, "--model_name", "digits", "--threads", "1",
                 "--http_port", self.http, "--grpc_port", self.grpc, "--max_body_bytes", MAX_BODY, *options]
         self.process = subprocess.Popen(list(map(str, line)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.said = []
@@ -267,6 +267,38 @@ class BadClients(ServeTest):
             before = self.server.resident_bytes()
             list(clients.map(ask, range(NUM_REQUESTS)))
         self.assertLess(self.server.resident_bytes() - before, 24 << 20)
+
+
+class OtherTasks(PythonTest):
+    def answer(self, server, given):
+        """A function of an output's name."""
+        with contextlib.closing(tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{server.grpc}")) as client:
+            return client.infer("digits", [given]).as_numpy
+
+    def scenes(self):
+        return bytes_input(tritonclient.grpc, [pathlib.Path(path).read_bytes() for path in SCENES])
+
+    def test_boxes(self):
+        server = Running(network=DEMO_DETECTOR)
+        self.addCleanup(server.stop)
+        outputs = self.answer(server, self.scenes())
+        expected = nestor.load(DEMO_DETECTOR, threads=1).detect(SCENES)
+        np.testing.assert_array_equal(outputs("counts"), [len(found.scores) for found in expected])
+        np.testing.assert_array_equal(outputs("boxes"), np.concatenate([found.boxes for found in expected]))
+        np.testing.assert_array_equal(outputs("scores"), np.concatenate([found.scores for found in expected]))
+        self.assertGreater(outputs("counts").min(), 0)
+        tensor = tritonclient.grpc.InferInput("input", [1, 3, 64, 64], "FP32")
+        tensor.set_data_from_numpy(np.zeros((1, 3, 64, 64), np.float32))
+        with self.assertRaisesRegex(InferenceServerException, "detection.*FP32"):
+            self.answer(server, tensor)
+
+    def test_class_maps(self):
+        server = Running(network=DEMO_SEGMENTER)
+        self.addCleanup(server.stop)
+        outputs = self.answer(server, self.scenes())
+        expected = nestor.load(DEMO_SEGMENTER, threads=1).segment(SCENES)
+        np.testing.assert_array_equal(outputs("sizes"), [found.shape for found in expected])
+        np.testing.assert_array_equal(outputs("classes"), np.concatenate([found.reshape(-1) for found in expected]))
 
 
 class Stopping(PythonTest):

@@ -37,14 +37,17 @@ class Detections(NamedTuple):
 
 def load(network: Path, weights: Path | None = None, *, device: str = "auto", precision: str | None = None,
          threads: int = 0, deterministic: bool = False, tuning: Path | None = None, offline: bool = False,
-         score_threshold: float = 0.5, nms_threshold: float = 0.5, max_detections: int = -1) -> "Model":
+         memory_limit: int = 0, device_memory_limit: int = 0, score_threshold: float = 0.5, nms_threshold: float = 0.5,
+         max_detections: int = -1) -> "Model":
     """Opens a model.
 
     `network` is a name of list_models(), or the path of a model file. `weights` is such a path too, or says which of
     the network's official weights to use (see pull()); they are downloaded once unless `offline`. `device` is "auto",
     "cpu", "cuda" or "cuda:N"; `precision` "fp32", "fp16", "bf16" or "tf32" (default: fp16 on GPUs, else fp32);
     `threads` are those of the CPU, 0 for as many as the process may use; `deterministic` makes an image's result
-    independent of its batch on GPUs too; `tuning` is a file of `nestor-inspect --tune`. Of detectors:
+    independent of its batch on GPUs too; `tuning` is a file of `nestor-inspect --tune`. Batches that
+    need more than `memory_limit` bytes of the host's memory, or `device_memory_limit` bytes of a GPU's, are refused
+    with Error "out_of_memory" before anything runs; 0 for no limit. Of detectors:
     `score_threshold` is the least score of a detection; of two boxes of a class that overlap by more than
     `nms_threshold` (intersection over union) the better one stays; `max_detections` of an image are kept, -1 for all.
     """
@@ -58,6 +61,7 @@ def load(network: Path, weights: Path | None = None, *, device: str = "auto", pr
         name = ""  # the list's names are more than the networks' own
     return Model(path, network=name, device=device, precision=precision, threads=threads,
                  deterministic=deterministic, tuning=None if tuning is None else os.fspath(tuning),
+                 memory_limit=memory_limit, device_memory_limit=device_memory_limit,
                  score_threshold=score_threshold, nms_threshold=nms_threshold, max_detections=max_detections)
 
 
@@ -78,11 +82,13 @@ class Model:
     """
 
     def __init__(self, path: Path, *, network: str = "", device: str = "auto", precision: str | None = None,
-                 threads: int = 0, deterministic: bool = False, tuning: str | None = None, score_threshold: float = 0.5,
-                 nms_threshold: float = 0.5, max_detections: int = -1):
+                 threads: int = 0, deterministic: bool = False, tuning: str | None = None, memory_limit: int = 0,
+                 device_memory_limit: int = 0, score_threshold: float = 0.5, nms_threshold: float = 0.5,
+                 max_detections: int = -1):
         self.path = os.fspath(path)
         self._options = {"network": network, "device": device, "precision": precision, "threads": threads,
-                         "deterministic": deterministic, "tuning": tuning, "score_threshold": score_threshold,
+                         "deterministic": deterministic, "tuning": tuning, "memory_limit": memory_limit,
+                         "device_memory_limit": device_memory_limit, "score_threshold": score_threshold,
                          "nms_threshold": nms_threshold, "max_detections": max_detections}
         self._engine = _nestor.Engine(**{**self._options, "path": self.path, "tuning": tuning or ""})
         if self._engine.synthetic:

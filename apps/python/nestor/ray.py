@@ -37,6 +37,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "embed": pa.schema({"features": pa.list_(pa.float32()), "error": pa.string()}),
     "detect": pa.schema({"boxes": pa.list_(pa.list_(pa.float32(), 4)), "scores": pa.list_(pa.float32()),
                          "class_ids": pa.list_(pa.int32()), "labels": pa.list_(pa.string()), "error": pa.string()}),
+    # The class of each pixel: height * width bytes, row by row.
+    "segment": pa.schema({"height": pa.int32(), "width": pa.int32(), "classes": pa.large_binary(), "error": pa.string()}),
 }
 
 
@@ -80,6 +82,11 @@ class Predictor:
                 {"boxes": result.boxes.tolist(), "scores": result.scores, "class_ids": result.class_ids,
                  "labels": result.labels}
                 for result in self.model.detect(images, errors="return")]
+
+    def _segment(self, images: list[Any]) -> list[Any]:
+        return [result if isinstance(result, Error) else
+                {"height": result.shape[0], "width": result.shape[1], "classes": result.tobytes()}
+                for result in self.model.segment(images, errors="return")]
 
 
 def predict(dataset: ray.data.Dataset, network: str, weights: str | None = None, *, actors: Actors = 1,

@@ -3,12 +3,13 @@
     python -m nestor.serve --model_name resnest50 --network resnest50 --http_port 8080 --grpc_port 8081
 
 A request has one input: BYTES [n], encoded images (in JSON as base64); UINT8 [n, height, width, 3], pixels; or FP32
-[n, 3, height, width], normalised images, whose output is `logits`. The outputs of images are
+[n, 3, height, width], normalised images, of which a classifier's output is `logits`. The outputs of images are
 
     classification  class_ids INT32 [n, k], labels BYTES [n, k], probabilities FP32 [n, k]; or features FP32 [n, f], if
                     the request names that output
     detection       counts INT32 [n], and, one image's rows after another's, boxes FP32 [rows, 4], scores FP32 [rows],
                     class_ids INT32 [rows], labels BYTES [rows]
+    segmentation    sizes INT32 [n, 2], height and width; classes UINT8 [pixels], one image's rows after another's
 
 Requests of many clients run in batches. /metrics has KServe's figures and nestor_requests, nestor_batch_images,
 nestor_queue_seconds and nestor_compute_seconds. At SIGTERM requests under way are answered.
@@ -67,6 +68,7 @@ class ServedModel(kserve.Model):
         runs = {"classify": lambda images: model.classify(images, top_k, max_pixels=pixels, errors="return"),
                 "embed": lambda images: model.embed_each(images, max_pixels=pixels),
                 "detect": lambda images: model.detect(images, max_pixels=pixels, errors="return"),
+                "segment": lambda images: model.segment(images, max_pixels=pixels, errors="return"),
                 "logits": self._logits}
         self._batchers = {task: Batcher(run, max_batch=max_batch, max_delay=max_delay, told=self._count,
                                         max_waiting=self.limits.max_waiting) for task, run in runs.items()}
@@ -107,10 +109,12 @@ class ServedModel(kserve.Model):
                              requested_outputs=request.request_outputs)
 
     def _task(self, datatype: str, wanted: set[str]) -> str:
+        if self.model.task != "classification":
+            if datatype == "FP32":
+                raise InvalidInput(f"{self.name} is for {self.model.task}: it takes images, BYTES or UINT8, not FP32")
+            return "detect" if self.model.task == "detection" else "segment"
         if datatype == "FP32":
             return "logits"
-        if self.model.task == "detection":
-            return "detect"
         return "embed" if "features" in wanted else "classify"
 
     def _items(self, given: InferInput) -> list[Any]:
@@ -159,6 +163,10 @@ class ServedModel(kserve.Model):
                 _output("scores", np.concatenate([np.zeros(0, np.float32), *(r.scores for r in results)])),
                 _output("class_ids", np.concatenate([np.zeros(0, np.int32), *(r.class_ids for r in results)])),
                 _output("labels", _texts([label for result in results for label in result.labels]))]
+
+    def _segment_outputs(self, results: list[Any]) -> list[InferOutput]:
+        return [_output("sizes", np.int32([result.shape for result in results]).reshape(len(results), 2)),
+                _output("classes", np.concatenate([np.zeros(0, np.uint8), *(result.reshape(-1) for result in results)]))]
 
     def _count(self, num_images: int, waited: float, computed: float) -> None:
         _BATCH.labels(self.name).observe(num_images)

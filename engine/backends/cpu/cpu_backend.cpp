@@ -128,6 +128,15 @@ std::size_t CpuBackend::buffer_bytes(const Shape& shape, BufferFormat format) co
   return cpu::with_errors(kDevice, [&] { return cpu::descriptor(shape, format).get_size(); });
 }
 
+std::size_t CpuBackend::loaded_weight_bytes() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t bytes = 0;
+  for (const auto& [name, copies] : packed_) {
+    for (const Packed& copy : copies) bytes += copy.layout.get_size();
+  }
+  return bytes;
+}
+
 std::unique_ptr<ExecutionContext> CpuBackend::make_context(int threads) {
   return cpu::with_errors(kDevice, [&] { return std::make_unique<cpu::CpuContext>(threads); });
 }

@@ -21,6 +21,7 @@ class CpuBackend : public Backend {
                                int threads) override;
   bool same_bytes(const Shape& shape, BufferFormat a, BufferFormat b) const override;
   std::size_t buffer_bytes(const Shape& shape, BufferFormat format) const override;
+  std::size_t loaded_weight_bytes() const override;
   std::unique_ptr<ExecutionContext> make_context(int threads) override;
   std::shared_ptr<void> allocate(std::size_t bytes) override;
 

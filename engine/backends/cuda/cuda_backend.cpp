@@ -228,6 +228,13 @@ class NoContext : public ExecutionContext {
 
 }  // namespace
 
+std::size_t CudaBackend::loaded_weight_bytes() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t bytes = 0;
+  for (const auto& [name, memory] : constants_) bytes += memory->bytes();
+  return bytes;
+}
+
 std::unique_ptr<ExecutionContext> CudaBackend::make_context(int) {
   if (!can_run()) return std::make_unique<NoContext>(*this);
   return std::make_unique<cuda::CudaContext>(runtime());

@@ -43,6 +43,8 @@ class CudaBackend : public Backend {
                                int threads) override;
   bool same_bytes(const Shape& shape, BufferFormat a, BufferFormat b) const override;
   std::size_t buffer_bytes(const Shape& shape, BufferFormat format) const override;
+  std::size_t loaded_weight_bytes() const override;
+  bool has_own_memory() const override { return true; }
   std::unique_ptr<ExecutionContext> make_context(int threads) override;
   std::optional<TuningKey> tuning_key(Precision precision) const override;
   void tune(const StepRequest& request, const Constants& constants, const TuneOptions& options,
