@@ -23,10 +23,11 @@ namespace nestor {
 namespace {
 
 // The radix of the split attention that reads the convolution's result and wants its sums over
-// pixels; 0 if there is none, or who else reads it cannot leave the sums alone.
+// pixels; 0 if there is none, or who else reads it cannot leave the sums alone, or only some rows
+// are in use.
 int feeds_radix(const StepRequest& request) {
   const ValueId dst = request.node.outputs[0];
-  if (request.graph.is_output(dst)) return 0;
+  if (request.graph.is_output(dst) || request.graph.value(dst).count >= 0) return 0;
   int radix = 0;
   for (const Node& node : request.graph.nodes) {
     if (std::ranges::count(node.inputs, dst) == 0) continue;
@@ -204,6 +205,7 @@ class ConvolutionKernel final : public cuda::Kernel {
     if (args_.pooled_slots > 0) {
       args_.pooled = reinterpret_cast<float*>(output<std::byte>() + dst_bytes_);
     }
+    args_.items = counted_rows(args_.items.per_image);
     args_.workspace = static_cast<float*>(workspace());
     return launcher_(args_, stream);
   }
@@ -239,10 +241,12 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend, MmaFa
   const ConvolutionTile& tile = chosen->tile();
   const Shape& dst = request.graph.desc(request.node.outputs[0]).shape;
   const auto& p = params<ConvolutionParams>(request.node);
-  ConvolutionArgs args{.dtype = cuda::device_dtype(request.precision),
-                       .shape = shape,
-                       .choice = chosen->choice,
-                       .activation = cuda::activation_of(p)};
+  ConvolutionArgs args{
+      .dtype = cuda::device_dtype(request.precision),
+      .shape = shape,
+      .choice = chosen->choice,
+      .activation = cuda::activation_of(p),
+      .items = {.per_image = static_cast<int>(request.graph.items(request.node.inputs[0]))}};
   const std::size_t dst_bytes = backend.buffer_bytes(dst, choice.outputs[0]);
   if (const int radix = problem.sums_radix(tile); radix > 0) {
     choice.outputs[0].sums_tile = tile.m;

@@ -25,13 +25,18 @@ StepChoice dense(const StepRequest& request, CudaBackend& backend) {
   choice.gpu->grid = {columns, rows, 1};
   return cuda::streaming(
       request, backend, "dense", std::move(choice),
-      DenseArgs{.dtype = cuda::device_dtype(request.precision),
-                .n = static_cast<int>(dst[0]),
-                .c = static_cast<int>(features),
-                .k = static_cast<int>(dst[1]),
-                .activation =
-                    params<DenseParams>(request.node).relu ? Activation::kRelu : Activation::kNone},
-      cuda::src_to_dst<DenseArgs>,
+      DenseArgs{
+          .dtype = cuda::device_dtype(request.precision),
+          .n = static_cast<int>(dst[0]),
+          .c = static_cast<int>(features),
+          .k = static_cast<int>(dst[1]),
+          .activation =
+              params<DenseParams>(request.node).relu ? Activation::kRelu : Activation::kNone,
+          .rows = {.per_image = static_cast<int>(request.graph.items(request.node.inputs[0]))}},
+      [](DenseArgs& args, const cuda::Kernel& step) {
+        cuda::src_to_dst(args, step);
+        args.rows = step.counted_rows(args.rows.per_image);
+      },
       [](DenseArgs& args, cuda::Kernel& step, const Constants& constants,
          std::span<const ValueId> inputs) {
         args.weight = step.keep<void>(
