@@ -1,11 +1,19 @@
 // The small detector through the CUDA executor on emulated devices, against the CPU.
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
 
 #include "engine/boxes/box.h"
+#include "engine/ops/anchor_rows/anchor_rows.h"
+#include "engine/ops/convolution/convolution.h"
+#include "engine/ops/dense/dense.h"
+#include "engine/ops/proposals/proposals.h"
+#include "engine/ops/roi_align/roi_align.h"
 #include "graphs/zoo.h"
 #include "tests/executor/emulated_model.h"
 #include "tests/golden/tolerances.h"
@@ -53,34 +61,45 @@ Result run(Session& session, const TensorView& image) {
 }
 
 // Sides of untrained regions reach thousands of pixels, by exponentials of the head's deltas.
-bool alike(const Found& a, const Found& b) {
-  const float far = 1e-3F * (b.box.x2 - b.box.x1 + b.box.y2 - b.box.y1) + 0.01F;
+bool alike(const Found& a, const Found& b, Precision precision) {
+  const float error = precision == Precision::kFp32 ? 1e-3F : 1e-2F;
+  const float far = error * (b.box.x2 - b.box.x1 + b.box.y2 - b.box.y1 + 10);
   const auto near = [far](float x, float y) { return std::abs(x - y) <= far; };
-  return a.class_id == b.class_id && std::abs(a.score - b.score) <= 2e-3F &&
+  return a.class_id == b.class_id && std::abs(a.score - b.score) <= 2 * error &&
          near(a.box.x1, b.box.x1) && near(a.box.y1, b.box.y1) && near(a.box.x2, b.box.x2) &&
          near(a.box.y2, b.box.y2);
 }
 
+// Boxes, scores and classes of one image of a run, with what is not in use.
+using ImageBits = std::vector<std::string>;
+ImageBits bits_of(std::span<const Session::Output> outputs, std::int64_t idx) {
+  ImageBits bits;
+  for (const Session::Output& output : outputs) {
+    const std::size_t bytes =
+        output.tensor.bytes() / static_cast<std::size_t>(output.tensor.desc.shape[0]);
+    bits.emplace_back(output.tensor.as<char>() + static_cast<std::size_t>(idx) * bytes, bytes);
+  }
+  return bits;
+}
+
 // Of `some`, the share that has its like among `others`: rounding may decide which of two regions
 // is suppressed.
-double share_alike(const std::vector<Found>& some, const std::vector<Found>& others) {
+double share_alike(const std::vector<Found>& some, const std::vector<Found>& others,
+                   Precision precision) {
   const auto found = std::ranges::count_if(some, [&](const Found& one) {
-    return std::ranges::any_of(others, [&](const Found& other) { return alike(one, other); });
+    return std::ranges::any_of(others,
+                               [&](const Found& other) { return alike(one, other, precision); });
   });
   return static_cast<double>(found) / static_cast<double>(some.size());
 }
 
-}  // namespace
-
-TEST_CASE("executor: the small detector on emulated devices finds what the CPU finds",
-          "[simt][executor][detect]") {
-  const test::Images image({1, 3, 64, 96});
-  Session cpu(test::random_model(mini_detector()), {.precision = Precision::kFp32, .threads = 2});
-  const Result expected = run(cpu, image.view());
-  REQUIRE(expected.found.size() > 10);
-  Session session(test::emulated_model(mini_detector(), 70), {.precision = Precision::kFp32});
-  const Result got = run(session, image.view());
-  const golden::Tolerance& limit = golden::tolerance_of(Precision::kFp32);
+// The small detector on an emulated device beside the CPU's in float32.
+void check_mini(const Result& expected, const TensorView& image, int sm, Precision precision,
+                double least_alike) {
+  INFO(fmt::format("sm_{} {}", sm, to_string(precision)));
+  Session session(test::emulated_model(mini_detector(), sm), {.precision = precision});
+  const Result got = run(session, image);
+  const golden::Tolerance& limit = golden::tolerance_of(precision);
   for (const std::string& name : kMaps) {
     INFO(name);
     const std::vector<float>& want = expected.taps.at(name);
@@ -89,8 +108,104 @@ TEST_CASE("executor: the small detector on emulated devices finds what the CPU f
     CHECK(golden::worst(got.taps.at(name), want, scale) <= limit.map_largest);
   }
   REQUIRE_FALSE(got.found.empty());
-  CHECK(share_alike(got.found, expected.found) > 0.95);
-  CHECK(share_alike(expected.found, got.found) > 0.95);
+  CHECK(share_alike(got.found, expected.found, precision) > least_alike);
+  CHECK(share_alike(expected.found, got.found, precision) > least_alike);
+}
+
+}  // namespace
+
+// Rounding moves what regions of untrained weights suppress: in float16 an eighth of what is found.
+TEST_CASE("executor: the small detector on emulated devices finds what the CPU finds",
+          "[simt][executor][detect]") {
+  const test::Images image({1, 3, 50, 70});  // odd at all levels
+  Session cpu(test::random_model(mini_detector()), {.precision = Precision::kFp32, .threads = 2});
+  const Result expected = run(cpu, image.view());
+  REQUIRE(expected.found.size() > 10);
+  check_mini(expected, image.view(), 70, Precision::kFp32, 0.95);
+  check_mini(expected, image.view(), 70, Precision::kFp16, 0.8);
+  check_mini(expected, image.view(), 80, Precision::kFp16, 0.8);
+}
+
+namespace {
+
+void check_batches(int sm) {
+  constexpr std::int64_t kMost = 5;
+  const test::Images images({kMost, 3, 32, 40});
+  Session session(test::emulated_model(mini_detector(), sm), {.deterministic = true});
+  std::vector<ImageBits> alone;
+  for (std::int64_t i = 0; i < kMost; ++i) {
+    alone.push_back(bits_of(session.run(images.image(i)), 0));
+  }
+  CHECK(alone[0] != alone[1]);
+  for (const std::int64_t batch : {2, 3, 5}) {
+    const auto outputs = session.run(images.first(batch));
+    for (std::int64_t i = 0; i < batch; ++i) {
+      INFO(fmt::format("sm_{}, image {} of {}", sm, i, batch));
+      CHECK((bits_of(outputs, i) == alone[static_cast<std::size_t>(i)]));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("executor: an image's detections are the same in every batch, to the bit",
+          "[simt][executor][detect][deterministic]") {
+  check_batches(70);
+}
+
+TEST_CASE("executor: an image's detections are the same in every batch, on newer tensor cores",
+          "[simt][executor][detect][deterministic][.long]") {
+  check_batches(80);
+}
+
+namespace {
+
+constexpr std::int64_t kMostRegions = 500, kRegionPixels = 49, kChannels = 32;
+
+// At most 48 regions of two images, in rows for 500 each: a convolution and a layer over them.
+Graph few_regions(const Shape& input) {
+  GraphBuilder b;
+  const ValueId image = b.input("input", {DType::kFloat32, input});
+  const ValueId map = convolution(b, image, "map", {.channels = kChannels, .bias = true});
+  const std::array<ValueId, 1> scores{
+      convolution(b, map, "scores", {.channels = kRatios, .bias = true})};
+  const std::array<ValueId, 1> deltas{
+      convolution(b, map, "deltas", {.channels = 4 * kRatios, .bias = true})};
+  const Proposals regions =
+      proposals(b, anchor_rows(b, scores, "score_rows", {.width = 1}),
+                anchor_rows(b, deltas, "delta_rows", {.width = 4}), "proposals",
+                {.levels = {{4, input[2], input[3]}},
+                 .height = 4 * input[2],
+                 .width = 4 * input[3],
+                 .post_nms = kMostRegions});
+  const std::array<ValueId, 1> maps{map};
+  const ValueId pooled =
+      roi_align(b, regions.boxes, regions.count, maps, "pooled", {.strides = {4}});
+  const ValueId x =
+      convolution(b, pooled, "head", {.channels = kChannels, .kernel = 3, .pad = 1, .bias = true});
+  b.output("features", dense(b, x, "features", 16));
+  b.output("count", regions.count);
+  return b.finish();
+}
+
+}  // namespace
+
+TEST_CASE("executor: regions that are not in use cost next to nothing",
+          "[simt][executor][detect]") {
+  constexpr std::int64_t kImages = 2, kMacsPerMma = 8 * 8 * 4 * 4;  // of Volta's
+  const test::Images images({kImages, 3, 4, 4});
+  Session session(test::emulated_model(few_regions, 70), {});
+  session.run(images.view());
+  const auto* const count = session.run(images.view())[1].tensor.as<std::int32_t>();
+  for (std::int64_t i = 0; i < kImages; ++i) CHECK((count[i] > 0 && count[i] <= 48));
+  simt::last_runtime()->reset_counters();
+  session.run(images.view());
+  std::int64_t products = 0;
+  for (const auto& [name, counters] : simt::last_runtime()->counters()) products += counters.mma;
+  const std::int64_t all_rows =
+      kImages * kMostRegions * kRegionPixels * kChannels * 9 * kChannels / kMacsPerMma;
+  CHECK(products > 0);
+  CHECK(products < all_rows / 5);
 }
 
 }  // namespace nestor
