@@ -130,6 +130,26 @@ TEST_CASE("executor: the small detector on emulated devices finds what the CPU f
   check_mini(expected, image.view(), 80, Precision::kFp16, 0.8);
 }
 
+TEST_CASE("executor: an image too large for the device is refused before anything runs",
+          "[simt][executor][detect]") {
+  constexpr std::size_t kMemory = std::size_t{48} << 20;
+  Session session(test::emulated_model(mini_detector(), 80, {.memory_bytes = kMemory}), {});
+  const test::Images small({1, 3, 32, 32}), large({1, 3, 2048, 2048});
+  simt::last_runtime()->reset_counters();
+  try {
+    session.run(large.view());
+    FAIL("it ran");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::kOutOfMemory);
+    const std::string needed =
+        std::to_string(SessionInternals::plan(session, large.view().desc.shape).arena_bytes);
+    CHECK_THAT(error.what(), Catch::Contains("an arena of " + needed + " bytes is needed") &&
+                                 Catch::Contains("bytes of simt:0's memory are free"));
+  }
+  CHECK(simt::last_runtime()->counters().empty());
+  CHECK(session.run(small.view())[0].count[0] >= 0);
+}
+
 namespace {
 
 void check_batches(int sm) {
