@@ -5,10 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
-#include <cmath>
-#include <map>
 
-#include "engine/boxes/box.h"
 #include "engine/ops/anchor_rows/anchor_rows.h"
 #include "engine/ops/convolution/convolution.h"
 #include "engine/ops/dense/dense.h"
@@ -16,63 +13,14 @@
 #include "engine/ops/relu/relu.h"
 #include "engine/ops/roi_align/roi_align.h"
 #include "engine/session_internals.h"
-#include "graphs/zoo.h"
 #include "tests/executor/emulated_model.h"
-#include "tests/golden/tolerances.h"
 #include "tests/support/compare.h"
 #include "tests/support/interpreter.h"
+#include "tests/support/mini_detector.h"
 
 namespace nestor {
 
 namespace {
-
-struct Found {
-  Box box;
-  float score = 0;
-  std::int32_t class_id = -1;
-};
-
-struct Result {
-  std::map<std::string, std::vector<float>> taps;
-  std::vector<Found> found;
-};
-
-const std::vector<std::string> kMaps{"C5", "P2", "P5", "P6", "rpn.logits", "rpn.deltas"};
-
-GraphFunction mini_detector() {
-  const Network* const network = find_network("faster_rcnn_fpn_resnest_mini");
-  return [network](const Shape& input) {
-    return build_graph(*network, {.num_classes = 10, .detection = {.score_threshold = 0.2F}},
-                       input);
-  };
-}
-
-Result run(Session& session, const TensorView& image) {
-  Result result;
-  const auto outputs = session.run(image, kMaps);
-  const float* const boxes = outputs[0].tensor.as<float>();
-  const float* const scores = outputs[1].tensor.as<float>();
-  const auto* const classes = outputs[2].tensor.as<std::int32_t>();
-  REQUIRE(outputs[0].count != nullptr);
-  for (int i = 0; i < outputs[0].count[0]; ++i) {
-    const float* const at = boxes + std::ptrdiff_t{4} * i;
-    result.found.push_back({{at[0], at[1], at[2], at[3]}, scores[i], classes[i]});
-  }
-  for (const Session::Output& output : outputs) {
-    result.taps[output.name] = test::elements(output.tensor);
-  }
-  return result;
-}
-
-// Sides of untrained regions reach thousands of pixels, by exponentials of the head's deltas.
-bool alike(const Found& a, const Found& b, Precision precision) {
-  const float error = precision == Precision::kFp32 ? 1e-3F : 1e-2F;
-  const float far = error * (b.box.x2 - b.box.x1 + b.box.y2 - b.box.y1 + 10);
-  const auto near = [far](float x, float y) { return std::abs(x - y) <= far; };
-  return a.class_id == b.class_id && std::abs(a.score - b.score) <= 2 * error &&
-         near(a.box.x1, b.box.x1) && near(a.box.y1, b.box.y1) && near(a.box.x2, b.box.x2) &&
-         near(a.box.y2, b.box.y2);
-}
 
 // Boxes, scores and classes of one image of a run, with what is not in use.
 using ImageBits = std::vector<std::string>;
@@ -86,54 +34,30 @@ ImageBits bits_of(std::span<const Session::Output> outputs, std::int64_t idx) {
   return bits;
 }
 
-// Of `some`, the share that has its like among `others`: rounding may decide which of two regions
-// is suppressed.
-double share_alike(const std::vector<Found>& some, const std::vector<Found>& others,
-                   Precision precision) {
-  const auto found = std::ranges::count_if(some, [&](const Found& one) {
-    return std::ranges::any_of(others,
-                               [&](const Found& other) { return alike(one, other, precision); });
-  });
-  return static_cast<double>(found) / static_cast<double>(some.size());
-}
-
-// The small detector on an emulated device beside the CPU's in float32.
-void check_mini(const Result& expected, const TensorView& image, int sm, Precision precision,
-                double least_alike) {
-  INFO(fmt::format("sm_{} {}", sm, to_string(precision)));
-  Session session(test::emulated_model(mini_detector(), sm), {.precision = precision});
-  const Result got = run(session, image);
-  const golden::Tolerance& limit = golden::tolerance_of(precision);
-  for (const std::string& name : kMaps) {
-    INFO(name);
-    const std::vector<float>& want = expected.taps.at(name);
-    const double scale = golden::deviation(want);
-    CHECK(golden::root_mean_square(got.taps.at(name), want, scale) <= limit.map_rms);
-    CHECK(golden::worst(got.taps.at(name), want, scale) <= limit.map_largest);
-  }
-  REQUIRE_FALSE(got.found.empty());
-  CHECK(share_alike(got.found, expected.found, precision) > least_alike);
-  CHECK(share_alike(expected.found, got.found, precision) > least_alike);
-}
-
 }  // namespace
 
-// Rounding moves what regions of untrained weights suppress: in float16 an eighth of what is found.
 TEST_CASE("executor: the small detector on emulated devices finds what the CPU finds",
           "[simt][executor][detect]") {
   const test::Images image({1, 3, 34, 46});  // odd at most levels
-  Session cpu(test::random_model(mini_detector()), {.precision = Precision::kFp32, .threads = 2});
-  const Result expected = run(cpu, image.view());
+  const test::DetectorRun expected = test::mini_detector_on_cpu(image.view());
   REQUIRE(expected.found.size() > 10);
-  check_mini(expected, image.view(), 70, Precision::kFp32, 0.95);
-  check_mini(expected, image.view(), 70, Precision::kFp16, 0.8);
-  check_mini(expected, image.view(), 80, Precision::kFp16, 0.8);
+  struct Device {
+    int sm;
+    Precision precision;
+  };
+  for (const Device& device :
+       {Device{70, Precision::kFp32}, {70, Precision::kFp16}, {80, Precision::kFp16}}) {
+    INFO("sm_" << device.sm);
+    Session session(test::emulated_model(test::mini_detector(), device.sm),
+                    {.precision = device.precision});
+    test::check_mini_detector(session, image.view(), device.precision, expected);
+  }
 }
 
 TEST_CASE("executor: an image too large for the device is refused before anything runs",
           "[simt][executor][detect]") {
   constexpr std::size_t kMemory = std::size_t{48} << 20;
-  Session session(test::emulated_model(mini_detector(), 80, {.memory_bytes = kMemory}), {});
+  Session session(test::emulated_model(test::mini_detector(), 80, {.memory_bytes = kMemory}), {});
   const test::Images small({1, 3, 32, 32}), large({1, 3, 2048, 2048});
   simt::last_runtime()->reset_counters();
   try {
@@ -155,7 +79,7 @@ namespace {
 void check_batches(int sm) {
   constexpr std::int64_t kMost = 5;
   const test::Images images({kMost, 3, 32, 32});
-  Session session(test::emulated_model(mini_detector(), sm), {.deterministic = true});
+  Session session(test::emulated_model(test::mini_detector(), sm), {.deterministic = true});
   std::vector<ImageBits> alone;
   for (std::int64_t i = 0; i < kMost; ++i) {
     alone.push_back(bits_of(session.run(images.image(i)), 0));
