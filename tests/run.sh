@@ -142,6 +142,7 @@ part "kernel packages" apps/install_packages.sh simt &&
       part "build executor, $preset" build_only "$preset" nestor_executor_tests \
         -DNESTOR_TESTS=ON -DNESTOR_SIMT=ON &&
         part "executor, $preset" halves "build/$preset/bin/nestor_executor_tests"
+      if $long; then part "executor, $preset, long" "build/$preset/bin/nestor_executor_tests" "[.long]"; fi
     done
     part "build commands, simt" build_only cpu "nestor-convert nestor-inspect nestor-classify nestor_simt_device" \
       -DNESTOR_TESTS=ON -DNESTOR_SIMT=ON &&

@@ -42,6 +42,7 @@ ImplicitGemmArgs implicit_gemm(const ConvolutionArgs& args, const ConvolutionTil
   to.pooled_parts = args.pooled_parts;
   to.pooled_slots = args.pooled_slots;
   to.activation = args.activation;
+  to.items = args.items;
   for (int tap = 0; tap < to.num_taps; ++tap) {
     to.tap_delta[tap] = (tap / shape.s * shape.w + tap % shape.s) * shape.dilation * gemm.src_pitch;
   }
@@ -64,6 +65,10 @@ DeviceStatus convolution(const ConvolutionArgs& args, Stream stream) {
       (args.pooled_parts < 1 || shape.k % 8 != 0 || shape.k % args.pooled_parts != 0 ||
        args.pooled_slots < (shape.p() * shape.q() + tile.m - 1) / tile.m)) {
     return refused("convolution: pooled sums want channels in multiples of 8 and enough slots");
+  }
+  if (args.items.count != nullptr &&
+      (args.pooled != nullptr || args.items.per_image < 1 || shape.n % args.items.per_image != 0)) {
+    return refused("convolution: counted items are whole images', and are not pooled");
   }
   const ConvolutionGrid blocks = convolution_grid(shape, choice);
   const GridSize grid = grid_size(blocks);

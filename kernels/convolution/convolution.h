@@ -19,6 +19,7 @@
 
 #include "kernels/convolution/tiles.h"
 #include "kernels/device/activation.h"
+#include "kernels/device/counted_rows.h"
 #include "kernels/device/storage.h"
 #include "kernels/runtime/runtime.h"
 
@@ -58,6 +59,9 @@ struct ConvolutionArgs {
   const void* residual = nullptr;  // [n][p][q][k]; null: none. May be dst.
   void* dst = nullptr;             // [n][p][q][k]
   Activation activation = Activation::kNone;
+  // The shape's n may be regions of images, of which some are in use: tiles without a pixel of any
+  // of them end at once and leave dst as it is. Not with pooled sums.
+  CountedRows items;
   // Pooled sums of dst as kernels/split_attention/split_attention.h describes them: fp32
   // [n][parts * slots][k / parts], where parts is the radix, tile_rows the tile's m, and slots
   // pooled_slots(p * q, tile_rows). Sums of the stored elements. Null: not wanted.

@@ -14,10 +14,12 @@
 //           3  .  .  .  .
 //
 // No shared memory. float32 sums; an output's bits depend on its row and its vector only. Rows and
-// vectors beyond the end are read from the last one and not stored. Needs c in chunks of 8.
+// vectors beyond the end are read from the last one and not stored; a block of vectors that are not
+// in use ends at once. Needs c in chunks of 8.
 // For ResNeSt's head (2048 -> 1000) the weights are 4 MB; not measured yet.
 #include "kernels/dense/dense.h"
 #include "kernels/device/activation.cuh"
+#include "kernels/device/counted_rows.cuh"
 #include "kernels/device/launch.h"
 #include "kernels/device/storage.cuh"
 #include "kernels/device/warp.cuh"
@@ -44,18 +46,16 @@ __device__ __forceinline__ void row_pointers(const T* matrix, int first, int num
   }
 }
 
+using Sums = float[Tile::kOutputs][Tile::kImages];
+
+// The lane's share of the products.
 template <class T>
-__global__ void __launch_bounds__(kDenseThreads, Tile::kBlocksAtOnce)
-    dense_kernel(const __grid_constant__ DenseArgs args) {
-  const int first_output =
-      (static_cast<int>(blockIdx.x) * Tile::kWarps + warp_idx()) * Tile::kOutputs;
-  const int first_image = static_cast<int>(blockIdx.y) * Tile::kImages;
+__device__ __forceinline__ void multiply(const DenseArgs& args, int first_output, int first_image,
+                                         Sums& sums) {
   const T* weight[Tile::kOutputs];
   const float* src[Tile::kImages];
   row_pointers(static_cast<const T*>(args.weight), first_output, args.k, args.c, weight);
   row_pointers(args.src, first_image, args.n, args.c, src);
-
-  float sums[Tile::kOutputs][Tile::kImages] = {};
   for (int c = lane_idx() * kChunk; c < args.c; c += kWarpSize * kChunk) {
     float weights[Tile::kOutputs][kChunk];
 #pragma unroll
@@ -71,6 +71,10 @@ __global__ void __launch_bounds__(kDenseThreads, Tile::kBlocksAtOnce)
       }
     }
   }
+}
+
+__device__ __forceinline__ void store_outputs(const DenseArgs& args, int first_output,
+                                              int first_image, const Sums& sums) {
   // Lane 4 k + n keeps the sum of output k and image n.
   float mine = 0;
 #pragma unroll
@@ -90,10 +94,25 @@ __global__ void __launch_bounds__(kDenseThreads, Tile::kBlocksAtOnce)
   }
 }
 
+template <class T>
+__global__ void __launch_bounds__(kDenseThreads, Tile::kBlocksAtOnce)
+    dense_kernel(const __grid_constant__ DenseArgs args) {
+  const int first_output =
+      (static_cast<int>(blockIdx.x) * Tile::kWarps + warp_idx()) * Tile::kOutputs;
+  const int first_image = static_cast<int>(blockIdx.y) * Tile::kImages;
+  const int last_image = smaller(first_image + Tile::kImages, args.n) - 1;
+  if (any_in_use(args.rows, first_image, last_image)) {
+    Sums sums = {};
+    multiply<T>(args, first_output, first_image, sums);
+    store_outputs(args, first_output, first_image, sums);
+  }
+}
+
 }  // namespace
 
 DeviceStatus dense(const DenseArgs& args, Stream stream) {
-  if (args.n < 1 || args.k < 1 || args.c < kChunk || args.c % kChunk != 0) {
+  if (args.n < 1 || args.k < 1 || args.c < kChunk || args.c % kChunk != 0 ||
+      args.rows.per_image < 1) {
     return {DeviceCode::kInvalidArgument, "dense: an extent is not possible"};
   }
   const LaunchConfig config{"dense",

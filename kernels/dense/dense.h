@@ -2,6 +2,7 @@
 // Fully connected layer on float32 vectors (engine/ops/dense/dense.h). Asynchronous.
 
 #include "kernels/device/activation.h"
+#include "kernels/device/counted_rows.h"
 #include "kernels/device/storage.h"
 
 namespace nestor {
@@ -16,6 +17,7 @@ struct DenseArgs {
   int c = 0;  // a multiple of 8
   int k = 0;
   Activation activation = Activation::kNone;
+  CountedRows rows;  // of src and dst; those not in use may stay as they are
 };
 DeviceStatus dense(const DenseArgs& args, Stream stream);
 

@@ -1,8 +1,11 @@
 """nestor-detect: results in all formats, sizes of all kinds, and what it says of bad ones."""
 import json
+import math
 import os
+import struct
 
-from support import (BAD_INPUT, CAT, PHOTOS, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, read_safetensors, write_png)
+from support import (BAD_INPUT, BAD_MODEL, CAT, PHOTOS, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, read_safetensors, write_png,
+                     write_safetensors)
 
 MINI = "faster_rcnn_fpn_resnest_mini"
 
@@ -102,6 +105,44 @@ class Sizes(DetectTest):
         self.assert_says(self.expect(BAD_INPUT, "nestor-detect", "--weights", model(MINI), line), "line.png", "32")
         self.assert_says(self.expect(BAD_INPUT, "nestor-detect", "--weights", model(MINI), "--no-resize", dot), "1 x 1 pixels")
         self.expect(SOME_FAILED, "nestor-detect", "--weights", model(MINI), line, dot)
+
+    def test_an_image_of_8000_pixels_a_side(self):
+        large = self.path("large.png")
+        write_png(large, 8000, 8000, (10, 200, 90))
+        image, = self.detections(large)
+        self.assertEqual((image["width"], image["height"]), (8000, 8000))
+
+
+class Weights(DetectTest):
+    """Numbers in weights that leave nothing to find."""
+
+    def changed(self, name, value):
+        tensors, metadata = read_safetensors(model(MINI))
+        dtype, shape, data = tensors[name]
+        self.assertEqual(dtype, "F32")
+        tensors[name] = (dtype, shape, struct.pack("<f", value) * (len(data) // 4))
+        write_safetensors(self.path("changed.safetensors"), tensors, metadata)
+        return "--weights", self.path("changed.safetensors"), "--format", "json", "--thresh", 0, CAT
+
+    def test_no_region_is_proposed(self):
+        image, = json.loads(self.output("nestor-detect", *self.changed("rpn.score.bias", -3e4)))["images"]
+        self.assertEqual(image["detections"], [])
+
+    def test_all_regions_have_the_same_score(self):
+        found = json.loads(self.output("nestor-detect", *self.changed("rpn.score.weight", 0)))["images"][0]["detections"]
+        self.assertTrue(found)
+
+    def test_all_boxes_of_a_region_are_equal(self):
+        found = json.loads(self.output("nestor-detect", *self.changed("box_predictor.weight", 0)))["images"][0]["detections"]
+        self.assertTrue(found)
+
+    def test_numbers_that_overflow_have_no_answer(self):
+        for name in ("rpn.conv1.weight", "fpn.output3.weight", "class_predictor.weight", "box_predictor.weight"):
+            with self.subTest(weights=name):
+                self.assert_says(self.expect(BAD_MODEL, "nestor-detect", *self.changed(name, 3e38)), "not finite")
+
+    def test_numbers_that_are_none_are_refused(self):
+        self.assert_says(self.expect(BAD_MODEL, "nestor-detect", *self.changed("box_head.fc1.bias", math.nan)), "finite", "box_head.fc1")
 
 
 class Refusals(DetectTest):

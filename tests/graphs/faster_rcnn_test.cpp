@@ -1,12 +1,16 @@
 // The small detector through sessions: what its operators' oracles say, and that an image's result
 // depends on nothing else.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
 
 #include "engine/graph/passes/pass.h"
+#include "engine/memory_available.h"
+#include "engine/session_internals.h"
 #include "graphs/zoo.h"
 #include "nestor/error.h"
 #include "tests/support/compare.h"
@@ -134,6 +138,23 @@ TEST_CASE("faster_rcnn: smallest and longest images", "[graphs][cpu]") {
   }
   const test::Images images({1, 3, 31, 64});
   CHECK_THROWS_AS(session.run(images.view()), Error);
+}
+
+TEST_CASE("faster_rcnn: images too large for the memory are refused before anything runs",
+          "[graphs][cpu]") {
+  Session session(mini_model(), {.precision = Precision::kFp32, .threads = 2});
+  const Shape shape{16, 3, 8000, 8000};  // tens of gigabytes
+  const std::size_t arena = SessionInternals::plan(session, shape).arena_bytes;
+  if (memory_available().value_or(UINT64_MAX) >= arena) return;
+  const float pixel = 0;  // who reads on is caught by a sanitizer
+  try {
+    session.run({{DType::kFloat32, shape}, &pixel});
+    FAIL("it ran");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::kOutOfMemory);
+    CHECK_THAT(error.what(), Catch::Contains(fmt::format("of {} bytes is needed", arena)) &&
+                                 Catch::Contains("bytes of memory are available"));
+  }
 }
 
 TEST_CASE("faster_rcnn: the five levels share the RPN's weights", "[graphs][cpu]") {

@@ -93,8 +93,9 @@ struct Result {
 
 enum class Residual { kApart, kInDst };
 
+// With `counts`, the shape's n are regions of as many images, of which so many are in use.
 Result run(Device& device, const Case& test, ConvolutionChoice choice,
-           Residual where = Residual::kApart) {
+           Residual where = Residual::kApart, const std::vector<std::int32_t>& counts = {}) {
   const ConvolutionTile& tile = kConvolutionTiles[choice.tile];
   const ConvolutionParams& p = test.problem.params;
   const int k = padded_channels(test.shape.k), pixels = test.shape.p() * test.shape.q();
@@ -131,6 +132,10 @@ Result run(Device& device, const Case& test, ConvolutionChoice choice,
     args.pooled = pooled.data();
     args.pooled_parts = test.radix;
     args.pooled_slots = slots;
+  }
+  const Array<std::int32_t> in_use(device, counts);
+  if (!counts.empty()) {
+    args.items = {in_use.data(), test.shape.n / static_cast<int>(counts.size())};
   }
   args.workspace = workspace.data();
   args.counters = counters.data();
@@ -426,6 +431,58 @@ TEST_CASE("pooled sums are cut where images end", "[simt][kernels][convolution]"
   }
 }
 
+namespace {
+
+// What dst holds if tiles without a region in use are left alone.
+Memory expected_of_counts(const Case& test, int tile_m, const Memory& all,
+                          const std::vector<std::int32_t>& counts) {
+  const int pixels = test.shape.p() * test.shape.q();
+  const int per_image = test.shape.n / static_cast<int>(counts.size());
+  const int num_rows = test.shape.n * pixels;
+  const std::size_t row_bytes = all.size() / static_cast<std::size_t>(num_rows);
+  Memory expected = unwritten(padded_elements(test.problem.dst), test.dtype);
+  for (int first = 0; first < num_rows; first += tile_m) {
+    const int end = std::min(first + tile_m, num_rows);
+    bool any = false;
+    for (int row = first; row < end; ++row) {
+      const int item = row / pixels;
+      any = any || item % per_image < counts[static_cast<std::size_t>(item / per_image)];
+    }
+    if (!any) continue;
+    std::copy(all.begin() + static_cast<std::ptrdiff_t>(row_bytes) * first,
+              all.begin() + static_cast<std::ptrdiff_t>(row_bytes) * end,
+              expected.begin() + static_cast<std::ptrdiff_t>(row_bytes) * first);
+  }
+  return expected;
+}
+
+}  // namespace
+
+TEST_CASE("a convolution of regions leaves tiles alone that have none in use",
+          "[simt][kernels][convolution][counted]") {
+  constexpr int kPixels = 15, kItems = 24;
+  for (const DeviceDType dtype : kDTypes) {
+    for (const int splits : {1, 2}) {
+      const Case test("n48_c32_h3_w5_k40_r3_s3_bias_relu", dtype);
+      for (const int tile : tiles_for(test, splits)) {
+        const ConvolutionTile& row = kConvolutionTiles[tile];
+        const std::vector<DeviceUnderTest> devices = devices_for(row.family);
+        if (devices.empty()) continue;  // this GPU has no such instructions
+        const auto device = devices.front().open();
+        const Memory all = run(*device, test, {tile, splits}).dst;
+        // Regions that end before the first tile does and behind it; in the second image too.
+        const int before = row.m / kPixels, behind = before + 1;
+        for (const std::vector<std::int32_t>& counts :
+             {std::vector{before, behind}, {behind, before}, {0, 1}, {-1, 0}, {kItems, kItems}}) {
+          INFO(row.name << " / " << splits << ": " << counts[0] << ", " << counts[1]);
+          CHECK((run(*device, test, {tile, splits}, Residual::kApart, counts).dst ==
+                 expected_of_counts(test, row.m, all, counts)));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("the residual of a convolution may be its dst", "[simt][kernels][convolution]") {
   for (const DeviceDType dtype : {DeviceDType::kFloat16, DeviceDType::kFloat32}) {
     const Case test("n2_c128_h9_w11_k136_r1_s1_bias_residual_relu", dtype);
@@ -533,6 +590,15 @@ TEST_CASE("convolution refuses what it cannot do", "[simt][kernels][convolution]
     args.choice = {volta, 5};
     CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
     args.choice = {volta, 2};  // without a workspace
+    CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+    args.choice = {volta, 1};
+    const std::int32_t count = 1;
+    args.items = {&count, 2};  // of one
+    CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
+    float sums = 0;
+    args.items = {&count, 1};
+    args.pooled = &sums;
+    args.pooled_slots = 1;
     CHECK(convolution(args, device.stream()).code == DeviceCode::kInvalidArgument);
   });
 }

@@ -113,10 +113,10 @@ std::vector<float> random_boxes(std::int64_t count, std::uint64_t seed) {
   return boxes;
 }
 
-void test_roi_align(std::int64_t n, std::int64_t rois, std::int64_t channels,
-                    std::vector<std::int32_t> counts) {
-  const RoiAlignParams params{.strides = {4, 8, 16}};
-  const std::vector<float> boxes = random_boxes(n * rois, 3);
+void test_roi_align(const std::vector<float>& boxes, std::int64_t n, std::int64_t channels,
+                    std::vector<std::int32_t> counts, int samples = 2) {
+  const RoiAlignParams params{.samples = samples, .strides = {4, 8, 16}};
+  const auto rois = static_cast<std::int64_t>(boxes.size()) / 4 / n;
   for (const DeviceDType dtype : kDTypes) {
     std::vector<Tensor> maps;
     for (const std::int64_t side : {64, 32, 16}) {
@@ -142,7 +142,7 @@ void test_roi_align(std::int64_t n, std::int64_t rois, std::int64_t channels,
                         .c = static_cast<int>(padded(channels)),
                         .bins_h = 7,
                         .bins_w = 7,
-                        .samples = 2};
+                        .samples = samples};
       const Array<unsigned char> memory[] = {{device, to_nhwc(maps[0], dtype)},
                                              {device, to_nhwc(maps[1], dtype)},
                                              {device, to_nhwc(maps[2], dtype)}};
@@ -347,14 +347,20 @@ TEST_CASE("upsample_add kernel", "[simt][upsample_add]") {
 TEST_CASE("anchor_rows kernel", "[simt][anchor_rows]") {
   test_anchor_rows(1, 1);
   test_anchor_rows(2, 4);
+  test_anchor_rows(1, 8);  // channels in whole chunks
   CHECK(anchor_rows({.num_levels = 0, .n = 1, .channels = 3}, nullptr).code ==
         DeviceCode::kInvalidArgument);
 }
 
 TEST_CASE("roi_align kernel", "[simt][roi_align]") {
-  test_roi_align(1, 17, 8, {17});
-  test_roi_align(2, 9, 40, {9, 4});
-  test_roi_align(3, 4, 5, {4, 0, -1});
+  test_roi_align(random_boxes(17, 3), 1, 8, {17});
+  test_roi_align(random_boxes(18, 3), 2, 40, {9, 4});
+  test_roi_align(random_boxes(12, 3), 3, 5, {4, 0, -1});
+  test_roi_align(random_boxes(9, 3), 1, 8, {9}, /*samples=*/1);
+  test_roi_align(random_boxes(9, 3), 1, 8, {9}, /*samples=*/3);
+  // In the corners, and around the image.
+  test_roi_align({-3, -3, 9, 9, 248, 248, 262, 262, -500, -500, 700, 700, 255, -2, 256, 0}, 1, 8,
+                 {4});
   CHECK(roi_align({.num_levels = 1, .n = 1, .rois = 1, .c = 12, .samples = 2}, nullptr).code ==
         DeviceCode::kInvalidArgument);
 }
@@ -395,7 +401,39 @@ TEST_CASE("proposals kernels: none, all alike, and no answer", "[simt][proposals
   test_proposals(p, 2, logits, deltas);
 }
 
+TEST_CASE("proposals kernels: more anchors than a block looks at in turn, one without an answer",
+          "[simt][proposals]") {
+  const ProposalsParams p = proposals_params(53, 53, 40, 20);
+  const auto anchors = static_cast<std::size_t>(num_anchors(p.levels));
+  REQUIRE(anchors > 256 * 32);
+  std::vector<float> logits = random_values(2 * anchors, 7);
+  logits.back() = kNan;
+  test_proposals(p, 2, logits, random_values(8 * anchors, 8));
+}
+
+TEST_CASE("proposals kernels: boxes narrower than a pixel suppress one another",
+          "[simt][proposals]") {
+  ProposalsParams p = proposals_params(5, 4, 60, 40);
+  p.nms_threshold = 0.3F;
+  const auto anchors = static_cast<std::size_t>(num_anchors(p.levels));
+  std::vector<float> deltas(4 * anchors, 0);
+  for (std::size_t i = 0; i < deltas.size(); ++i) deltas[i] = i % 4 < 2 ? 0 : -5.5F;
+  test_proposals(p, 1, random_values(anchors, 9), deltas);
+}
+
+TEST_CASE("proposals kernels: what is not among the best may be infinite", "[simt][proposals]") {
+  const ProposalsParams p = proposals_params(6, 5, 65, 64);
+  const auto anchors = static_cast<std::size_t>(num_anchors(p.levels));
+  std::vector<float> logits(anchors), deltas(4 * anchors, 0);
+  for (std::size_t i = 0; i < anchors; ++i) logits[i] = 3 - 0.05F * static_cast<float>(i);
+  std::fill(deltas.begin() + 4 * 65, deltas.end(), std::numeric_limits<float>::infinity());
+  test_proposals(p, 1, logits, deltas);
+}
+
 TEST_CASE("detections kernels", "[simt][detections]") {
+  test_detections(random_head(2, 130, 7), {});  // more rows than a block reports
+  test_detections(random_head(1, 3, 300), {});  // more classes than a block looks at in turn
+  test_detections(random_head(1, 1024, 1), {.nms_threshold = 1});  // all that there may be
   test_detections(random_head(1, 40, 3), {});
   test_detections(random_head(2, 130, 7), {.score_threshold = 0.2F, .max_detections = 20});
   test_detections(random_head(3, 17, 1), {.nms_threshold = 0.3F});
@@ -411,6 +449,8 @@ TEST_CASE("detections kernels: ties, equal boxes, and no answer", "[simt][detect
   for (std::size_t i = 4; i < head.boxes.size(); ++i) head.boxes[i] = head.boxes[i % 4];
   std::fill(head.deltas.begin(), head.deltas.end(), 0.0F);
   test_detections(head, {});
+  for (std::size_t i = 0; i < head.boxes.size(); ++i) head.boxes[i] = i % 4 < 2 ? 10 : 10.5F;
+  test_detections(head, {});  // narrower than a pixel
   head = random;
   head.counts = {0, -1};
   test_detections(head, {});
@@ -420,6 +460,17 @@ TEST_CASE("detections kernels: ties, equal boxes, and no answer", "[simt][detect
   head = random;
   std::fill(head.deltas.begin() + 800, head.deltas.end(),
             std::numeric_limits<float>::infinity());  // of the second image
+  test_detections(head, {});
+}
+
+TEST_CASE("detections kernels: one region of many has no answer", "[simt][detections]") {
+  const Head random = random_head(1, 1024, 1);
+  Head head = random;
+  head.logits[0] = kNan;  // the first that a block looks at
+  test_detections(head, {});
+  head = random;
+  head.logits[0] = -9;  // the best
+  std::fill(head.deltas.begin(), head.deltas.begin() + 4, std::numeric_limits<float>::infinity());
   test_detections(head, {});
 }
 

@@ -45,13 +45,17 @@ void test_pool(const Shape& shape) {
 
 std::vector<float> run_dense(Device& device, DeviceDType dtype, const Tensor& src,
                              const Tensor& weight, const Tensor& bias,
-                             Activation activation = Activation::kNone) {
+                             Activation activation = Activation::kNone,
+                             const std::vector<std::int32_t>& counts = {}) {
   const Array<float> x(device, src.values), b(device, bias.values);
   const Array<unsigned char> w(device, stored(weight.values, dtype));
   const int n = static_cast<int>(src.shape[0]), k = static_cast<int>(weight.shape[0]);
   const Array<float> dst(device, std::vector<float>(static_cast<std::size_t>(n * k), NAN));
+  const Array<std::int32_t> in_use(device, counts);
+  CountedRows rows;
+  if (!counts.empty()) rows = {in_use.data(), n / static_cast<int>(counts.size())};
   check(dense({dtype, x.data(), w.data(), b.data(), dst.data(), n,
-               static_cast<int>(weight.shape[1]), k, activation},
+               static_cast<int>(weight.shape[1]), k, activation, rows},
               device.stream()));
   return dst.values();
 }
@@ -68,6 +72,33 @@ void test_dense(std::int64_t n, std::int64_t c, std::int64_t k) {
                      fmt::format("n{}_c{}_k{}", n, c, k)) == "");
       const std::vector<float> alone = run_dense(device, dtype, src.image(n - 1), weight, bias);
       CHECK(std::equal(alone.begin(), alone.end(), got.begin() + (n - 1) * k));
+    });
+  }
+}
+
+// Of images of `per_image` vectors each.
+void test_counted_dense(int per_image, const std::vector<std::int32_t>& counts) {
+  const int n = per_image * static_cast<int>(counts.size()), k = 17;
+  const Tensor src = random_tensor({n, 24, 1, 1}, 1, DeviceDType::kFloat32);
+  const Tensor bias = random_tensor({k}, 3, DeviceDType::kFloat32);
+  for (const DeviceDType dtype : kDTypes) {
+    const Tensor weight = random_tensor({k, 24}, 2, dtype);
+    for_each_schedule([&](Device& device) {
+      const std::vector<float> all = run_dense(device, dtype, src, weight, bias);
+      const std::vector<float> got =
+          run_dense(device, dtype, src, weight, bias, Activation::kNone, counts);
+      for (int first = 0; first < n; first += kDenseImages) {
+        const int end = std::min(first + kDenseImages, n);
+        bool any = false;
+        for (int row = first; row < end; ++row) {
+          any = any || row % per_image < counts[static_cast<std::size_t>(row / per_image)];
+        }
+        INFO("vectors " << first << " to " << end << " of " << per_image << " an image");
+        for (int i = first * k; i < end * k; ++i) {
+          const auto at = static_cast<std::size_t>(i);
+          CHECK((any ? got[at] == all[at] : std::isnan(got[at])));
+        }
+      }
     });
   }
 }
@@ -155,6 +186,16 @@ TEST_CASE("dense kernel", "[simt][dense]") {
   }
   DenseArgs args{.n = 1, .c = 12, .k = 10};
   CHECK(dense(args, nullptr).code == DeviceCode::kInvalidArgument);
+  args.c = 16;
+  args.rows.per_image = 0;
+  CHECK(dense(args, nullptr).code == DeviceCode::kInvalidArgument);
+}
+
+TEST_CASE("dense kernel leaves vectors alone that are not in use", "[simt][dense][counted]") {
+  test_counted_dense(9, {4, 0, 9});
+  test_counted_dense(9, {5, -1, 1});
+  test_counted_dense(8, {8, 3});
+  test_counted_dense(1, {0, 0, 0, 0, 1, 0, 0, 0, 0});
 }
 
 TEST_CASE("top_k kernel", "[simt][top_k]") {

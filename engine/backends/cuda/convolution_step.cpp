@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 #include "engine/backends/cuda/half.h"
 #include "kernels/convolution/packed_weight.h"
 
@@ -19,19 +21,42 @@ GemmTile model_tile(const ConvolutionTile& tile) {
           .blocks = tile.blocks};
 }
 
+namespace {
+
+// Rows of [channels][pixels] as [pixels][channels].
+std::vector<float> pixels_first(const float* weight, int rows, int columns, int pixels) {
+  const int channels = columns / pixels;
+  std::vector<float> result(static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns));
+  for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) {
+    const float* const from = weight + row * static_cast<std::size_t>(columns);
+    float* const to = result.data() + row * static_cast<std::size_t>(columns);
+    for (int c = 0; c < channels; ++c) {
+      for (int i = 0; i < pixels; ++i) to[i * channels + c] = from[c * pixels + i];
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
 std::shared_ptr<const Memory> packed_weight(CudaBackend& backend, const Constants& constants,
                                             ValueId id, const ConvolutionShape& shape,
-                                            MmaFamily family) {
+                                            MmaFamily family, int flattened_pixels) {
   const bool half = family_row(family).tensor_cores;
   const std::string name =
       fmt::format("{} packed {}", constants.name(id), half ? "float16" : "float32");
   return backend.constant(name, packed_weight_bytes(shape, family), [&](std::byte* bytes) {
     const Constants::Tensor value = constants.value(id);
+    std::vector<float> flattened;
+    if (flattened_pixels > 1) {
+      flattened = pixels_first(value.data(), shape.k, shape.c, flattened_pixels);
+    }
+    const float* const weight = flattened.empty() ? value.data() : flattened.data();
     if (!half) {
       pack_weight(
-          shape, family, value.data(), [](float x) { return x; }, reinterpret_cast<float*>(bytes));
+          shape, family, weight, [](float x) { return x; }, reinterpret_cast<float*>(bytes));
     } else {
-      pack_weight(shape, family, value.data(), to_half, reinterpret_cast<std::uint16_t*>(bytes));
+      pack_weight(shape, family, weight, to_half, reinterpret_cast<std::uint16_t*>(bytes));
     }
   });
 }

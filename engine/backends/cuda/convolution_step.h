@@ -13,9 +13,10 @@ inline constexpr double kSplitHandicap = 1.05;
 
 GemmTile model_tile(const ConvolutionTile& tile);
 
-// A weight on the device as the family's tiles want it, packed once for all plans of a model.
+// A weight on the device as the family's tiles want it, packed once for all plans of a model. With
+// `flattened_pixels` it is [k][c / pixels][pixels], to be read as [k][pixels][c / pixels].
 std::shared_ptr<const Memory> packed_weight(CudaBackend& backend, const Constants& constants,
                                             ValueId id, const ConvolutionShape& shape,
-                                            MmaFamily family);
+                                            MmaFamily family, int flattened_pixels = 1);
 
 }  // namespace nestor::cuda

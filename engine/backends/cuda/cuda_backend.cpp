@@ -241,6 +241,11 @@ std::unique_ptr<ExecutionContext> CudaBackend::make_context(int) {
 }
 
 std::shared_ptr<void> CudaBackend::allocate(std::size_t bytes) {
+  std::size_t free_bytes = 0;
+  DEVICE_CHECK(runtime()->free_memory(free_bytes));
+  CHECK_AS(kOutOfMemory, bytes <= free_bytes,
+           "an arena of {} bytes is needed, {} bytes of {}'s memory are free", bytes, free_bytes,
+           name_);
   const auto memory =
       std::make_shared<cuda::Memory>(runtime(), bytes, cuda::Memory::Place::kDevice);
   const cuda::OwnedStream stream(runtime_);

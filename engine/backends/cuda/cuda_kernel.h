@@ -7,6 +7,7 @@
 
 #include "engine/backends/cuda/cuda_backend.h"
 #include "engine/graph/graph.h"
+#include "kernels/device/counted_rows.h"
 #include "kernels/device/storage.h"
 
 namespace nestor::cuda {
@@ -27,6 +28,11 @@ class Kernel : public StepKernel {
   template <class T>
   T* output(std::size_t idx = 0) const {
     return static_cast<T*>(pointers_.outputs[idx]);
+  }
+
+  // Of the first input and the first output, of which an image has `per_image`.
+  CountedRows counted_rows(int per_image) const {
+    return {static_cast<const std::int32_t*>(pointers_.count), per_image};
   }
 
   CudaBackend& backend() const { return backend_; }

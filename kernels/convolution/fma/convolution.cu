@@ -31,15 +31,17 @@ __global__ void __launch_bounds__(FmaTile<kIndex>::kThreads, FmaTile<kIndex>::kB
     convolution_fma_kernel(const __grid_constant__ ImplicitGemmArgs args) {
   using Tile = FmaTile<kIndex>;
   auto& smem = block_smem<FmaSmem<Tile>>();
-  const TilePosition tile = tile_position<Tile>(args);
-  const SliceRange range = slice_range(args);
-  const PlainFmaSource<Chunks> source;
-  FmaSums<Tile> sums;
-  FmaLoader<Tile, Chunks, PlainFmaSource<Chunks>> loader(args, tile, range.begin, source);
-  multiply_by_fma(sums, smem, args, range, loader);
-  Epilogue<Tile, Chunks, FmaSums<Tile>>(args, smem.memory.begin(), tile.row, tile.column,
-                                        tile.group)
-      .run(sums);
+  if (is_in_use<Tile>(args)) {
+    const TilePosition tile = tile_position<Tile>(args);
+    const SliceRange range = slice_range(args);
+    const PlainFmaSource<Chunks> source;
+    FmaSums<Tile> sums;
+    FmaLoader<Tile, Chunks, PlainFmaSource<Chunks>> loader(args, tile, range.begin, source);
+    multiply_by_fma(sums, smem, args, range, loader);
+    Epilogue<Tile, Chunks, FmaSums<Tile>>(args, smem.memory.begin(), tile.row, tile.column,
+                                          tile.group)
+        .run(sums);
+  }
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ struct ImplicitGemmArgs {
   int num_slices, packed_rows;
   int pooled_width, pooled_parts, pooled_slots;
   Activation activation;
+  CountedRows items;                   // of `pixels` rows each
   int tap_delta[kMaxConvolutionTaps];  // elements from tap 0
 };
 

@@ -400,11 +400,13 @@ __device__ __forceinline__ void convolve_halo(const ImplicitGemmArgs& args,
                                               const Multiply& multiply) {
   using Warp = HaloWarpTile<Tile, Fragments>;
   auto& smem = block_smem<HaloSmem<Tile>>();
-  const TilePosition tile = tile_position<Tile>(args);
-  Warp warp(args, tile);
-  multiply(warp, smem, args, tile);
-  Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
-      .run(warp);
+  if (is_in_use<Tile>(args)) {
+    const TilePosition tile = tile_position<Tile>(args);
+    Warp warp(args, tile);
+    multiply(warp, smem, args, tile);
+    Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
+        .run(warp);
+  }
 }
 
 }  // namespace nestor

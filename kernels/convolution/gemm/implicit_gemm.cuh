@@ -21,6 +21,7 @@
 #include "kernels/convolution/gemm/args.h"
 #include "kernels/convolution/tiles.h"
 #include "kernels/device/async_copy.cuh"
+#include "kernels/device/counted_rows.cuh"
 #include "kernels/device/mma.cuh"
 #include "kernels/device/vec.cuh"
 #include "kernels/device/warp.cuh"
@@ -68,6 +69,15 @@ __device__ __forceinline__ TilePosition tile_position(const ImplicitGemmArgs& ar
   const int tile_n = static_cast<int>(blockIdx.x);
   return {static_cast<int>(blockIdx.y) * Tile::kM, tile_n % args.tiles_per_group * Tile::kN,
           tile_n / args.tiles_per_group};
+}
+
+// Whether a pixel of the block's tile belongs to an item in use. Nothing that it computes is kept in
+// registers for the main loop.
+template <class Tile>
+__device__ __forceinline__ bool is_in_use(const ImplicitGemmArgs& args) {
+  const int row = opaque(static_cast<int>(blockIdx.y)) * Tile::kM;
+  const int last = smaller(row + Tile::kM, opaque(args.num_rows)) - 1;
+  return any_in_use(args.items, row, last, opaque(args.pixels));
 }
 
 // Where K lies of one block of gridDim.z, in slices.

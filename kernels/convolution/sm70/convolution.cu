@@ -23,8 +23,8 @@
 //
 // Preconditions: convolution_supports(). Sums in fp32 of exact products, rounded once to half.
 //
-// Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy 92 % with
-// 128x128, 87 % 256x128, 88 % 128x256, 80 % 128x64, 77 % 64x128, 79 % 128x64_k2, 61 % 64x64 and
+// Main loop by the model of the SASS (V100, 1.53 GHz; not timed): tensor pipe busy 90 % with
+// 128x128, 84 % 256x128, 88 % 128x256, 76 % 128x64, 78 % 64x128, 81 % 128x64_k2, 61 % 64x64 and
 // 64x64_k4, 49 % 128x32; from 128x64 down the path to L2 limits. Tried and lost: all products of
 // one k4 before those of the next (86 % with 128x128), a and b staged at the same time (spills).
 #include "kernels/convolution/gemm/epilogue.cuh"
@@ -42,11 +42,13 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
     using Tile = ImplicitGemmTile<kIndex>;
     using Warp = WarpTile<Tile, VoltaFragments>;
     auto& smem = block_smem<ImplicitGemmSmem<Tile>>();
-    const TilePosition tile = tile_position<Tile>(args);
-    Warp warp;
-    multiply_through_registers(warp, smem, args, tile);
-    Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
-        .run(warp);
+    if (is_in_use<Tile>(args)) {
+      const TilePosition tile = tile_position<Tile>(args);
+      Warp warp;
+      multiply_through_registers(warp, smem, args, tile);
+      Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
+          .run(warp);
+    }
   } else {
     wrong_architecture();
   }

@@ -40,11 +40,13 @@ __global__ void __launch_bounds__(ImplicitGemmTile<kIndex>::kThreads,
     using Tile = ImplicitGemmTile<kIndex>;
     using Warp = WarpTile<Tile, LdmatrixFragments<MmaF16M16N8K16>>;
     auto& smem = block_smem<ImplicitGemmSmem<Tile>>();
-    const TilePosition tile = tile_position<Tile>(args);
-    Warp warp;
-    multiply_through_copies(warp, smem, args, tile);
-    Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
-        .run(warp);
+    if (is_in_use<Tile>(args)) {
+      const TilePosition tile = tile_position<Tile>(args);
+      Warp warp;
+      multiply_through_copies(warp, smem, args, tile);
+      Epilogue<Tile, WholeChunks<Half>, Warp>(args, smem.slab(), tile.row, tile.column, tile.group)
+          .run(warp);
+    }
   } else {
     wrong_architecture();
   }

@@ -9,6 +9,7 @@
 #include "engine/session_internals.h"
 #include "tests/support/compare.h"
 #include "tests/support/interpreter.h"
+#include "tests/support/mini_detector.h"
 #include "tests/support/model.h"
 #include "tests/support/weights.h"
 
@@ -51,6 +52,17 @@ TEST_CASE("networks on a GPU give what the oracles say", "[cuda]") {
         check_outputs(*model, images.view(), {}, session.run(images.view()), precision, title);
       }
     }
+  }
+}
+
+TEST_CASE("a detector on a GPU finds what the CPU finds", "[cuda]") {
+  const test::Images image({1, 3, 34, 46});
+  const test::DetectorRun expected = test::mini_detector_on_cpu(image.view());
+  const auto model = model_on_gpu(test::mini_detector());
+  for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+    INFO(to_string(precision));
+    Session session(model, {.precision = precision});
+    test::check_mini_detector(session, image.view(), precision, expected);
   }
 }
 
