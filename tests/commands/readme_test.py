@@ -26,6 +26,27 @@ class Demo(CommandTest):
         self.assertIn(f"Of all {total} digits held out from training {right} are right", readme())
 
 
+class Features(CommandTest):
+    def setUp(self):
+        super().setUp()
+        with open(os.path.join(ROOT, "apps", "FEATURES.md")) as page:
+            self.text = page.read()
+
+    def test_the_sums_are_those_of_the_rows(self):
+        rows = re.findall(r"(?m)^\| (\d+) \| .* \| (?:\*\*)?(yes|partly|no)(?:\*\*)? \| .*\|$", self.text)
+        self.assertEqual([int(number) for number, _ in rows], list(range(1, 73)))
+        answers = [answer for _, answer in rows]
+        sums = ", ".join(f"{answers.count(answer)} {answer}" for answer in ("yes", "partly", "no"))
+        self.assertIn(sums, " ".join(self.text.split()))
+
+    def test_files_and_options_exist(self):
+        for path in re.findall(r"`((?:apps|library|tests)/[A-Za-z0-9_./]+)[ `]", self.text):
+            self.assertTrue(os.path.exists(os.path.join(ROOT, path)), path)
+        helps = "".join(run(name, "--help").stdout.decode() for name in sorted(os.listdir(BIN)) if name.startswith("nestor-"))
+        for option in re.findall(r"`(?:nestor-[a-z]+ )?(--[a-z-]+)", self.text):
+            self.assertTrue(option == "--golden" or option + " " in helps or option + "\n" in helps or option + "[" in helps, option)
+
+
 class Snippets(CommandTest):
     def blocks(self, language):
         return re.findall(rf"^```{language}\n(.*?)^```$", readme(), re.M | re.S)

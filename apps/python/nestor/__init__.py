@@ -6,9 +6,9 @@
     for class_id, label, probability in model.classify("photo.jpg"):
         print(label, probability)
 
-load() opens a model; Model has classify(), detect(), segment(), embed(), preprocess(), run() and more. list_models() names the networks,
-list_pretrained(), pull() and convert() manage weights. Failures are nestor.Error, whose `code` says whose fault they
-are. Messages go to the logger "nestor". `python -m nestor` runs the commands.
+load() opens a model; Model has classify(), detect(), segment(), embed(), preprocess(), run() and more. list_models()
+names the networks, list_pretrained(), pull() and convert() manage weights. Failures are nestor.Error, whose `code` says
+whose fault they are. Messages go to the logger "nestor". `python -m nestor` runs the commands.
 """
 from . import _nestor
 from .errors import Error

@@ -27,15 +27,17 @@ void reference(const Node& node, std::span<const TensorView> inputs,
   const double eps = params<BatchNormParams>(node).eps;
   const Shape& shape = inputs[0].desc.shape;
   const std::int64_t plane = shape[2] * shape[3];
-  const float* src = inputs[0].as<float>();
-  for (std::int64_t i = 0; i < shape.num_elements(); ++i) {
-    const std::int64_t c = i / plane % shape[1];
+  for (std::int64_t first = 0, end = shape.num_elements(); first < end; first += plane) {
+    const std::int64_t c = first / plane % shape[1];
     const double gamma = inputs[1].as<float>()[c];
     const double beta = inputs[2].as<float>()[c];
     const double mean = inputs[3].as<float>()[c];
-    const double variance = inputs[4].as<float>()[c];
-    outputs[0].as<float>()[i] =
-        static_cast<float>(gamma * (src[i] - mean) / std::sqrt(variance + eps) + beta);
+    const double deviation = std::sqrt(inputs[4].as<float>()[c] + eps);
+    const float* src = inputs[0].as<float>() + first;
+    float* dst = outputs[0].as<float>() + first;
+    for (std::int64_t i = 0; i < plane; ++i) {
+      dst[i] = static_cast<float>(gamma * (src[i] - mean) / deviation + beta);
+    }
   }
 }
 
