@@ -48,6 +48,8 @@ SEED = "nestor"
 
 SHARED = ["kernels/device/storage.cuh", "kernels/device/vec.cuh", "kernels/device/warp.cuh"]
 CHANNEL_SUMS = "kernels/device/channel_sums.cuh"
+BOXES = "kernels/device/boxes.cuh"
+COUNTED = "kernels/device/counted_rows.cuh"
 # Instruction wrappers have tests of their own (conformance), and the host's side is not a kernel.
 NOT_MUTATED = re.compile(r"kernels/(runtime/|device/(simt|mma|async_copy|launch))")
 
@@ -60,7 +62,7 @@ CONVOLUTION = [
     f"kernels/convolution/{name}" for name in
     ("convolution.cu", "*/convolution.cu", "*/halo.cu", "gemm/epilogue.cuh",
      "gemm/implicit_gemm.cuh", "gemm/halo_gemm.cuh", "gemm/fma_gemm.cuh")
-]  # fmt: skip
+] + [COUNTED]  # fmt: skip
 
 
 def convolution(tiles):
@@ -87,8 +89,14 @@ KERNELS = [
                                      "kernels/device/activation.cuh", *SHARED],
            "[depthwise_convolution]", {}),
     Kernel("head", ["kernels/global_average_pool/*.cu*", "kernels/dense/*.cu*",
-                    "kernels/top_k/*.cu*", CHANNEL_SUMS, *SHARED],
+                    "kernels/top_k/*.cu*", CHANNEL_SUMS, COUNTED, *SHARED],
            "[global_average_pool],[dense],[top_k]", {}),
+    Kernel("pyramid", ["kernels/upsample_add/*.cu*", "kernels/anchor_rows/*.cu*", *SHARED],
+           "[upsample_add],[anchor_rows]", {}),
+    Kernel("proposals", ["kernels/proposals/*.cu*", "kernels/sort_keys/*.cu*", BOXES, *SHARED],
+           "[proposals],[sort_keys]", {}),
+    Kernel("roi_align", ["kernels/roi_align/*.cu*", BOXES, *SHARED], "[roi_align]", {}),
+    Kernel("detections", ["kernels/detections/*.cu*", BOXES, *SHARED], "[detections]", {}),
 ]  # fmt: skip
 
 
