@@ -45,7 +45,9 @@ struct NESTOR_API SessionOptions {
 // Not thread-safe: one session a thread. Shares ownership of the model. After any error except
 // kDeviceLost it works on. A plan is made at the first run of an input shape; later runs of that
 // shape allocate nothing (on a GPU: once the arena has the size of the largest plan; on a CPU: except
-// that threads wait by sleeping once the machine turns busy, which starts one more thread). The most recently used kMaxPlans plans are kept.
+// that threads wait by sleeping once the machine turns busy, which starts one more thread). The most
+// recently used kMaxPlans plans are kept. On a CPU, subnormal numbers (below 1.2e-38) count as zero in
+// a run; afterwards the caller's thread has its own settings back.
 class NESTOR_API Session {
  public:
   static constexpr std::size_t kMaxPlans = 16;

@@ -11,13 +11,14 @@
 #include "engine/backend.h"
 #include "engine/backends/cpu/onednn.h"
 #include "engine/backends/cpu/spinning.h"
+#include "engine/backends/cpu/subnormals.h"
 #include "engine/backends/cpu/team.h"
 
 namespace nestor::cpu {
 
 class CpuContext : public ExecutionContext {
  public:
-  explicit CpuContext(int threads) : threads_(threads), stream_(engine()) {}
+  explicit CpuContext(int threads) : threads_(threads), stream_(engine()), subnormals_(threads) {}
 
   int threads() const { return threads_; }
   const dnnl::stream& stream() const { return stream_; }
@@ -26,6 +27,7 @@ class CpuContext : public ExecutionContext {
   void upload(void* dst, const void* src, std::size_t bytes) override {
     start_team(threads_);
     if (threads_ > 1 && spinning_ == nullptr) spinning_ = Spinning::of_process(threads_);
+    subnormals_.begin();
     std::memcpy(dst, src, bytes);
   }
   void run(StepKernels steps, std::unique_ptr<Recording>&) override {
@@ -47,12 +49,14 @@ class CpuContext : public ExecutionContext {
  private:
   void begin() noexcept override { scope_.emplace(threads_); }
   void end() noexcept override {
+    subnormals_.end();
     scope_.reset();
     if (spinning_ != nullptr) spinning_->observe();
   }
 
   int threads_;
   dnnl::stream stream_;
+  FlushedSubnormals subnormals_;
   std::optional<ThreadScope> scope_;
   std::shared_ptr<Spinning> spinning_;
 };
