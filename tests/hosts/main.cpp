@@ -130,7 +130,10 @@ struct Trial {
   const auto told = static_cast<char>('0' + status);
   static_cast<void>(!::write(report, &told, 1));
   if (status == NESTOR_OK && host.result != expected) ::_exit(kWrong);
-  if (host.run(path, threads) != NESTOR_OK) ::_exit(kRetryFails);
+  if (host.run(path, threads) != NESTOR_OK) {
+    fmt::print(stderr, "run after failed allocation {}: {}\n", nth, nestor_last_error());
+    ::_exit(kRetryFails);
+  }
   ::_exit(host.result == expected ? 0 : kWrong);
 }
 

@@ -2,6 +2,7 @@
 // oneDNN, as the CPU backend uses it: formats to memory descriptors, primitives made ready to run
 // without allocating on our side.
 
+#include <future>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -21,6 +22,8 @@ decltype(auto) with_errors(const std::string& what, const Work& work) {
   try {
     return work();
   } catch (const dnnl::error&) {
+    rethrow_as_error(what);
+  } catch (const std::future_error&) {  // oneDNN's cache
     rethrow_as_error(what);
   } catch (const std::bad_alloc&) {
     rethrow_as_error(what);
