@@ -46,7 +46,7 @@ class NESTOR_API Detector {
   const Session& session() const { return session_; }
 
   // The objects of each image, the highest score first. The images are prepared as info().preprocess
-  // says. Throws kBadModel if what the network computes is not finite: such weights have no answer.
+  // says. Throws kBadModel if scores or boxes are not finite: such weights have no answer.
   std::vector<std::vector<DetectedObject>> detect(std::span<const Image> images);
   std::vector<DetectedObject> detect(const Image& image);
 
