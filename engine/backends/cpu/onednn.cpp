@@ -2,30 +2,18 @@
 
 #include <omp.h>
 
-#include <future>
-
 #include "engine/backends/cpu/context.h"
 #include "engine/check.h"
 
 namespace nestor::cpu {
 
 const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine cpu = [] {
+    dnnl::set_primitive_cache_capacity(0);
+    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return cpu;
 }
-
-namespace {
-
-// oneDNN keeps a place in its cache for a primitive that a thread is making. If no memory ends that,
-// the place stays, and whoever wants the same primitive later gets std::future_error for ever.
-// Making the cache smaller empties it.
-void forget_unfinished_primitives() {
-  const int capacity = dnnl::get_primitive_cache_capacity();
-  dnnl::set_primitive_cache_capacity(0);
-  dnnl::set_primitive_cache_capacity(capacity);
-}
-
-}  // namespace
 
 void rethrow_as_error(const std::string& what) {
   try {
@@ -35,11 +23,7 @@ void rethrow_as_error(const std::string& what) {
              error.what());
     fail(ErrorCode::kInternal, "{}: oneDNN {} (status {})", what, error.what(),
          static_cast<int>(error.status));
-  } catch (const std::future_error&) {
-    forget_unfinished_primitives();
-    fail(ErrorCode::kOutOfMemory, "{}: out of memory where oneDNN made a primitive for two", what);
   } catch (const std::bad_alloc&) {
-    forget_unfinished_primitives();
     fail(ErrorCode::kOutOfMemory, "{}: out of memory", what);
   }
 }

@@ -2,7 +2,6 @@
 // oneDNN, as the CPU backend uses it: formats to memory descriptors, primitives made ready to run
 // without allocating on our side.
 
-#include <future>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -10,6 +9,9 @@
 
 namespace nestor::cpu {
 
+// With oneDNN's cache of primitives switched off, for the whole process: a primitive that memory was
+// too short for leaves its place there broken, with pointers to what is gone, and whoever wants the
+// same one later fails or crashes. Making alike primitives anew costs plans up to a fifth.
 const dnnl::engine& engine();
 
 // Throws what an exception of oneDNN or of the allocator means: kOutOfMemory, or kInternal with
@@ -22,8 +24,6 @@ decltype(auto) with_errors(const std::string& what, const Work& work) {
   try {
     return work();
   } catch (const dnnl::error&) {
-    rethrow_as_error(what);
-  } catch (const std::future_error&) {  // oneDNN's cache
     rethrow_as_error(what);
   } catch (const std::bad_alloc&) {
     rethrow_as_error(what);
