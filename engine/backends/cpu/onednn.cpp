@@ -83,6 +83,18 @@ PrimitiveKernel::PrimitiveKernel(dnnl::primitive primitive, std::vector<Argument
   if (scratchpad.get_size() > 0) add_bound(DNNL_ARG_SCRATCHPAD, -2, scratchpad);
 }
 
+PrimitiveKernel::PrimitiveKernel(const PrimitiveKernel& other)
+    : StepKernel(other),
+      primitive_(other.primitive_),
+      arguments_(other.arguments_),
+      constants_(other.constants_) {
+  for (std::size_t i = 0; i < other.bound_.size(); ++i) {
+    dnnl::memory memory(other.bound_[i].memory.get_desc(), engine(), DNNL_MEMORY_NONE);
+    arguments_[i].memory = memory.get();
+    bound_.push_back({other.bound_[i].input, std::move(memory)});
+  }
+}
+
 void PrimitiveKernel::add_bound(int argument, int input, const dnnl::memory::desc& desc) {
   dnnl::memory memory(desc, engine(), DNNL_MEMORY_NONE);
   arguments_.push_back({argument, memory.get()});

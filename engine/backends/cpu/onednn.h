@@ -57,6 +57,8 @@ class PrimitiveKernel : public StepKernel {
 
   PrimitiveKernel(dnnl::primitive primitive, std::vector<Argument> inputs, Argument output,
                   dnnl::memory::desc scratchpad);
+  PrimitiveKernel(const PrimitiveKernel& other);
+  PrimitiveKernel& operator=(const PrimitiveKernel&) = delete;
 
   void load(const Constants&, std::span<const ValueId>) override {}
   void bind(const StepPointers& pointers) override;
@@ -74,7 +76,7 @@ class PrimitiveKernel : public StepKernel {
   void add_bound(int argument, int input, const dnnl::memory::desc& desc);
 
   dnnl::primitive primitive_;
-  std::vector<dnnl_exec_arg_t> arguments_;
+  std::vector<dnnl_exec_arg_t> arguments_;  // the bound ones, in their order, then the constants
   std::vector<Bound> bound_;
   std::vector<std::shared_ptr<const dnnl::memory>> constants_;
 };
