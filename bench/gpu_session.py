@@ -24,7 +24,11 @@ import tarfile
 import threading
 import time
 
-import peers
+PEERS = pathlib.Path(__file__).resolve().parent / "peers"
+sys.path.insert(0, str(PEERS))
+import engines  # noqa: E402
+import networks  # noqa: E402
+import turns  # noqa: E402
 
 SOME_FAILED = 6  # the exit code of commands that did only a part
 BATCHES = (1, 16)
@@ -33,11 +37,11 @@ GOLDEN = (("fp16", "resnest14"), ("fp32", "resnest14"), ("fp16", "resnest50_161x
           ("fp16", "resnest101"), ("fp16", "resnet101"), ("fp16", "resnest200"),
           ("fp16", "resnest269"))
 WORK_GB = 6  # the weights twice, those of the golden cases, what torch.compile keeps
-TURN_MS = 200  # long beside the change from one engine to the next, in which clocks drop
 ANSWER_SECONDS = 10  # an engine that has started and takes longer hangs
 ROUNDS_SECONDS = 15  # what engines that start leave for their turns
-TORCH_GRAPH = ("graph_nchw", "graph_nhwc")
-TORCH_COMPILE = ("compile_nchw", "compile_nhwc")
+NETWORKS = ("resnest50", "resnest101", "resnest200", "resnest269")
+TORCH_GRAPH = ("torch_eager_nchw", "torch_eager_nhwc")
+TORCH_COMPILE = ("torch_compile_nchw", "torch_compile_nhwc")
 SCHEDULES = ("convolutions give the same bits in all schedules,"
              "halo tiles give the same bits in all schedules,"
              "fused convolutions give the same bits in all schedules,"
@@ -245,11 +249,17 @@ def sanitizer(tool, session):
 
 def weights(session):
     """Of all networks, for PyTorch and for Nestor."""
-    need_modules("torch", "timm", "safetensors")
-    if any(not (session.weights / f"{network}.safetensors").exists() for network in peers.NETWORKS):
-        script = pathlib.Path(__file__).with_name("gpu_peers.py")
-        session.call("weights.log", [sys.executable, script, "weights", session.weights], 120,
+    need_modules("torch", "timm")
+    for network in NETWORKS:
+        ours = session.weights / f"{network}.safetensors"
+        if ours.exists():
+            continue
+        session.call(f"weights_{network}.log",
+                     [sys.executable, PEERS / "networks.py", network, session.weights, "cuda"], 60,
                      environment=os.environ)
+        session.call(f"convert_{network}.log",
+                     [session.program("nestor-convert"), "--network", network, "--input",
+                      session.weights / f"{network}.pth", "--output", ours], 60)
     return {}
 
 
@@ -257,7 +267,7 @@ def tuning(session):
     """Times the variants of all networks at both batches and keeps the choices."""
     weights(session)
     done = session.document["tuned"]
-    for network in peers.NETWORKS:
+    for network in NETWORKS:
         for batch in BATCHES:
             if [network, batch] in done:
                 continue
@@ -278,70 +288,28 @@ def start_engine(session, name, network, batch):
                    session.weights / f"{network}.safetensors", "--batch-size", batch, "--precision", "fp16",
                    "--device", "cuda", "--serve"]
         command += ["--tuning", session.tuning if name == "nestor_tuned" else "none"]
-        return peers.Engine(name, command, log, session.environment)
-    script = pathlib.Path(__file__).with_name("gpu_peers.py")
-    return peers.Engine(name, [sys.executable, script, name, network, batch, session.weights], log)
-
-
-def runs_a_turn(engine):
-    """How many runs, each on the device and again with copies, take TURN_MS."""
-    engine.run(3, ANSWER_SECONDS)  # chooses algorithms, captures graphs
-    engine.run(3, ANSWER_SECONDS)
-    runs = max(3, round(TURN_MS / (engine.first[-1] + engine.second[-1])))
-    engine.first.clear()
-    engine.second.clear()
-    return runs
-
-
-def take_turn(engine, runs):
-    engine.ask(f"run {max(1, runs // 8)}", ANSWER_SECONDS)  # untimed: the clocks rise
-    engine.run(runs, ANSWER_SECONDS)
+        return engines.Engine(name, command, log, session.environment)
+    return engines.Engine(name, [sys.executable, PEERS / "serve.py", name, network, batch, "fp16",
+                                 "cuda", 1, session.weights], log)
 
 
 def time_engines(session, names, network, batch, start_seconds):
-    """Rows of engines that take turns on the same input; the logits of all against the first's.
-    The row of an engine that fails says why, and the others go on."""
+    """Rows of engines that take turns on the same input; the logits of all against the first's."""
     folder = session.options.work
-    peers.write_noise(network, batch, folder / "input.bin")
+    networks.write_noise(network, batch, folder / "input.bin")
     rows = {name: {"network": network, "batch": batch, "engine": name} for name in names}
-    engines, logits = [], {}
-
-    def drop(engine, error):
-        rows[engine.name]["error"] = str(error)
-        engines.remove(engine)
-        engine.close()
-
+    group = turns.Turns("cuda", rows, ANSWER_SECONDS)
     try:
         for name in names:
-            engine = start_engine(session, name, network, batch)
-            engines.append(engine)
             limit = max(1, min(start_seconds, session.left() - ROUNDS_SECONDS))
-            start = time.monotonic()
-            try:
-                engine.ask(f"input {folder / 'input.bin'}", limit)
-                rows[name]["runs_a_turn"] = runs_a_turn(engine)
-                rows[name]["start_seconds"] = time.monotonic() - start
-                logits[name] = peers.logits(engine, folder / f"{name}.out", ANSWER_SECONDS)
-            except peers.EngineFailed as error:
-                drop(engine, error)
+            group.start(start_engine(session, name, network, batch), folder / "input.bin",
+                        folder / f"{name}.out", limit)
+        group.compare_logits(next(iter(group.logits.values()), None))
         with Watch() as watch:
-            for _ in range(session.options.rounds):
-                for engine in engines.copy():
-                    try:
-                        take_turn(engine, rows[engine.name]["runs_a_turn"])
-                    except peers.EngineFailed as error:
-                        drop(engine, error)
-        for engine in engines:
-            rows[engine.name] |= {"ms_per_image": statistics.median(engine.first) / batch,
-                                  "min_ms_per_image": min(engine.first) / batch,
-                                  "host_ms_per_image": statistics.median(engine.second) / batch,
-                                  "rounds": len(engine.first)}
+            group.take(session.options.rounds)
+        group.add_figures(batch)
     finally:
-        for engine in engines:
-            engine.close()
-    for name, values in logits.items():
-        rows[name]["logits_difference_over_std"] = peers.largest_difference(
-            values, next(iter(logits.values())))
+        group.close()
     return {"rows": list(rows.values()), "gpu": watch.summary()}
 
 
@@ -375,7 +343,7 @@ def compare(session, part, order, names, start_seconds, least_seconds):
 def times(session):
     weights(session)
     ours = ["nestor"] + (["nestor_tuned"] if session.tuning.exists() else [])
-    order = [(network, batch) for network in peers.NETWORKS for batch in BATCHES]
+    order = [(network, batch) for network in NETWORKS for batch in BATCHES]
     return compare(session, "times", order, [*TORCH_GRAPH, *ours], 60, 60)
 
 
@@ -383,7 +351,7 @@ def compiled(session):
     """torch.compile takes minutes a network: as many as the time allows, beside Nestor."""
     weights(session)
     ours = "nestor_tuned" if session.tuning.exists() else "nestor"
-    order = [(network, batch) for batch in reversed(BATCHES) for network in peers.NETWORKS]
+    order = [(network, batch) for batch in reversed(BATCHES) for network in NETWORKS]
     return compare(session, "compiled", order, [ours, *TORCH_COMPILE], 400, 100)
 
 
@@ -391,7 +359,7 @@ def profiles(session):
     """Each step's time beside its floor."""
     weights(session)
     done = {(row["network"], row["batch"]) for row in session.document["profiles"]}
-    for network in peers.NETWORKS:
+    for network in NETWORKS:
         for batch in BATCHES:
             if (network, batch) in done:
                 continue
@@ -493,7 +461,7 @@ def report(document):
     if document["times"]:
         lines += ["", "## Nestor and PyTorch in one CUDA graph, float16", "",
                   "Medians over turns; input and output on the device, and with both copied. In one run "
-                  f"the engines took turns of about {TURN_MS} ms, each after a few untimed runs. "
+                  f"the engines took turns of about {turns.TURN_MS} ms, each after a few untimed runs. "
                   "Logits: the largest difference to the first engine's over their standard "
                   "deviation.", "", *times_table(document["times"])]
     if document["compiled"]:
@@ -594,7 +562,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="folder of the results")
     parser.add_argument("--previous", type=pathlib.Path, help="results of an earlier session")
     parser.add_argument("--pack", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--work", type=pathlib.Path, default=peers.ROOT / "build/gpu_session_work",
+    parser.add_argument("--work", type=pathlib.Path, default=networks.ROOT / "build/gpu_session_work",
                         help="folder of what is unpacked and made")
     parser.add_argument("--seconds", type=float, default=530, help="in which the parts must end")
     parser.add_argument("--rounds", type=int, default=9, help="turns of each engine")

@@ -13,7 +13,6 @@ from unittest import mock
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 import gpu_session  # noqa: E402
-import peers  # noqa: E402
 
 SESSION = ROOT / "bench" / "gpu_session.sh"
 
@@ -256,14 +255,15 @@ class Engines(unittest.TestCase):
         for patch in (
                 mock.patch.object(gpu_session, "start_engine", self.start),
                 mock.patch.object(gpu_session, "nvidia_smi", lambda _: "1500, 2000, 77.5, 40, 99"),
+                mock.patch.object(gpu_session.networks, "write_noise", lambda *_: None),
                 mock.patch.multiple(
-                    peers, write_noise=lambda *_: None, largest_difference=lambda a, b: abs(a - b),
-                    logits=lambda engine, file, limit: len(engine.ask(f"output {file}", limit)))):
+                    gpu_session.turns, largest_difference=lambda a, b: abs(a - b),
+                    read_logits=lambda engine, file, limit: len(engine.ask(f"output {file}", limit)))):
             patch.start()
             self.addCleanup(patch.stop)
 
     def start(self, session, name, network, batch):
-        engine = peers.Engine(name, [sys.executable, "-c", ENGINE, name],
+        engine = gpu_session.engines.Engine(name, [sys.executable, "-c", ENGINE, name],
                               self.folder / f"{name}.log")
         self.started[name] = engine
         return engine
@@ -283,7 +283,7 @@ class Engines(unittest.TestCase):
         hangs, dies, good = self.session.document["times"][0]["rows"]
         self.assertNotIn("ms_per_image", hangs)
         self.assertNotIn("ms_per_image", dies)
-        self.assertEqual(good["rounds"], 5)
+        self.assertEqual(good["times"], 5)
         self.assertEqual((good["ms_per_image"], good["host_ms_per_image"]), (0.5, 1.5))
         self.assertEqual(good["logits_difference_over_std"], 0)
         self.assert_all_ended()
@@ -299,7 +299,7 @@ class Engines(unittest.TestCase):
         self.assertEqual(asked[1:3], ["run 3", "run 3"])
         self.assertEqual(asked[4:], ["run 12", "run 100"] * 5)  # 2 ms each
         row = self.session.document["times"][0]["rows"][0]
-        self.assertEqual((row["runs_a_turn"], row["rounds"]), (100, 5))
+        self.assertEqual((row["runs_a_turn"], row["times"]), (100, 5))
 
     def test_a_fault_of_the_comparison_ends_its_engines(self):
         with mock.patch.object(gpu_session, "Watch", side_effect=OSError("no thread")):
