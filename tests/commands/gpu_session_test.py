@@ -43,6 +43,14 @@ echo '{"rows": [{"network": "resnest50", "top1": 81.1, "published_ms": 1.78,
                 {"network": "senet_154", "top1": 81.3, "published_ms": 7.5, "times": {}}]}'
 exit 6
 """
+ROWS = """
+echo 'nestor-bench: one cannot run' >&2
+cat <<END
+{"rows": [{"network": "${10%%,*}", "batch": 8, "height": 800, "width": 1216, "precision": "fp16", "ms_per_image": 2.5,
+           "latency_ms": {"p99": 24}, "floor_ms": 8, "floor_share": 0.4, "warnings": ["host-bound"], "samples_ms": [[20]]}]}
+END
+exit 6
+"""
 ENGINE = """
 import subprocess, sys, time
 name, runs = sys.argv[1], 0
@@ -217,6 +225,25 @@ class GpuSession(unittest.TestCase):
         self.assertIn("| resnest50 | 81.1 | 1.78 | 0.250 | - |", done.stdout)
         self.assertIn("| senet_154 | 81.3 | 7.5 | - | - |", done.stdout)
 
+    def test_detectors_and_segmenters_have_rows(self):
+        self.pack({"nestor-bench": ROWS})
+        done, results = self.run_session("--parts", "detection,segmentation")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        for part, network in (("detection", "faster_rcnn_fpn_resnet50_v1b_coco"), ("segmentation", "deeplab_resnet101_ade")):
+            (row,) = results[part]
+            self.assertEqual((row["network"], row["floor_ms"]), (network, 8))
+            self.assertNotIn("samples_ms", row)
+            self.assertIn(f"| {network} | 800 x 1216 | 8 | 2.500 | 3.000 | 1.000 | host-bound |", done.stdout)
+        with tarfile.open(self.folder / "out" / "logs.tar.xz") as logs:
+            self.assertIn(b"one cannot run", logs.extractfile("logs/detection.log").read())
+
+    def test_vendors_that_are_not_there_are_skipped(self):
+        self.modules("torch", "timm")
+        done, results = self.run_session("--parts", "vendors")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(results["parts"]["vendors"]["status"], "skipped")
+        self.assertIn("lacks onnxruntime and tensorrt", results["parts"]["vendors"]["why"])
+
     def test_dry_run_starts_the_programs(self):
         done, _ = self.run_session("--dry-run")
         self.assertEqual(done.returncode, 0, done.stdout)
@@ -254,6 +281,7 @@ class Engines(unittest.TestCase):
         self.started = {}
         for patch in (
                 mock.patch.object(gpu_session, "start_engine", self.start),
+                mock.patch.object(gpu_session, "make_files"),
                 mock.patch.object(gpu_session, "nvidia_smi", lambda _: "1500, 2000, 77.5, 40, 99"),
                 mock.patch.object(gpu_session.networks, "write_noise", lambda *_: None),
                 mock.patch.multiple(
@@ -290,8 +318,15 @@ class Engines(unittest.TestCase):
         child = int((self.folder / "hangs.log").read_text())
         stat = pathlib.Path(f"/proc/{child}/stat")  # a zombie until whoever adopted it looks
         self.assertTrue(not stat.exists() or stat.read_text().split()[2] == "Z")
-        self.assertIn("| resnest50 | 1 | dies | dies failed", gpu_session.report(
-            self.session.document))
+        self.assertIn("| resnest50 | 1 | dies | dies failed", self.session.report())
+
+    def test_files_that_cannot_be_made_cost_one_network(self):
+        failing = mock.Mock(side_effect=[gpu_session.Failed("no such operator"), None])
+        with mock.patch.object(gpu_session, "make_files", failing):
+            with self.assertRaisesRegex(gpu_session.Failed, "resnest50 1: no such operator"):
+                self.compare("good", pairs=(("resnest50", 1), ("resnest50", 16)))
+        (result,) = self.session.document["times"]
+        self.assertEqual(result["rows"][0]["batch"], 16)
 
     def test_a_turn_is_as_long_for_every_engine(self):
         self.compare("good")
