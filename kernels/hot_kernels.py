@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The table of the hot kernels: kernels/RESOURCES.md.
 
-    kernels/hot_kernels.py [--arch 70,80,90a] [--shared ../shared] [--update]
+    kernels/hot_kernels.py [--arch 70,80,90a] [--update]
 
 Compiles the hot kernels (resources.py) and the emulator's kernel tests, and prints as Markdown:
 registers, spills, shared memory and occupancy from the compiler; of main loops, what the SASS model
-in --shared predicts; bank conflicts and sectors from the emulator. --update writes RESOURCES.md.
+(sass_model/) predicts; bank conflicts and sectors from the emulator. --update writes RESOURCES.md.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def name_of(row, tiles):
     )
 
 
-def modelled(row, shared):
+def modelled(row):
     """(share of the tensor pipe or of the fp32 peak, limiter) of the main loop; None where there is
     no such loop or no model of the architecture."""
     if row["sm"] not in MODELLED or "convolution" not in row["kernel"]:
@@ -65,7 +65,7 @@ def modelled(row, shared):
         "--dynamic-smem", str(row["shared_bytes"]),
         "--cuobjdump", str(resources.TOOLKIT / "bin" / "cuobjdump"), "--json",
     ]  # fmt: skip
-    done = subprocess.run(command, check=False, cwd=shared, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, cwd=ROOT / "kernels", capture_output=True, text=True)
     if done.returncode != 0:
         resources.fail(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     loops = [loop for kernel in json.loads(done.stdout) for loop in kernel["loops"]]
@@ -84,12 +84,11 @@ def counters():
     return [line for line in output.splitlines() if line.startswith("|")]
 
 
-def document(rows, predictions, has_model, counted):
+def document(rows, predictions, counted):
     tiles = tile_names()
     release = re.search(
         r"V([\d.]+)", resources.run(resources.TOOLKIT / "bin" / "nvcc", "--version")
     )[1]
-    model = "of `sass_model`." if has_model else ": **left out, the model was not at hand.**"
     lines = [
         "# The hot kernels in figures",
         "",
@@ -99,7 +98,7 @@ def document(rows, predictions, has_model, counted):
         "## Registers, shared memory, occupancy, main loop",
         "",
         "`busy` is how much of the time the tensor pipe works in the main loop (of FMA kernels:",
-        f"the share of the fp32 peak), with the blocks that fit, by the SASS model {model}",
+        "the share of the fp32 peak), with the blocks that fit, by the SASS model of `sass_model/`.",
         "It takes a trip for one in which all branches are taken: halo tiles, which bring a patch once",
         "in nine trips, and FMA kernels that pool are better than it says. Kernel files have figures",
         "without that.",
@@ -131,30 +130,15 @@ def document(rows, predictions, has_model, counted):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arch", default="70,80,90a", metavar="70,80,90a")
-    parser.add_argument(
-        "--shared",
-        type=pathlib.Path,
-        default=ROOT.parent / "shared",
-        help="the folder of sass_model",
-    )
     parser.add_argument("--update", action="store_true", help="write kernels/RESOURCES.md")
     arguments = parser.parse_args()
-    has_model = (arguments.shared / "sass_model" / "__main__.py").exists()
-    if not has_model:
-        print(
-            f"hot_kernels.py: no sass_model in {arguments.shared}: main loops are not modelled",
-            file=sys.stderr,
-        )
     rows = [
         row for row in resources.describe_all(hot_files(), arguments.arch.split(","))
         if row["instructions"] >= SMALLEST_KERNEL
     ]  # fmt: skip
-    predict = (
-        (lambda row: modelled(row, arguments.shared.resolve())) if has_model else (lambda row: None)
-    )
     with ThreadPoolExecutor(max_workers=2) as pool:
-        predictions = list(pool.map(predict, rows))
-    result = document(rows, predictions, has_model, counters())
+        predictions = list(pool.map(modelled, rows))
+    result = document(rows, predictions, counters())
     if arguments.update:
         (ROOT / "kernels" / "RESOURCES.md").write_text(result)
     else:
