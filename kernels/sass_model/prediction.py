@@ -69,9 +69,9 @@ def predict(loop, machine, scenario):
     path = scenario.path(loop)
     steps = prepare(path, machine, scenario)
     size = max(1, len(path) * scenario.warps)
-    simulation = Simulation(path, machine, scenario)
+    simulation = Simulation([path], machine, scenario)
     cycles, measured = simulation.run(max(4, min(24, 250_000 // size)))
-    single, _ = Simulation(path, machine, replace(scenario, block_warps=1, blocks=1)).run(6)
+    single, _ = Simulation([path], machine, replace(scenario, block_warps=1, blocks=1)).run(6)
     limits = bounds(path, machine, scenario)
     cycles = max(
         cycles, *limits.values()

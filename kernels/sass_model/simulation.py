@@ -56,35 +56,38 @@ class Step:
 
 
 def prepare(path, machine, scenario):
-    conflicts = dict(scenario.conflicts)
-    steps = []
+    """The steps of a path of instructions."""
+    made = {}  # an instruction of a loop comes many times
     for instruction in path:
-        what = cost(instruction, machine, conflicts)
-        waits_for, group_wait = (), -1
-        if instruction.name == "DEPBAR" and "LE" in instruction.modifiers:
-            bank = int(re.search(r"SB(\d)", instruction.operands[0])[1])
-            waits_for = ((bank, int(instruction.operands[1], 16)),)
-        if instruction.opcode.startswith("WARPGROUP.DEPBAR"):
-            group_wait = int(instruction.operands[1], 16)
-        banks, kept = defaultdict(list), {}
-        for slot, register, keep in what.reads:
-            banks[register % 2].append((slot, register))
-            kept.setdefault((slot, register % 2), set()).update({register} if keep else ())
-        queue = machine.get("hgmma.queue", 1) if instruction.name.endswith("GMMA") else 0
-        steps.append(
-            Step(
-                instruction,
-                what,
-                tuple(b for b in range(6) if instruction.wait_mask >> b & 1),
-                waits_for,
-                any(o.startswith("gsb") for o in instruction.operands) and queue > 0,
-                group_wait,
-                queue * what.tensor,
-                dict(banks),
-                kept,
-            )
-        )
-    return steps
+        if id(instruction) not in made:
+            made[id(instruction)] = prepared(instruction, machine, dict(scenario.conflicts))
+    return [made[id(instruction)] for instruction in path]
+
+
+def prepared(instruction, machine, conflicts):
+    what = cost(instruction, machine, conflicts)
+    waits_for, group_wait = (), -1
+    if instruction.name == "DEPBAR" and "LE" in instruction.modifiers:
+        bank = int(re.search(r"SB(\d)", instruction.operands[0])[1])
+        waits_for = ((bank, int(instruction.operands[1], 16)),)
+    if instruction.opcode.startswith("WARPGROUP.DEPBAR"):
+        group_wait = int(instruction.operands[1], 16)
+    banks, kept = defaultdict(list), {}
+    for slot, register, keep in what.reads:
+        banks[register % 2].append((slot, register))
+        kept.setdefault((slot, register % 2), set()).update({register} if keep else ())
+    queue = machine.get("hgmma.queue", 1) if instruction.name.endswith("GMMA") else 0
+    return Step(
+        instruction,
+        what,
+        tuple(b for b in range(6) if instruction.wait_mask >> b & 1),
+        waits_for,
+        any(o.startswith("gsb") for o in instruction.operands) and queue > 0,
+        group_wait,
+        queue * what.tensor,
+        dict(banks),
+        kept,
+    )
 
 
 def uncached(reads, bank, cached, warp):
@@ -97,8 +100,9 @@ def uncached(reads, bank, cached, warp):
 
 
 class Warp:
-    def __init__(self, number, block, start):
+    def __init__(self, number, block, start, steps):
         self.number, self.block = number, block
+        self.steps = steps
         self.step = self.trips = 0
         self.next = start  # by the stall count, a branch or a barrier
         self.after = "start"  # what decided `next`
@@ -112,15 +116,18 @@ class Warp:
 
 
 class Simulation:
-    def __init__(self, path, machine, scenario):
+    """`paths`: what the warps of a block run again and again; a single one is all warps'."""
+
+    def __init__(self, paths, machine, scenario):
         self.machine, self.scenario = machine, scenario
-        self.steps = prepare(path, machine, scenario)
+        steps = [prepare(path, machine, scenario) for path in paths]
         count = int(machine["schedulers"])
         self.warps = [
             Warp(
                 n,
                 n // scenario.block_warps,
                 3 * (n % scenario.block_warps) + 61 * (n // scenario.block_warps),
+                steps[n % scenario.block_warps % len(steps)],
             )
             for n in range(scenario.warps)
         ]
@@ -149,6 +156,12 @@ class Simulation:
     def run(self, trips):
         """Cycles per trip in steady state."""
         warm = max(1, trips // 3)
+        ends = self.ends(trips, warm)
+        return (ends[-1] - ends[warm - 1]) / (trips - warm), trips - warm
+
+    def ends(self, trips, warm=0):
+        """Cycles until the warps have done as many trips as if each had done 1, 2, ...; waits are
+        accounted for from trip `warm` on."""
         self.trips, done, time = trips, 0, 0.0
         ends = []
         while done < trips * len(self.warps):
@@ -173,7 +186,7 @@ class Simulation:
             if following == float("inf") and done < trips * len(self.warps):
                 raise RuntimeError("all warps wait at a barrier that not all reach on this path")
             time = max(time + 1, following)
-        return (ends[-1] - ends[warm - 1]) / (trips - warm), trips - warm
+        return ends
 
     def _order(self, s, queue):
         last = self.last[s]
@@ -187,7 +200,7 @@ class Simulation:
 
     def _resources(self, s, warp, time):
         """When pipes, memory queue and operand ports could take the warp's next instruction."""
-        step, free, ready = self.steps[warp.step], self.free[s], time
+        step, free, ready = warp.steps[warp.step], self.free[s], time
         for pipe in step.cost.pipes:
             at = self.mio[s][0] if pipe == "mio" else free[pipe] - step.tensor_queue
             if at > ready:
@@ -203,7 +216,7 @@ class Simulation:
         return ready
 
     def _issue(self, s, warp, time, count):
-        step, machine = self.steps[warp.step], self.machine
+        step, machine = warp.steps[warp.step], self.machine
         instruction, what, free = step.instruction, step.cost, self.free[s]
         if count:
             self._account(warp, time, instruction)
@@ -242,7 +255,7 @@ class Simulation:
         warp.next = time + max(2 if instruction.yields else 1, instruction.stall)
         warp.after = "stall counts"
         warp.step += 1
-        finished = warp.step == len(self.steps)
+        finished = warp.step == len(warp.steps)
         if finished:
             warp.step, warp.trips = 0, warp.trips + 1
             warp.next = max(warp.next, time + machine["latency.branch"])
@@ -280,7 +293,7 @@ class Simulation:
 
     def _earliest(self, warp):
         """When stall count and scoreboards allow the next instruction, and what it waits for."""
-        step, at, why = self.steps[warp.step], warp.next, ""
+        step, at, why = warp.steps[warp.step], warp.next, ""
         for board in step.waits:
             for release, name in warp.boards[board]:
                 if release > at:

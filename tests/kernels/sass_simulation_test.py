@@ -29,7 +29,7 @@ class PublishedCycles(unittest.TestCase):
     def test_memory_queue_of_four_subpartitions(self):  # table 1: then one per 8 cycles on each
         loads = program(*[instruction(f"LDS R{n}, [R40]") for n in range(2, 22)])
         machine = machine_for("sm_80").override({"sm.accept": 2})
-        cycles, _ = Simulation(loads, machine, Scenario(4, 1)).run(9)
+        cycles, _ = Simulation([loads], machine, Scenario(4, 1)).run(9)
         self.assertAlmostEqual(cycles / len(loads), 8, delta=0.4)
 
     def test_register_ports(self):  # their listing 1: 5, 6 or 7 cycles

@@ -29,7 +29,7 @@ def program(*instructions):
 
 def issue_cycles(path, machine, warps=1):
     """Cycle of each issue of the first trip, per warp, counted from its first."""
-    simulation = Simulation(path, machine, Scenario(warps, 1))
+    simulation = Simulation([path], machine, Scenario(warps, 1))
     simulation.trace = []
     simulation.run(2)
     issues = [
