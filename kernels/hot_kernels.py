@@ -5,10 +5,13 @@
 
 Compiles the hot kernels (resources.py) and the emulator's kernel tests, and prints as Markdown:
 registers, spills, shared memory and occupancy from the compiler; of main loops, what the SASS model
-(sass_model/) predicts; bank conflicts and sectors from the emulator. --update writes RESOURCES.md.
+(sass_model/) predicts; of convolutions' whole tiles too (tile_cycles.py); bank conflicts and sectors
+from the emulator. --update writes RESOURCES.md, and of all architectures the table of tiles' cycles
+that the planner reads.
 """
 
 import argparse
+import datetime
 import json
 import pathlib
 import re
@@ -17,28 +20,20 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import resources
+import tile_cycles
 from resources import ROOT
 
 MODELLED = {"70": "sm_70", "80": "sm_80", "90a": "sm_90a"}  # architectures that the model knows
-SOURCES = ("none", "plain", "pool", "attention", "attention+avd")  # SourceKind
-# A kernel for another architecture is a body that traps.
-SMALLEST_KERNEL = 40  # instructions
+SOURCES = tile_cycles.SOURCES
+CYCLES_TABLE = ROOT / "engine/backends/cuda/tile_cycles.cpp"
+# K of ResNeSt's layers in slices: of 3x3 in two groups, and of 1x1.
+HALO_SLICES, PLAIN_SLICES = (9, 18, 36, 72), (2, 8, 32, 64)
 
 
 def hot_files():
     """Kernel files are hot unless a line of theirs begins with `// Not hot:` and says why."""
     files = [path for path in sorted(ROOT.glob("kernels/**/*.cu")) if path.parent.name != "runtime"]
     return [path for path in files if "\n// Not hot: " not in path.read_text()]
-
-
-def tile_names():
-    """The rows of the table of tiles, whose numbers are template arguments of the kernels."""
-    folder = ROOT / "kernels/convolution"
-    table = re.search(r"kConvolutionTileTable =\s+joined\(([^)]*)\)", (folder / "tiles.h").read_text())[1]
-    return [
-        name for family in re.findall(r"k(\w+)Tiles", table)
-        for name in re.findall(r'{"(convolution_\w+)"', (folder / family.lower() / "tiles.h").read_text())
-    ]  # fmt: skip
 
 
 def name_of(row, tiles):
@@ -84,11 +79,91 @@ def counters():
     return [line for line in output.splitlines() if line.startswith("|")]
 
 
-def document(rows, predictions, counted):
-    tiles = tile_names()
-    release = re.search(
-        r"V([\d.]+)", resources.run(resources.TOOLKIT / "bin" / "nvcc", "--version")
-    )[1]
+def toolkit_release():
+    return re.search(r"V([\d.]+)", resources.run(resources.TOOLKIT / "bin" / "nvcc", "--version"))[1]
+
+
+def parts_text(parts):
+    return " + ".join(f"{cycles / 1000:.1f}" for cycles in (parts.prologue, parts.main, parts.epilogue))
+
+
+def whole_tile_lines(cycles):
+    """The section about whole tiles, of {(architecture, name): tile_cycles.Cycles}."""
+    lines = [
+        "## Whole tiles",
+        "",
+        "Cycles in thousands of prologue, main loop and epilogue, by the same model (`sass_model/whole_tile.py`):",
+        "of a block alone, and of all resident blocks, in whose time all of them advance one tile. Tiles of so",
+        "many slices of K that layers have; 28x28 pixels, ReLU, halo tiles with pooled sums, others with none.",
+        "`tensor`: the share of a whole tile in which the tensor pipe works, all blocks resident, at K of 9, 18,",
+        "36 and 72 slices (halo: 3x3 in two groups, stages 1 to 4) or 2, 8, 32 and 64 (1x1).",
+        "",
+        "| kernel | sm | blocks | slices | one block alone | all blocks | together | tensor at the layers' K |",
+        "|---" * 8 + "|",
+    ]
+    for (arch, name), found in cycles.items():
+        slices, alone, full = found.parts[0]
+        shares = (found.tensor_share(n) for n in (HALO_SLICES if found.halo else PLAIN_SLICES))
+        lines.append(
+            f"| {name} | {arch} | {found.blocks} | {slices} | {parts_text(alone)} | {parts_text(full)} "
+            f"| {full.total / 1000:.1f} | {', '.join(f'{100 * share:.0f}' for share in shares)} % |"
+        )
+    return [*lines, ""]
+
+
+def line_source(line):
+    numbers = (line.fixed, line.slice, line.residual, line.pooled, line.taps)
+    return "{" + ", ".join(f"{number:5.0f}" for number in numbers) + "}"
+
+
+def cycles_source(cycles, origin):
+    """The planner's table, of {(architecture, name): tile_cycles.Cycles}; `origin`: toolkit and date."""
+    rows = [
+        f"      {{{json.dumps(f'sm_{arch}') + ',':9} {json.dumps(name) + ',':42} {found.blocks}, "
+        f"{line_source(found.alone)}, {line_source(found.full)}}},"
+        for (arch, name), found in cycles.items()
+    ]
+    return "\n".join([
+        '#include "engine/backends/cuda/tile_cycles.h"',
+        "",
+        "#include <algorithm>",
+        "",
+        "namespace nestor {",
+        "",
+        "// Estimates, written by `kernels/hot_kernels.py --update` from the SASS of the kernels",
+        f"// (kernels/tile_cycles.py); {origin}. Measured rows may replace them, in cycles of the",
+        "// clock that device_spec.cpp has.",
+        "std::span<const TileCycles> tile_cycles() {",
+        "  // clang-format off",
+        "  static constexpr TileCycles kCycles[] = {",
+        "      // architecture, kernel, resident blocks; alone and full {fixed, slice, residual, pooled, taps}",
+        *rows,
+        "  };",
+        "  // clang-format on",
+        "  return kCycles;",
+        "}",
+        "",
+        "const TileCycles* find_tile_cycles(std::string_view arch, std::string_view kernel) {",
+        "  const auto row = std::ranges::find_if(tile_cycles(), [&](const TileCycles& cycles) {",
+        "    return cycles.arch == arch && cycles.kernel == kernel;",
+        "  });",
+        "  return row == tile_cycles().end() ? nullptr : &*row;",
+        "}",
+        "",
+        "}  // namespace nestor",
+        "",
+    ])  # fmt: skip
+
+
+def convolution_cycles():
+    """tile_cycles.py of the convolutions' kernels for all architectures."""
+    files = [path for path in hot_files() if path.parent.parent.name == "convolution"]
+    return tile_cycles.all_cycles(resources.describe_all(files, resources.ALL_ARCHITECTURES))
+
+
+def document(rows, predictions, cycles, counted):
+    tiles = [tile.name for tile in tile_cycles.tiles()]
+    release = toolkit_release()
     lines = [
         "# The hot kernels in figures",
         "",
@@ -117,6 +192,7 @@ def document(rows, predictions, counted):
         )
     lines += [
         "",
+        *whole_tile_lines({key: found for key, found in cycles.items() if key[0] in {row["sm"] for row in rows}}),
         "## Bank conflicts and sectors",
         "",
         "Of wide loads and stores, ldmatrix and async copies, counted by the emulator",
@@ -134,12 +210,14 @@ def main():
     arguments = parser.parse_args()
     rows = [
         row for row in resources.describe_all(hot_files(), arguments.arch.split(","))
-        if row["instructions"] >= SMALLEST_KERNEL
+        if row["instructions"] >= tile_cycles.SMALLEST_KERNEL
     ]  # fmt: skip
     with ThreadPoolExecutor(max_workers=2) as pool:
         predictions = list(pool.map(modelled, rows))
-    result = document(rows, predictions, counters())
+    cycles = convolution_cycles()
+    result = document(rows, predictions, cycles, counters())
     if arguments.update:
+        CYCLES_TABLE.write_text(cycles_source(cycles, f"nvcc {toolkit_release()}, {datetime.date.today()}"))
         (ROOT / "kernels" / "RESOURCES.md").write_text(result)
     else:
         print(result, end="")

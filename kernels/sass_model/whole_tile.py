@@ -16,7 +16,9 @@ from .interpreter import Launch, follow
 from .simulation import Scenario, Simulation, prepare
 
 # L2's latency under load, in place of the idle one; an estimate between L2's and DRAM's.
-LOADED_LATENCY = {"V100": 350, "A100": 380, "H100": 400, "H200": 400}
+LOADED_LATENCY = {
+    "V100": 350, "T4": 350, "A100": 380, "A10": 380, "L40S": 450, "H100": 400, "H200": 400,
+}  # fmt: skip
 TILES = 3  # in steady state; the first is not counted
 FMA_LOOP = 64  # FFMA that make a loop a main loop if there are no tensor instructions
 
