@@ -8,6 +8,7 @@ Rules:
 - A branch with a known predicate goes where it says. Lane 0 decides for its warp: if lanes
   diverge, the others' side is not seen.
 - A branch with an unknown predicate falls through, and `Trace.unknown` names it.
+- CALL is a far jump, as ptxas writes it where nothing returns; RET is an error.
 - An instruction with a false predicate issues, and does nothing (`NOP` with its stall count and
   waits); with an unknown predicate it is executed, and its result is unknown.
 - An unknown opcode makes its result unknown.
@@ -398,7 +399,7 @@ def follow(kernel, launch):
         instruction = kernel.instructions[at]
         executes = thread.guard(instruction)
         at += 1
-        branches = instruction.target in place if instruction.name == "BRA" else False
+        branches = instruction.target in place if instruction.name in ("BRA", "CALL") else False
         if executes is False and not branches:
             trace.path.append(idles.setdefault(instruction.pc, idle(instruction)))
             continue
@@ -409,6 +410,8 @@ def follow(kernel, launch):
                 trace.unknown.add(instruction.pc)
             elif goes:
                 at = place[instruction.target]
+        elif instruction.name == "RET":
+            raise RuntimeError(f"{kernel.name}: a call returns at {instruction.pc:#x}, which is not followed")
         elif instruction.name == "EXIT":
             if executes:
                 return trace

@@ -125,6 +125,17 @@ class Paths(unittest.TestCase):
         self.assertEqual(names(trace), ["ISETP", "NOP", "EXIT"])
         self.assertEqual((trace.path[1].stall, trace.path[1].write_barrier), (3, 7))
 
+    def test_calls_are_far_jumps_and_returns_are_errors(self):
+        code = program(
+            instruction("@!PT CALL.REL.NOINC 0x30"),
+            instruction("CALL.REL.NOINC 0x30"),
+            instruction("MOV R0, R1"),
+            instruction("EXIT"),
+        )
+        self.assertEqual(names(follow(sass.Kernel("k", "sm_80", code), Launch(b""))), ["CALL", "CALL", "EXIT"])
+        with self.assertRaisesRegex(RuntimeError, "a call returns at 0x0"):
+            follow(sass.Kernel("k", "sm_80", program(instruction("RET.REL.NODEC R2 0x0"))), Launch(b""))
+
     def test_a_kernel_without_end_is_an_error(self):
         code = program(instruction("MOV R0, R1"), instruction("BRA 0x0"))
         with self.assertRaisesRegex(RuntimeError, "no end after"):
