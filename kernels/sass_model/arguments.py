@@ -4,7 +4,10 @@ import re
 import struct
 
 # Where arguments begin, by architecture: CUDA's ABI, as the kernels' SASS shows it.
-FIRST_ARGUMENT = {"sm_70": 0x160, "sm_75": 0x160, "sm_80": 0x160, "sm_90": 0x210, "sm_90a": 0x210}
+FIRST_ARGUMENT = {
+    "sm_70": 0x160, "sm_75": 0x160, "sm_80": 0x160, "sm_86": 0x160, "sm_89": 0x160,
+    "sm_90": 0x210, "sm_90a": 0x210,
+}  # fmt: skip
 BLOCK, GRID = 0x0, 0xC  # three words each
 
 _MEMBER = re.compile(r"^\s*(?:const )?([\w:]+)\s*(\*?)\s*([^;]+);")

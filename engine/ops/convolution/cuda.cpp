@@ -39,8 +39,9 @@ int feeds_radix(const StepRequest& request) {
 
 // --- implicit GEMM ------------------------------------------------------------------------------
 
-cuda::GemmTile model_tile(const ConvolutionTile& tile, const ConvolutionShape& shape) {
-  cuda::GemmTile modelled = cuda::model_tile(tile);
+cuda::GemmTile model_tile(const ConvolutionTile& tile, const ConvolutionShape& shape,
+                          const DeviceSpec& spec) {
+  cuda::GemmTile modelled = cuda::model_tile(tile, tile.name, spec);
   if (tile.form() == ConvolutionForm::kHalo) {
     modelled.patch = static_cast<int>(halo_patch(shape, tile));
   }
@@ -71,6 +72,7 @@ class TileProblem {
         dtype_(cuda::device_dtype(request.precision)),
         family_(family),
         deterministic_(request.deterministic),
+        has_residual_(params<ConvolutionParams>(request.node).has_residual),
         items_(request.graph.items(request.node.inputs[0])),
         radix_(feeds_radix(request)),
         item_bytes_(cuda::tensor_bytes(request, choice, backend) / shape_.n),
@@ -94,7 +96,8 @@ class TileProblem {
     std::vector<Candidate> found;
     for (int i = 0; i < kNumConvolutionTiles; ++i) {
       const ConvolutionTile& tile = kConvolutionTiles[i];
-      if (tile.family != family_ || model_tile(tile, shape).resident_blocks(spec_) == 0) continue;
+      if (tile.family != family_ || model_tile(tile, shape, spec_).resident_blocks(spec_) == 0)
+        continue;
       const ConvolutionGemm gemm = convolution_gemm(shape, family_);
       for (const int split : cuda::kSplits) {
         if (split > 1 && gemm.num_slices < 4 * split) break;
@@ -150,9 +153,11 @@ class TileProblem {
                             .groups = shape.groups,
                             .taps = shape.r * shape.s,
                             .half = family_row(family_).tensor_cores,
+                            .residual = has_residual_,
+                            .pooled = sums_radix(tile) > 0,
                             .tensor_bytes = item_bytes_ * shape.n,
                             .weight_bytes = weight_bytes_},
-                           model_tile(tile, shape), choice.splits, spec_);
+                           model_tile(tile, shape, spec_), choice.splits, spec_);
   }
 
   // Of the launch that pools the result if the tile does not.
@@ -166,7 +171,7 @@ class TileProblem {
   ConvolutionShape shape_;
   DeviceDType dtype_;
   MmaFamily family_;
-  bool deterministic_;
+  bool deterministic_, has_residual_;
   std::int64_t items_;  // of an image
   int radix_;
   std::int64_t item_bytes_, weight_bytes_;

@@ -16,7 +16,7 @@ extern "C" __global__ void branches(const __grid_constant__ Args args) {
     args.out[i] = rest;
     __syncthreads();
   }
-  if (args.table != nullptr) atomicAdd(args.out, 1);                       // ATOMG or RED
+  if (args.table != nullptr) atomicAdd(args.out, 1);                      // ATOMG or RED
   if (place < args.bounds[quotient % 4]) atomicMax(args.out + place, 2);  // by an indexed constant
   if (args.out[0] == 7) __threadfence();                                  // unknown
 }
