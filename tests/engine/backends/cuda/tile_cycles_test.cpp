@@ -18,7 +18,27 @@ bool is_kernel(std::string_view name) {
          std::ranges::count(kFusedConvolutionTiles, name, &FusedConvolutionTile::name) == 1;
 }
 
+bool has_row(const DeviceSpec& spec, const ConvolutionTile& tile, int bytes) {
+  return !family_row(tile.family).tensor_cores || !family_runs_on(tile.family, spec.sm) ||
+         bytes > spec.shared_block || find_tile_cycles(spec.name, tile.name) != nullptr;
+}
+
 }  // namespace
+
+TEST_CASE("tile cycles: every kernel on tensor cores has a row", "[cuda_plan][cpu]") {
+  for (const DeviceSpec& spec : device_specs()) {
+    for (const ConvolutionTile& tile : kConvolutionTiles) {
+      INFO(spec.name << " " << tile.name);
+      CHECK(has_row(spec, tile, tile.memory_bytes()));
+    }
+    for (const FusedConvolutionTile& fused : kFusedConvolutionTiles) {
+      INFO(spec.name << " " << fused.name);
+      ConvolutionTile named = kConvolutionTiles[fused.tile];
+      named.name = fused.name;
+      CHECK(has_row(spec, named, named.memory_bytes() + kGateHalves * 2));
+    }
+  }
+}
 
 TEST_CASE("tile cycles: rows are of kernels and architectures that exist", "[cuda_plan][cpu]") {
   for (const TileCycles& row : tile_cycles()) {
