@@ -104,18 +104,18 @@ std::string results_text(const BenchOptions& options, std::span<const Row> rows,
   return documents_text(options.format, documents);
 }
 
-std::vector<ComparedRow> compare_with_earlier(const BenchOptions& options,
-                                              const std::vector<EarlierRow>& earlier,
-                                              std::span<const Row> rows) {
-  std::vector<ComparedRow> compared = compare(earlier, rows);
-  CHECK_AS(kBadInput, !compared.empty(), "{}: none of its {} rows was measured now",
-           options.compare, earlier.size());
+std::vector<ComparedRow> compare_with_earlier(const std::string& file,
+                                              const std::vector<TimedRow>& earlier,
+                                              const std::vector<TimedRow>& now) {
+  std::vector<ComparedRow> compared = compare(earlier, now);
+  CHECK_AS(kBadInput, !compared.empty(), "{}: none of its {} rows was measured now", file,
+           earlier.size());
   return compared;
 }
 
 int measure_and_report(const BenchOptions& options) {
   const std::vector<Cell> cells = cells_of(options.grid);
-  std::vector<EarlierRow> earlier;  // refused before minutes pass
+  std::vector<TimedRow> earlier;  // refused before minutes pass
   if (!options.compare.empty()) earlier = read_results(options.compare);
   if (options.tune) tune_cells(options, cells);
   bool some_failed = false;
@@ -128,11 +128,31 @@ int measure_and_report(const BenchOptions& options) {
   const std::vector<Row> rows = measure_grid(cells, measuring, system_clocks(), complain);
 
   std::vector<ComparedRow> compared;
-  if (!options.compare.empty()) compared = compare_with_earlier(options, earlier, rows);
+  if (!options.compare.empty()) {
+    std::vector<TimedRow> now;
+    for (const Row& row : rows) now.push_back(timed_row(row));
+    compared = compare_with_earlier(options.compare, earlier, now);
+  }
   write_results(options, results_text(options, rows, compared));
   if (!options.trace.empty()) write_file(options.trace, trace_document(rows));
   if (any_slower(compared)) return kSlower;
   return some_failed ? kSomeCellsFailed : 0;
+}
+
+int compare_files(const BenchOptions& options) {
+  const std::string files[] = {options.compare, options.compare_after};
+  require_distinct("--output", options.output, files);
+  const std::vector<ComparedRow> compared = compare_with_earlier(
+      options.compare, read_results(options.compare), read_results(options.compare_after));
+  std::vector<Json> documents;
+  for (const ComparedRow& row : compared) {
+    documents.push_back(to_json(row.key));
+    documents.back()["comparison"] = to_json(row);
+  }
+  write_results(options, options.format == ResultFormat::kMarkdown
+                             ? comparison_table(compared)
+                             : documents_text(options.format, documents));
+  return any_slower(compared) ? kSlower : 0;
 }
 
 int serve_commands(const BenchOptions& options) {
@@ -184,10 +204,11 @@ int main(int argc, char** argv) {
       "  nestor-bench --weights resnest50.safetensors --device cuda,cpu\n"
       "  nestor-bench --network resnest50 -o json --output before.json\n"
       "  nestor-bench --network resnest50 --compare before.json\n"
+      "  nestor-bench compare before.json after.json\n"
       "  nestor-bench --network resnest50 --profile --trace steps.json\n"
       "  nestor-bench table --device cuda --svg figure.svg",
       kName);
-  BenchOptions options, table_options;
+  BenchOptions options, table_options, compare_options;
   add_grid_options(app, options);
   CLI::App& table = *app.add_subcommand(
       "table",
@@ -195,8 +216,16 @@ int main(int argc, char** argv) {
       "published accuracy and latency; for devices that are only described (cuda:sm_70), show "
       "estimates");
   add_table_options(table, table_options);
+  CLI::App& compare = *app.add_subcommand(
+      "compare",
+      "Compare the results of two runs (-o json or jsonl); exit with 1 if a row became slower "
+      "beyond doubt");
+  add_compare_options(compare, compare_options);
   return run_command(
       app, argc, argv,
-      [&] { return table.parsed() ? bench_table(table_options) : bench_grid(options); },
+      [&] {
+        if (table.parsed()) return bench_table(table_options);
+        return compare.parsed() ? compare_files(compare_options) : bench_grid(options);
+      },
       joined({kDeviceEnvironment, kCacheEnvironment}));
 }

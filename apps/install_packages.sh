@@ -8,7 +8,8 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config git ca-certificates libdnnl-dev libfmt-dev nlohmann-json3-dev
-       libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libssl-dev libcurl4-openssl-dev libcli11-dev libstb-dev)
+       libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libssl-dev libcurl4-openssl-dev libcli11-dev libstb-dev
+       libbenchmark-dev)
 test=(catch2 python3 python3-venv openssl clang-format-14 fish help2man zsh)
 python=(python3-dev python3-venv)
 simt=(libboost-context-dev binutils)

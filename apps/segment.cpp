@@ -33,7 +33,7 @@ struct Options {
   std::string mode = "predict";
   MultiScaleOptions multi_scale;
   SegmentationFormat format;
-  ResultOptions results;  // but format and output
+  ResultOptions results;  // its format and output are those of `format`, if that is text
 };
 
 void add_format_options(CLI::App& app, SegmentationFormat& format) {
@@ -41,15 +41,15 @@ void add_format_options(CLI::App& app, SegmentationFormat& format) {
   app.add_option(
          "--format,--results-format", format.name,
          "png: class maps, whose levels are the classes; overlay: pictures in the colours "
-         "of their classes; json: the classes with their pixels and share; raw: class maps, "
-         "a byte per pixel")
+         "of their classes; raw: class maps, a byte per pixel; json, jsonl, csv: the classes with "
+         "their pixels and share")
       ->check(one_of({std::begin(kSegmentationFormats), std::end(kSegmentationFormats)}))
       ->type_name("FORMAT")
       ->default_str(kSegmentationFormats[0])
       ->group(kGroup);
   app.add_option("-o,--output,--results-file", format.output,
-                 "Folder for the results, one file per image, named after it; of json the file "
-                 "(default: standard output)")
+                 "Folder for the results, one file per image, named after it; of json, jsonl and "
+                 "csv the file (default: standard output)")
       ->type_name("DIR")
       ->group(kGroup);
   app.add_option(
@@ -107,6 +107,11 @@ void add_options(CLI::App& app, Options& options) {
   add_running_options(app, options.running, kMostAtOnce);
   add_mode_options(app, options);
   add_format_options(app, options.format);
+  app.add_flag("--resume", options.results.resume,
+               "Leave out images whose results --output has from an earlier run (all formats but "
+               "json)")
+      ->needs("--output")
+      ->group("Results");
   add_save_options(app, options.results, "class maps");
   add_quiet_option(app, options.results);
 }
@@ -175,12 +180,29 @@ RunImages run_images(OpenedModel& model, const Options& options, std::size_t num
   };
 }
 
-int segment(const Options& options) {
+// Where text goes. Images that have results are taken out if the run goes on with an earlier one.
+TextOutput open_outputs(const Options& options, std::vector<std::string>& names) {
+  if (is_text(options.format)) return open_results(kCommand, options.results, names);
+  check_image_outputs(options.format, names);
+  if (options.results.resume) {
+    const std::size_t num_all = names.size();
+    names = without_outputs(options.format, std::move(names));
+    report_resumed(kCommand, options.results, num_all - names.size(), num_all,
+                   options.format.output);
+  }
+  return TextOutput("");
+}
+
+int segment(Options options) {
+  options.results.resumable = {std::begin(kResumableSegmentations),
+                               std::end(kResumableSegmentations)};
+  options.results.format = options.format.name;
+  if (is_text(options.format)) options.results.output = options.format.output;
   std::vector<std::string> names = named_images(kCommand, options.images);
   const std::string file = model_file(kCommand, options.model);
   check_outputs(options.results, files_read(names, file, options.model));
-  check_image_outputs(options.format, names);
   check_tensors(options);
+  TextOutput output = open_outputs(options, names);
   OpenedModel model = open_model(file, {.command = kCommand,
                                         .task = Task::kSegmentation,
                                         .model = options.model,
@@ -188,7 +210,7 @@ int segment(const Options& options) {
                                         .device = options.running.device});
   require_byte_classes(model.info());
   const RunImages run = run_images(model, options, names.size());
-  const auto report = segmentation_report(options.format, model.info(), run_facts(model));
+  const auto report = segmentation_report(options.format, model.info(), run_facts(model), output);
   RunSummary summary(
       summary_options({.command = kCommand, .doing = "segmenting", .done = "segmented"},
                       options.results),

@@ -24,7 +24,13 @@ import tarfile
 import threading
 import time
 
-import peers
+PEERS = pathlib.Path(__file__).resolve().parent / "peers"
+sys.path.insert(0, str(PEERS))
+import engines  # noqa: E402
+import gpu_report  # noqa: E402
+import networks  # noqa: E402
+import onnx_file  # noqa: E402
+import turns  # noqa: E402
 
 SOME_FAILED = 6  # the exit code of commands that did only a part
 BATCHES = (1, 16)
@@ -33,11 +39,15 @@ GOLDEN = (("fp16", "resnest14"), ("fp32", "resnest14"), ("fp16", "resnest50_161x
           ("fp16", "resnest101"), ("fp16", "resnet101"), ("fp16", "resnest200"),
           ("fp16", "resnest269"))
 WORK_GB = 6  # the weights twice, those of the golden cases, what torch.compile keeps
-TURN_MS = 200  # long beside the change from one engine to the next, in which clocks drop
 ANSWER_SECONDS = 10  # an engine that has started and takes longer hangs
 ROUNDS_SECONDS = 15  # what engines that start leave for their turns
-TORCH_GRAPH = ("graph_nchw", "graph_nhwc")
-TORCH_COMPILE = ("compile_nchw", "compile_nhwc")
+NETWORKS = ("resnest50", "resnest101", "resnest200", "resnest269")
+OTHERS = tuple(name for name in networks.NETWORKS if name not in NETWORKS)  # of the published table
+DETECTORS = ("faster_rcnn_fpn_resnet50_v1b_coco", "faster_rcnn_fpn_syncbn_resnest50_coco")
+SEGMENTERS = ("deeplab_resnet101_ade", "deeplab_resnest50_ade", "deeplab_resnest101_ade")
+VENDORS = {"onnx_runtime": ("onnxruntime", "onnxscript"), "tensor_rt": ("tensorrt", "onnxscript")}
+TORCH_GRAPH = ("torch_eager_nchw", "torch_eager_nhwc")
+TORCH_COMPILE = ("torch_compile_nchw", "torch_compile_nhwc")
 SCHEDULES = ("convolutions give the same bits in all schedules,"
              "halo tiles give the same bits in all schedules,"
              "fused convolutions give the same bits in all schedules,"
@@ -73,7 +83,8 @@ class Session:
         for folder in (self.out, self.logs, self.content, self.weights, temporary):
             folder.mkdir(parents=True, exist_ok=True)
         self.document = {"parts": {}, "golden": [], "tuned": [], "times": [], "compiled": [],
-                         "profiles": [], "table": []}
+                         "profiles": [], "table": [], "detection": [], "segmentation": [],
+                         "others": [], "vendors": []}
         if options.previous:
             self.document.update(json.loads((options.previous / "results.json").read_text()))
             tuning = options.previous / "tuning.json"
@@ -118,9 +129,12 @@ class Session:
             raise Failed(f"exit code {code}: {' / '.join(last)}")
         return texts[0]
 
+    def report(self):
+        return gpu_report.report(self.document, [name for name, _, _ in PARTS])
+
     def save(self):
         (self.out / "results.json").write_text(json.dumps(self.document, indent=1) + "\n")
-        (self.out / "report.md").write_text(report(self.document))
+        (self.out / "report.md").write_text(self.report())
         with tarfile.open(self.out / "logs.tar.xz", "w:xz") as archive:
             archive.add(self.logs, "logs")
 
@@ -243,13 +257,24 @@ def sanitizer(tool, session):
     return {"summary": summary[-1].strip("= ")}
 
 
+def make_weights(session, network):
+    """For PyTorch and for Nestor."""
+    ours = session.weights / f"{network}.safetensors"
+    if ours.exists():
+        return
+    session.call(f"weights_{network}.log",
+                 [sys.executable, PEERS / "networks.py", network, session.weights, "cuda"], 60,
+                 environment=os.environ)
+    session.call(f"convert_{network}.log",
+                 [session.program("nestor-convert"), "--network", network, "--input",
+                  session.weights / f"{network}.pth", "--output", ours], 60)
+
+
 def weights(session):
-    """Of all networks, for PyTorch and for Nestor."""
-    need_modules("torch", "timm", "safetensors")
-    if any(not (session.weights / f"{network}.safetensors").exists() for network in peers.NETWORKS):
-        script = pathlib.Path(__file__).with_name("gpu_peers.py")
-        session.call("weights.log", [sys.executable, script, "weights", session.weights], 120,
-                     environment=os.environ)
+    """Of the networks that most parts use."""
+    need_modules("torch", "timm")
+    for network in NETWORKS:
+        make_weights(session, network)
     return {}
 
 
@@ -257,7 +282,7 @@ def tuning(session):
     """Times the variants of all networks at both batches and keeps the choices."""
     weights(session)
     done = session.document["tuned"]
-    for network in peers.NETWORKS:
+    for network in NETWORKS:
         for batch in BATCHES:
             if [network, batch] in done:
                 continue
@@ -271,6 +296,21 @@ def tuning(session):
     return {"result": f"{len(done)} networks and batches"}
 
 
+def make_onnx(session, network, batch):
+    file = onnx_file.onnx_file(network, batch, "fp16", session.weights)
+    if not file.exists():
+        session.call(file.with_suffix(".log").name,
+                     [sys.executable, PEERS / "onnx_file.py", network, batch, "fp16", session.weights],
+                     120, environment=os.environ)
+
+
+def make_files(session, names, network, batch):
+    """What these engines read."""
+    make_weights(session, network)
+    if not VENDORS.keys().isdisjoint(names):
+        make_onnx(session, network, batch)
+
+
 def start_engine(session, name, network, batch):
     log = session.logs / f"{name}_{network}_{batch}.log"
     if name.startswith("nestor"):
@@ -278,70 +318,28 @@ def start_engine(session, name, network, batch):
                    session.weights / f"{network}.safetensors", "--batch-size", batch, "--precision", "fp16",
                    "--device", "cuda", "--serve"]
         command += ["--tuning", session.tuning if name == "nestor_tuned" else "none"]
-        return peers.Engine(name, command, log, session.environment)
-    script = pathlib.Path(__file__).with_name("gpu_peers.py")
-    return peers.Engine(name, [sys.executable, script, name, network, batch, session.weights], log)
-
-
-def runs_a_turn(engine):
-    """How many runs, each on the device and again with copies, take TURN_MS."""
-    engine.run(3, ANSWER_SECONDS)  # chooses algorithms, captures graphs
-    engine.run(3, ANSWER_SECONDS)
-    runs = max(3, round(TURN_MS / (engine.first[-1] + engine.second[-1])))
-    engine.first.clear()
-    engine.second.clear()
-    return runs
-
-
-def take_turn(engine, runs):
-    engine.ask(f"run {max(1, runs // 8)}", ANSWER_SECONDS)  # untimed: the clocks rise
-    engine.run(runs, ANSWER_SECONDS)
+        return engines.Engine(name, command, log, session.environment)
+    return engines.Engine(name, [sys.executable, PEERS / "serve.py", name, network, batch, "fp16",
+                                 "cuda", 1, session.weights], log)
 
 
 def time_engines(session, names, network, batch, start_seconds):
-    """Rows of engines that take turns on the same input; the logits of all against the first's.
-    The row of an engine that fails says why, and the others go on."""
+    """Rows of engines that take turns on the same input; the logits of all against the first's."""
     folder = session.options.work
-    peers.write_noise(network, batch, folder / "input.bin")
+    networks.write_noise(network, batch, folder / "input.bin")
     rows = {name: {"network": network, "batch": batch, "engine": name} for name in names}
-    engines, logits = [], {}
-
-    def drop(engine, error):
-        rows[engine.name]["error"] = str(error)
-        engines.remove(engine)
-        engine.close()
-
+    group = turns.Turns("cuda", rows, ANSWER_SECONDS)
     try:
         for name in names:
-            engine = start_engine(session, name, network, batch)
-            engines.append(engine)
             limit = max(1, min(start_seconds, session.left() - ROUNDS_SECONDS))
-            start = time.monotonic()
-            try:
-                engine.ask(f"input {folder / 'input.bin'}", limit)
-                rows[name]["runs_a_turn"] = runs_a_turn(engine)
-                rows[name]["start_seconds"] = time.monotonic() - start
-                logits[name] = peers.logits(engine, folder / f"{name}.out", ANSWER_SECONDS)
-            except peers.EngineFailed as error:
-                drop(engine, error)
+            group.start(start_engine(session, name, network, batch), folder / "input.bin",
+                        folder / f"{name}.out", limit)
+        group.compare_logits(next(iter(group.logits.values()), None))
         with Watch() as watch:
-            for _ in range(session.options.rounds):
-                for engine in engines.copy():
-                    try:
-                        take_turn(engine, rows[engine.name]["runs_a_turn"])
-                    except peers.EngineFailed as error:
-                        drop(engine, error)
-        for engine in engines:
-            rows[engine.name] |= {"ms_per_image": statistics.median(engine.first) / batch,
-                                  "min_ms_per_image": min(engine.first) / batch,
-                                  "host_ms_per_image": statistics.median(engine.second) / batch,
-                                  "rounds": len(engine.first)}
+            group.take(session.options.rounds)
+        group.add_figures(batch)
     finally:
-        for engine in engines:
-            engine.close()
-    for name, values in logits.items():
-        rows[name]["logits_difference_over_std"] = peers.largest_difference(
-            values, next(iter(logits.values())))
+        group.close()
     return {"rows": list(rows.values()), "gpu": watch.summary()}
 
 
@@ -356,15 +354,20 @@ def compare(session, part, order, names, start_seconds, least_seconds):
 
     results = {pair_of(result): result for result in session.document[part]}
     failed = [pair for pair, result in results.items() if errors_of(result)]
-    unreached = []
+    unreached, unmade = [], []
     for network, batch in [pair for pair in order if pair not in results] + failed:
         if session.left() < least_seconds:
             unreached.append(f"{network} at batch {batch}")
             continue
+        try:
+            make_files(session, names, network, batch)
+        except Failed as error:
+            unmade.append(f"{network} {batch}: {error}")
+            continue
         results[network, batch] = time_engines(session, names, network, batch, start_seconds)
         session.document[part] = list(results.values())
         session.save()
-    wrong = [error for result in results.values() for error in errors_of(result)]
+    wrong = unmade + [error for result in results.values() for error in errors_of(result)]
     if unreached:
         wrong.append(f"the time ended before {', '.join(unreached)}")
     if wrong:
@@ -372,26 +375,46 @@ def compare(session, part, order, names, start_seconds, least_seconds):
     return {"result": f"{len(results)} comparisons"}
 
 
+def ours(session):
+    return ["nestor_tuned" if session.tuning.exists() else "nestor"]
+
+
 def times(session):
     weights(session)
-    ours = ["nestor"] + (["nestor_tuned"] if session.tuning.exists() else [])
-    order = [(network, batch) for network in peers.NETWORKS for batch in BATCHES]
-    return compare(session, "times", order, [*TORCH_GRAPH, *ours], 60, 60)
+    both = ["nestor"] + (["nestor_tuned"] if session.tuning.exists() else [])
+    order = [(network, batch) for network in NETWORKS for batch in BATCHES]
+    return compare(session, "times", order, [*TORCH_GRAPH, *both], 60, 60)
+
+
+def others(session):
+    """The published table's networks of other families."""
+    need_modules("torch", "timm")
+    order = [(network, batch) for batch in reversed(BATCHES) for network in OTHERS]
+    return compare(session, "others", order, [*TORCH_GRAPH, "nestor"], 60, 60)
+
+
+def vendors(session):
+    """What runs on cuDNN and TensorRT beside Nestor, as far as its wheels are there."""
+    need_modules("torch", "timm")
+    there = [name for name, modules in VENDORS.items() if not missing_modules(*modules)]
+    if not there:
+        raise Skipped("Python lacks onnxruntime and tensorrt, or onnxscript")
+    order = [(network, batch) for network in (*NETWORKS, *OTHERS) for batch in BATCHES]
+    return compare(session, "vendors", order, [*ours(session), *there], 300, 100)
 
 
 def compiled(session):
     """torch.compile takes minutes a network: as many as the time allows, beside Nestor."""
     weights(session)
-    ours = "nestor_tuned" if session.tuning.exists() else "nestor"
-    order = [(network, batch) for batch in reversed(BATCHES) for network in peers.NETWORKS]
-    return compare(session, "compiled", order, [ours, *TORCH_COMPILE], 400, 100)
+    order = [(network, batch) for batch in reversed(BATCHES) for network in NETWORKS]
+    return compare(session, "compiled", order, [*ours(session), *TORCH_COMPILE], 400, 100)
 
 
 def profiles(session):
     """Each step's time beside its floor."""
     weights(session)
     done = {(row["network"], row["batch"]) for row in session.document["profiles"]}
-    for network in peers.NETWORKS:
+    for network in NETWORKS:
         for batch in BATCHES:
             if (network, batch) in done:
                 continue
@@ -424,8 +447,37 @@ def table(session):
     return {"result": f"{sum(bool(row['times']) for row in rows)} of {len(rows)} networks"}
 
 
+def bench_rows(session, part, *arguments):
+    """Rows of nestor-bench; a network that cannot run is named in logs/PART.log."""
+    command = [session.program("nestor-bench"), "--device", "cuda", "--precision", "fp16",
+               "--duration", "1", "-o", "json", *arguments]
+    if session.tuning.exists():
+        command += ["--tuning", session.tuning]
+    text = session.call(f"{part}.json", command, 120, errors=f"{part}.log", accepted=(0, SOME_FAILED))
+    kept = ("network", "batch", "height", "width", "precision", "ms_per_image", "latency_ms",
+            "floor_ms", "floor_share", "warnings")
+    rows = session.document[part] = [{name: row[name] for name in kept}
+                                     for row in json.loads(text)["rows"]]
+    return {"result": f"{len(rows)} rows"}
+
+
+def detection(session):
+    """Detectors with made-up weights: all proposals are in use."""
+    return bench_rows(session, "detection", "--network", ",".join(DETECTORS), "--size", "800x1216",
+                      "--batch-size", "1,8")
+
+
+def segmentation(session):
+    return bench_rows(session, "segmentation", "--network", ",".join(SEGMENTERS),
+                      "--batch-size", "1,8")
+
+
+def missing_modules(*names):
+    return [name for name in names if importlib.util.find_spec(name) is None]
+
+
 def need_modules(*names):
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    missing = missing_modules(*names)
     if missing:
         raise Skipped(f"Python lacks {', '.join(missing)}")
 
@@ -444,77 +496,13 @@ PARTS = (
     ("tuning", 30, tuning),
     ("times", 60, times),
     ("table", 60, table),
+    ("detection", 30, detection),
+    ("segmentation", 30, segmentation),
     ("profiles", 20, profiles),
+    ("others", 60, others),
+    ("vendors", 100, vendors),
     ("compiled", 100, compiled),
 )
-
-
-# --- the report -----------------------------------------------------------------------------------
-
-def times_table(results):
-    lines = ["| network | batch | engine | ms an image | with copies | / Nestor | logits |",
-             "|---|---|---|---|---|---|---|"]
-    for result in results:
-        rows = result["rows"]
-        own = min((r["ms_per_image"] for r in rows
-                   if r["engine"].startswith("nestor") and "ms_per_image" in r), default=None)
-        for row in rows:
-            title = f"| {row['network']} | {row['batch']} | {row['engine']} |"
-            if "error" in row:
-                lines.append(f"{title} {row['error']} | | | |")
-                continue
-            ratio = f"{row['ms_per_image'] / own:.2f}" if own else ""
-            lines.append(f"{title} {row['ms_per_image']:.4f} | {row['host_ms_per_image']:.4f} "
-                         f"| {ratio} | {row['logits_difference_over_std']:.1e} |")
-        clocks = result["gpu"].get("clocks.sm")
-        if clocks:
-            gpu = result["gpu"]
-            lines.append(f"| | | SM clock {clocks['min']:.0f} to {clocks['max']:.0f} MHz, "
-                         f"{gpu['power.draw']['median']:.0f} W, "
-                         f"{gpu['temperature.gpu']['max']:.0f} C | | | | |")
-    return lines
-
-
-def report(document):
-    lines = ["# A session on a GPU", ""]
-    if found := document.get("machine"):
-        lines += [f"{found['name']}, driver {found['driver_version']}, {found['toolkit']}, commit "
-                  f"{found['commit']}, {found['date']}; "
-                  + ", ".join(f"{name} {version}" for name, version in found["peers"].items()), "",
-                  f"In use before the first part: {found['memory.used']} of {found['memory.total']} MiB, "
-                  f"{found['utilization.gpu']} % of the time.", ""]
-    lines += ["| part | result | seconds |", "|---|---|---|"]
-    for name, _, _ in PARTS:
-        part = document["parts"].get(name, {"status": "not reached", "seconds": 0})
-        detail = part.get("why") or part.get("found", {}).get("result") or \
-            part.get("found", {}).get("summary") or ""
-        lines.append(f"| {name} | {part['status']}{': ' if detail else ''}{detail} "
-                     f"| {part['seconds']:.0f} |")
-    if document["times"]:
-        lines += ["", "## Nestor and PyTorch in one CUDA graph, float16", "",
-                  "Medians over turns; input and output on the device, and with both copied. In one run "
-                  f"the engines took turns of about {TURN_MS} ms, each after a few untimed runs. "
-                  "Logits: the largest difference to the first engine's over their standard "
-                  "deviation.", "", *times_table(document["times"])]
-    if document["compiled"]:
-        lines += ["", "## Nestor and torch.compile (max-autotune, frozen)", "",
-                  *times_table(document["compiled"])]
-    if document["table"]:
-        lines += ["", "## The published table, float16, batch 16: measured, and published for a V100", "",
-                  "| network | top-1 | published ms | ms | floor ms |", "|---|---|---|---|---|"]
-        for row in document["table"]:
-            time = next(iter(row["times"].values()), {"ms": None, "floor_ms": None})
-            cells = [f"{value:.3f}" if value else "-" for value in (time["ms"], time["floor_ms"])]
-            lines.append(f"| {row['network']} | {row['top1']} | {row['published_ms']} | {' | '.join(cells)} |")
-    for profile in document["profiles"]:
-        steps = sorted(profile["steps"], key=lambda s: s["us"] - (s["floor_us"] or 0), reverse=True)
-        total = sum(step["us"] for step in steps)
-        lines += ["", f"## {profile['network']}, batch {profile['batch']}: {total:.0f} us in "
-                  f"{len(steps)} steps; the ten that are furthest from their floors", "",
-                  "| step | variant | tile | us | model | floor |", "|---|---|---|---|---|---|"]
-        lines += [f"| {s['name']} | {s['variant']} | {s['tile']} | {s['us']:.1f} | "
-                  f"{s['modelled_us'] or 0:.1f} | {s['floor_us'] or 0:.1f} |" for s in steps[:10]]
-    return "\n".join(lines) + "\n"
 
 
 # --- running --------------------------------------------------------------------------------------
@@ -551,7 +539,7 @@ def run(session, wanted):
         print(f"{result['status']:8} {name:12} {result['seconds']:6.1f} s  {result.get('why', '')}",
               flush=True)
     session.save()
-    print(report(session.document))
+    print(session.report())
     print(json.dumps({name: part["status"] for name, part in session.document["parts"].items()}))
     return any(part["status"] == "failed" for part in session.document["parts"].values())
 
@@ -572,7 +560,8 @@ def dry_run(session, wanted):
               f"{lines[-1].strip() if starts and lines else done.stderr.strip()[:80]}")
         if not starts:
             missing.append(program.name)
-    for module in ("torch", "timm", "numpy", "safetensors", "PIL"):
+    for module in ("torch", "timm", "numpy", "safetensors", "PIL", "onnxruntime", "onnxscript",
+                   "tensorrt"):
         print(f"{'there' if importlib.util.find_spec(module) else 'not here':8} Python module {module}")
     print(f"{'there' if (session.content / 'check').exists() else 'missing':8} golden data")
     for tool, path in (("nvidia-smi", shutil.which("nvidia-smi")),
@@ -594,7 +583,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="folder of the results")
     parser.add_argument("--previous", type=pathlib.Path, help="results of an earlier session")
     parser.add_argument("--pack", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--work", type=pathlib.Path, default=peers.ROOT / "build/gpu_session_work",
+    parser.add_argument("--work", type=pathlib.Path, default=networks.ROOT / "build/gpu_session_work",
                         help="folder of what is unpacked and made")
     parser.add_argument("--seconds", type=float, default=530, help="in which the parts must end")
     parser.add_argument("--rounds", type=int, default=9, help="turns of each engine")

@@ -9,7 +9,8 @@
 # Carry there the repository and build/gpu_session/, which git ignores: pack.tar.xz alone is in it. What
 # is unpacked and made goes to build/gpu_session_work/ (--work; 6 GB), which stays where it is.
 # There it needs an NVIDIA driver and Python; for the comparison with PyTorch torch, timm, numpy and
-# safetensors too. What is missing is said, part by part.
+# safetensors too, for that with vendors' libraries onnxscript and onnxruntime-gpu or tensorrt. What is
+# missing is said, part by part.
 # DIR gets four files: results.json, report.md, logs.tar.xz and, once tuned, tuning.json; they belong
 # into bench/results/.
 set -euo pipefail

@@ -31,10 +31,14 @@ struct StepPointers {
 
 class ExecutionContext;
 
-// One step made ready to run. Belongs to one session.
+// One step made ready to run. What a plan has is shared by sessions and, once loaded, never changes;
+// each session binds and runs a copy.
 class StepKernel {
  public:
   virtual ~StepKernel() = default;
+
+  // With the same constants, and bound to nothing.
+  virtual std::unique_ptr<StepKernel> copy() const = 0;
 
   // Fetches and prepacks the step's constants, or finds them packed already. `inputs` are the
   // values that the node reads.
@@ -47,6 +51,17 @@ class StepKernel {
 };
 
 using StepKernels = std::span<const std::unique_ptr<StepKernel>>;
+
+// Makes a kernel that can be copied of a class that can.
+template <class Kernel, class... Args>
+std::unique_ptr<Kernel> make_kernel(Args&&... args) {
+  class Copied final : public Kernel {
+   public:
+    using Kernel::Kernel;
+    std::unique_ptr<StepKernel> copy() const override { return std::make_unique<Copied>(*this); }
+  };
+  return std::make_unique<Copied>(std::forward<Args>(args)...);
+}
 
 // From device memory to host memory.
 struct Download {

@@ -7,6 +7,7 @@
 
 #include "engine/backend.h"
 #include "engine/check.h"
+#include "engine/plan/plan_cache.h"
 
 namespace nestor {
 
@@ -39,7 +40,8 @@ Model::Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights
     : graph_(std::move(graph)),
       nominal_input_(nominal_input),
       weights_(std::move(weights)),
-      backend_(open_backend(device, &why_no_gpu_)) {
+      backend_(open_backend(device, &why_no_gpu_)),
+      plans_(std::make_unique<PlanCache>()) {
   check_weights(graph_(nominal_input_), weights_);
 }
 
@@ -48,7 +50,8 @@ Model::Model(GraphFunction graph, const Shape& nominal_input, WeightFile weights
     : graph_(std::move(graph)),
       nominal_input_(nominal_input),
       weights_(std::move(weights)),
-      backend_(std::move(backend)) {
+      backend_(std::move(backend)),
+      plans_(std::make_unique<PlanCache>()) {
   check_weights(graph_(nominal_input_), weights_);
 }
 

@@ -13,12 +13,14 @@
 namespace nestor {
 
 class Backend;
+class PlanCache;
 
 // A network's graph for inputs of that shape; throws kBadInput for shapes that it cannot take.
 using GraphFunction = std::function<Graph(const Shape& input)>;
 
 // Immutable: any number of sessions, in any threads, share one model, and keep it alive. Weights
-// are read from the mapped file, prepacked when a first plan needs them, and shared from then on.
+// are read from the mapped file, prepacked when a first plan needs them, and shared from then on;
+// so are plans.
 class Model {
  public:
   // Checks that the file has every weight of the network for `nominal_input`; throws kBadModel
@@ -34,6 +36,7 @@ class Model {
   Graph graph(const Shape& input) const { return graph_(input); }
   const WeightStore& weights() const { return weights_; }
   Backend& backend() const { return *backend_; }
+  PlanCache& plans() const { return *plans_; }
   const Shape& nominal_input() const { return nominal_input_; }
 
   // Names under which a session may be asked for tensors.
@@ -48,6 +51,7 @@ class Model {
   WeightStore weights_;
   std::string why_no_gpu_;
   std::unique_ptr<Backend> backend_;
+  std::unique_ptr<PlanCache> plans_;
 };
 
 }  // namespace nestor

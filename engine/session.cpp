@@ -15,6 +15,7 @@
 #include "engine/model.h"
 #include "engine/plan/memory_limits.h"
 #include "engine/plan/memory_planner.h"
+#include "engine/plan/plan_cache.h"
 #include "engine/plan/planner.h"
 #include "engine/run_clock.h"
 #include "engine/session_internals.h"
@@ -23,9 +24,10 @@ namespace nestor {
 
 namespace {
 
-// A plan whose kernels have their weights.
+// A plan, whose kernels have their weights, with copies of them for this session.
 struct LoadedPlan {
-  PlannedSteps planned;
+  std::shared_ptr<const PlannedSteps> planned;  // shared by the model's sessions
+  std::vector<std::unique_ptr<StepKernel>> kernels;
   std::vector<Session::Output> outputs;
   std::byte* arena = nullptr;  // that the kernels are bound to
   // Of each step, into that arena. Kept, so that moving to a larger arena allocates nothing either.
@@ -35,8 +37,9 @@ struct LoadedPlan {
   std::vector<void*> device_outputs;                       // the caller's, of one call
   std::unique_ptr<ExecutionContext::Recording> recording;  // of the kernels as they are bound now
 
-  const Shape& input() const { return planned.plan.buffers[input_idx()].shape; }
-  std::size_t input_idx() const { return static_cast<std::size_t>(planned.plan.input); }
+  const Plan& plan() const { return planned->plan; }
+  const Shape& input() const { return plan().buffers[input_idx()].shape; }
+  std::size_t input_idx() const { return static_cast<std::size_t>(plan().input); }
 };
 
 // What a plan is asked for: the network's input, [n, 3, h, w], and whether it comes as images.
@@ -78,7 +81,7 @@ std::size_t aligned(std::size_t bytes) {
 // Points each output at the one that counts its rows.
 void point_counts(LoadedPlan& loaded) {
   for (std::size_t i = 0; i < loaded.outputs.size(); ++i) {
-    const int count = loaded.planned.plan.outputs[i].count;
+    const int count = loaded.plan().outputs[i].count;
     if (count < 0) continue;
     loaded.outputs[i].count =
         loaded.outputs[static_cast<std::size_t>(count)].tensor.as<std::int32_t>();
@@ -144,7 +147,7 @@ struct Session::State {
 
   bool serves(const LoadedPlan& loaded, const PlanInput& input,
               std::span<const std::string> taps) const {
-    const PlanKey& key = loaded.planned.plan.key;
+    const PlanKey& key = loaded.plan().key;
     return std::ranges::equal(loaded.input().dims(), input.extents) &&
            key.images.has_value() == input.images && std::ranges::equal(key.taps, taps);
   }
@@ -155,14 +158,26 @@ struct Session::State {
       plans.splice(plans.begin(), plans, it);
       return plans.front();
     }
-    if (plans.size() == kMaxPlans) context->wait();
     plans.push_front(make(input, taps));
-    if (plans.size() > kMaxPlans) plans.pop_back();
+    forget_plans();
     return plans.front();
+  }
+
+  // Those that were used least recently and have no room. Pending batches use the latest ones.
+  void forget_plans() {
+    std::size_t bytes = 0, count = 0;
+    const auto beyond = std::ranges::find_if(plans, [&](const LoadedPlan& loaded) {
+      bytes += kept_bytes(loaded.plan());
+      return ++count > context->num_slots() && bytes > options.plan_cache_limit;
+    });
+    if (beyond == plans.end()) return;
+    context->wait();
+    plans.erase(beyond, plans.end());
   }
 
   PlanKey key_of(const PlanInput& input, std::span<const std::string> taps) const {
     return {.batch = input.extents[0],
+            .channels = input.extents[1],
             .height = input.extents[2],
             .width = input.extents[3],
             .precision = *options.precision,
@@ -188,33 +203,43 @@ struct Session::State {
     require_within_limits(plan, weight_bytes, model->backend().has_own_memory(), options);
   }
 
-  LoadedPlan make(const PlanInput& input, std::span<const std::string> taps) {
-    const Graph graph = apply_passes(with_taps(model->graph(input.shape()), taps));
-    Backend& backend = model->backend();
-    LoadedPlan loaded{.planned = plan_steps(graph, key_of(input, taps)), .outputs = {}};
-    admit(loaded.planned.plan, least_weight_bytes(loaded.planned));
-    if (backend.can_run()) {
-      const Constants constants(loaded.planned.graph, model->weights());
-      for (std::size_t i = 0; i < loaded.planned.kernels.size(); ++i) {
-        loaded.planned.kernels[i]->load(constants, loaded.planned.values[i]);
+  // With weights, unless the device is only described.
+  PlannedSteps make_steps(const PlanInput& input, const PlanKey& key) {
+    const Graph graph = apply_passes(with_taps(model->graph(input.shape()), key.taps));
+    PlannedSteps planned = plan_steps(graph, key);
+    const Plan& plan = planned.plan;
+    admit(plan, least_weight_bytes(planned));
+    if (model->backend().can_run()) {
+      const Constants constants(planned.graph, model->weights());
+      for (std::size_t i = 0; i < planned.kernels.size(); ++i) {
+        planned.kernels[i]->load(constants, planned.values[i]);
       }
-      admit(loaded.planned.plan, backend.loaded_weight_bytes());
-      make_outputs(loaded);
     }
-    for (const Step& step : loaded.planned.plan.steps) {
+    log(LogLevel::kInfo, "{}: plan for {} in {}: {} steps, {:.1f} MB for activations", key.device,
+        input.shape().to_string(), to_string(key.precision), plan.steps.size(),
+        static_cast<double>(plan.arena_bytes) / 1e6);
+    return planned;
+  }
+
+  LoadedPlan make(const PlanInput& input, std::span<const std::string> taps) {
+    const PlanKey key = key_of(input, taps);
+    LoadedPlan loaded{.planned = model->plans().find_or_make(
+                          key, tuning, [&] { return make_steps(input, key); })};
+    const bool runs = model->backend().can_run();
+    admit(loaded.plan(),
+          runs ? model->backend().loaded_weight_bytes() : least_weight_bytes(*loaded.planned));
+    if (runs) make_outputs(loaded);
+    for (const auto& kernel : loaded.planned->kernels) loaded.kernels.push_back(kernel->copy());
+    for (const Step& step : loaded.plan().steps) {
       loaded.pointers.push_back(
           {std::vector<void*>(step.inputs.size()), std::vector<void*>(step.outputs.size())});
     }
-    const Plan& plan = loaded.planned.plan;
-    log(LogLevel::kInfo, "{}: plan for {} in {}: {} steps, {:.1f} MB for activations",
-        plan.key.device, input.shape().to_string(), to_string(plan.key.precision),
-        plan.steps.size(), static_cast<double>(plan.arena_bytes) / 1e6);
     return loaded;
   }
 
   // Where the user finds the outputs: in host memory, or, without that, wherever the arena is.
   void make_outputs(LoadedPlan& loaded) const {
-    const Plan& plan = loaded.planned.plan;
+    const Plan& plan = loaded.plan();
     std::size_t host_bytes = 0;
     for (const PlanOutput& output : plan.outputs) {
       const Buffer& buffer = plan.buffers[static_cast<std::size_t>(output.buffer)];
@@ -235,7 +260,7 @@ struct Session::State {
 
   // Points the plan's kernels at the arena, which is made larger if the plan needs it.
   void bind(LoadedPlan& loaded) {
-    const Plan& plan = loaded.planned.plan;
+    const Plan& plan = loaded.plan();
     if (plan.arena_bytes <= arena_bytes && loaded.arena == arena.get()) return;
     context->wait();  // nothing may use the old arena or the recording
     if (plan.arena_bytes > arena_bytes) {
@@ -256,7 +281,7 @@ struct Session::State {
                              [&](int idx) { return at(base, plan, idx); });
       pointers.workspace = base + step.workspace_offset;
       pointers.count = step.count < 0 ? nullptr : at(base, plan, step.count);
-      loaded.planned.kernels[i]->bind(pointers);
+      loaded.kernels[i]->bind(pointers);
     }
     for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
       const std::byte* const src = at(base, plan, plan.outputs[i].buffer);
@@ -292,14 +317,14 @@ struct Session::State {
 
   LoadedPlan& upload(const TensorView& input, std::span<const std::string> taps) {
     LoadedPlan& loaded = prepare_host(input, taps);
-    context->upload(at(loaded.arena, loaded.planned.plan, loaded.planned.plan.input), input.data,
+    context->upload(at(loaded.arena, loaded.plan(), loaded.plan().input), input.data,
                     input.bytes());
     return loaded;
   }
 
   static ExecutionContext::BoundSteps bound(LoadedPlan& loaded) {
-    const Plan& plan = loaded.planned.plan;
-    return {.steps = loaded.planned.kernels,
+    const Plan& plan = loaded.plan();
+    return {.steps = loaded.kernels,
             .recording = loaded.recording,
             .input = at(loaded.arena, plan, plan.input),
             .input_bytes = plan.buffers[loaded.input_idx()].bytes,
@@ -357,7 +382,7 @@ std::span<const Session::Output> Session::run(const TensorView& input,
   state_->require_none_pending();
   const ExecutionContext::Scope scope(context);
   LoadedPlan& loaded = state_->upload(input, taps);
-  context.run(loaded.planned.kernels, loaded.recording);
+  context.run(loaded.kernels, loaded.recording);
   context.download(loaded.downloads);
   if (loaded.host != nullptr) point_outputs(loaded, loaded.host.get());
   return loaded.outputs;
@@ -413,7 +438,7 @@ void Session::enqueue(const TensorView& input, std::span<const DeviceBuffer> out
 const Plan& SessionInternals::plan(Session& session, const TensorDesc& input, Taps taps) {
   session.state_->require_none_pending();
   const ExecutionContext::Scope scope(*session.state_->context);  // weights are packed, too
-  return session.state_->find_or_make(plan_input(input), taps).planned.plan;
+  return session.state_->find_or_make(plan_input(input), taps).plan();
 }
 
 const Plan& SessionInternals::plan(Session& session, const Shape& input, Taps taps) {
@@ -475,7 +500,7 @@ Profile SessionInternals::profile(Session& session, const TensorView& input) {
   state.require_none_pending();
   const ExecutionContext::Scope scope(context);
   LoadedPlan& loaded = state.upload(input, {});
-  Profile profile{.step_ms = context.time_steps(loaded.planned.kernels)};
+  Profile profile{.step_ms = context.time_steps(loaded.kernels)};
   profile.total_ms = std::accumulate(profile.step_ms.begin(), profile.step_ms.end(), 0.0);
   return profile;
 }

@@ -201,6 +201,7 @@ nestor::SessionOptions options_of(const nestor_session_options& options) {
   if (options.tuning != nullptr) made.tuning = options.tuning;
   made.host_memory_limit = options.host_memory_limit;
   made.device_memory_limit = options.device_memory_limit;
+  if (options.plan_cache_limit != 0) made.plan_cache_limit = options.plan_cache_limit;
   return made;
 }
 

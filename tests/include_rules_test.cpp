@@ -78,7 +78,7 @@ const std::vector<Rule>& rules() {
       {"(apps|bench)/.*",
        kCore + Strings{"apps/.*", "bench/.*", "library/.*", "weights_convert/.*", "graphs/.*",
                        "nestor/.*", "CLI/.*", "fmt/.*", "nlohmann/.*", "stb/.*", "png\\.h",
-                       "oneapi/dnnl/.*", "engine/ops/[a-z_]+/problem\\.h"}},
+                       "oneapi/dnnl/.*", "benchmark/.*", "engine/ops/[a-z_]+/problem\\.h"}},
   };
   return list;
 }

@@ -171,7 +171,9 @@ part "fuzzing packages" apps/install_packages.sh fuzz &&
   }
 
 if $long; then
+  # Commands that need no emulator.
   part "packaging packages" apps/install_packages.sh package &&
+    part "build packages" build cpu -DNESTOR_TESTS=ON -DNESTOR_SIMT=OFF &&
     part "Debian packages, long" tests/packages/run.sh
   part "killed downloads, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
     python3 -m unittest discover -s tests/commands -p weights_test.py -k killed

@@ -54,6 +54,25 @@ void add_schedule(CLI::App& app, BenchOptions& options) {
       ->group(kHow);
 }
 
+void add_result_options(CLI::App& app, BenchOptions& options) {
+  const std::map<std::string, ResultFormat> formats{{"md", ResultFormat::kMarkdown},
+                                                    {"csv", ResultFormat::kCsv},
+                                                    {"json", ResultFormat::kJson},
+                                                    {"jsonl", ResultFormat::kJsonl}};
+  app.add_option_function<std::string>(
+         "-o,--format",
+         [&options, formats](const std::string& name) { options.format = formats.at(name); },
+         "Format of the results: md, csv, json or jsonl")
+      ->check(one_of({"md", "csv", "json", "jsonl"}))
+      ->type_name("FORMAT")
+      ->default_str("md")
+      ->group(kResults);
+  app.add_option("--output", options.output,
+                 "Write the results to this file (default: standard output)")
+      ->type_name("FILE")
+      ->group(kResults);
+}
+
 }  // namespace
 
 void add_running_options(CLI::App& app, BenchOptions& options) {
@@ -82,22 +101,7 @@ void add_running_options(CLI::App& app, BenchOptions& options) {
       ->type_name("FILE")
       ->group(kHow);
   add_memory_limits(app, workload.memory, kHow);
-  const std::map<std::string, ResultFormat> formats{{"md", ResultFormat::kMarkdown},
-                                                    {"csv", ResultFormat::kCsv},
-                                                    {"json", ResultFormat::kJson},
-                                                    {"jsonl", ResultFormat::kJsonl}};
-  app.add_option_function<std::string>(
-         "-o,--format",
-         [&options, formats](const std::string& name) { options.format = formats.at(name); },
-         "Format of the results: md, csv, json or jsonl")
-      ->check(one_of({"md", "csv", "json", "jsonl"}))
-      ->type_name("FORMAT")
-      ->default_str("md")
-      ->group(kResults);
-  app.add_option("--output", options.output,
-                 "Write the results to this file (default: standard output)")
-      ->type_name("FILE")
-      ->group(kResults);
+  add_result_options(app, options);
 }
 
 void add_grid_options(CLI::App& app, BenchOptions& options) {
@@ -162,6 +166,16 @@ void add_table_options(CLI::App& app, BenchOptions& options) {
       ->type_name("FILE")
       ->group(kResults);
   app.add_option("--png", options.png, "The same as PNG")->type_name("FILE")->group(kResults);
+}
+
+void add_compare_options(CLI::App& app, BenchOptions& options) {
+  app.add_option("before", options.compare, "Results of the earlier run")
+      ->type_name("BEFORE")
+      ->required();
+  app.add_option("after", options.compare_after, "Results of the later run")
+      ->type_name("AFTER")
+      ->required();
+  add_result_options(app, options);
 }
 
 void complete(BenchOptions& options) {

@@ -23,7 +23,8 @@ struct BenchOptions {
   std::string trace;    // a file
   bool profile = false, tune = false, list_devices = false, serve = false;
   TuneOptions tune_options;
-  std::string svg, png;  // files of `table`
+  std::string svg, png;       // files of `table`
+  std::string compare_after;  // results of a later run: of `compare`
 };
 
 // The options of both the grid and `table`: how it runs, how long, and where results go.
@@ -34,6 +35,9 @@ void add_grid_options(CLI::App& app, BenchOptions& options);
 
 // Those of `table` alone.
 void add_table_options(CLI::App& app, BenchOptions& options);
+
+// Those of `compare`.
+void add_compare_options(CLI::App& app, BenchOptions& options);
 
 // Fills in what the options say together: photos, precisions by their own names.
 void complete(BenchOptions& options);

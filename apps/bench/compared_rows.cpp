@@ -5,19 +5,18 @@
 
 namespace nestor::bench {
 
-std::vector<ComparedRow> compare(const std::vector<EarlierRow>& before,
-                                 std::span<const Row> after) {
+std::vector<ComparedRow> compare(const std::vector<TimedRow>& before,
+                                 const std::vector<TimedRow>& after) {
   std::vector<ComparedRow> compared;
   for (std::size_t i = 0; i < after.size(); ++i) {
-    const Row& row = after[i];
-    const auto old = std::ranges::find(before, row.key, &EarlierRow::key);
+    const TimedRow& row = after[i];
+    const auto old = std::ranges::find(before, row.key, &TimedRow::key);
     if (old == before.end()) continue;
-    const Rounds rounds = figures_of(row).latency_rounds;
     compared.push_back({.idx = i,
                         .key = row.key,
                         .before_ms = median_of(joined(old->latency_rounds)),
-                        .after_ms = median_of(joined(rounds)),
-                        .interval = compare_medians(old->latency_rounds, rounds)});
+                        .after_ms = median_of(joined(row.latency_rounds)),
+                        .interval = compare_medians(old->latency_rounds, row.latency_rounds)});
   }
   return compared;
 }

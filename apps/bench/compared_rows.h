@@ -2,7 +2,6 @@
 // The rows that two runs have in common.
 
 #include <cstddef>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -12,14 +11,15 @@
 namespace nestor::bench {
 
 struct ComparedRow {
-  std::size_t idx = 0;  // among those measured now
+  std::size_t idx = 0;  // among those of the later run
   RowKey key;
   double before_ms = 0, after_ms = 0;  // medians
   RatioInterval interval;
 };
 
 // Each row of `after` that `before` has too.
-std::vector<ComparedRow> compare(const std::vector<EarlierRow>& before, std::span<const Row> after);
+std::vector<ComparedRow> compare(const std::vector<TimedRow>& before,
+                                 const std::vector<TimedRow>& after);
 
 inline constexpr std::string_view kTooFewTimes = "too few times";
 

@@ -218,8 +218,8 @@ std::string profile_table(const Row& row) {
 
 std::string comparison_table(const std::vector<ComparedRow>& rows) {
   std::vector<std::vector<std::string>> cells = {
-      {"row", "before, ms", "now, ms", "ratio", fmt::format("{:.0f} % interval", 100 * kConfidence),
-       "verdict"}};
+      {"row", "before, ms", "after, ms", "ratio",
+       fmt::format("{:.0f} % interval", 100 * kConfidence), "verdict"}};
   for (const ComparedRow& row : rows) {
     const bool known = verdict(row.interval) != kTooFewTimes;
     cells.push_back(

@@ -29,13 +29,6 @@ Json or_null(const std::optional<Value>& value) {
   return value ? Json(*value) : Json();
 }
 
-Json key_json(const RowKey& key) {
-  return {{"network", key.network}, {"weights", key.weights},     {"batch", key.batch},
-          {"height", key.height},   {"width", key.width},         {"precision", key.precision},
-          {"device", key.device},   {"threads", key.threads},     {"streams", key.streams},
-          {"input", key.input},     {"transfers", key.transfers}, {"without", key.without}};
-}
-
 RowKey key_of(const Json& row) {
   return {.network = row.at("network"),
           .weights = row.at("weights"),
@@ -65,15 +58,15 @@ Json steps_json(const std::vector<StepTime>& steps) {
   return list;
 }
 
-EarlierRow earlier_row(const Json& row) {
-  EarlierRow earlier{key_of(row), row.at("samples_ms").get<Rounds>()};
-  CHECK_AS(kBadInput, !earlier.latency_rounds.empty(), "a row has no times");
-  for (const auto& round : earlier.latency_rounds) {
+TimedRow read_row(const Json& row) {
+  TimedRow timed{key_of(row), row.at("samples_ms").get<Rounds>()};
+  CHECK_AS(kBadInput, !timed.latency_rounds.empty(), "a row has no times");
+  for (const auto& round : timed.latency_rounds) {
     const bool sound =
         !round.empty() && std::ranges::all_of(round, [](double ms) { return ms > 0; });
     CHECK_AS(kBadInput, sound, "a round has no times, or one that is not above 0");
   }
-  return earlier;
+  return timed;
 }
 
 // The text is one document, or one row a line.
@@ -131,10 +124,17 @@ Environment environment_of(std::span<const Row> rows) {
   return environment;
 }
 
+Json to_json(const RowKey& key) {
+  return {{"network", key.network}, {"weights", key.weights},     {"batch", key.batch},
+          {"height", key.height},   {"width", key.width},         {"precision", key.precision},
+          {"device", key.device},   {"threads", key.threads},     {"streams", key.streams},
+          {"input", key.input},     {"transfers", key.transfers}, {"without", key.without}};
+}
+
 Json to_json(const Row& row, const Environment& environment) {
   const Figures figures = figures_of(row);
   const DeviceDescription& device = environment.devices.at(row.key.device);
-  Json json = key_json(row.key);
+  Json json = to_json(row.key);
   json["images_per_second"] = figures.throughput;
   json["ms_per_image"] = figures.ms_per_image;
   json["latency_ms"] = to_json(figures.latency);
@@ -193,10 +193,12 @@ std::string csv_table(const std::vector<Json>& rows) {
   return text;
 }
 
-std::vector<EarlierRow> parse_results(std::string_view text, const std::string& file) {
+TimedRow timed_row(const Row& row) { return {row.key, figures_of(row).latency_rounds}; }
+
+std::vector<TimedRow> parse_results(std::string_view text, const std::string& file) {
   try {
-    std::vector<EarlierRow> rows;
-    for (const Json& row : rows_of(text)) rows.push_back(earlier_row(row));
+    std::vector<TimedRow> rows;
+    for (const Json& row : rows_of(text)) rows.push_back(read_row(row));
     CHECK_AS(kBadInput, !rows.empty(), "there are no rows");
     return rows;
   } catch (const std::exception& error) {
@@ -204,7 +206,7 @@ std::vector<EarlierRow> parse_results(std::string_view text, const std::string& 
   }
 }
 
-std::vector<EarlierRow> read_results(const std::string& file) {
+std::vector<TimedRow> read_results(const std::string& file) {
   std::error_code error;
   const std::uintmax_t bytes = std::filesystem::file_size(file, error);
   CHECK_AS(kBadInput, !error, "{}: {}", file, error.message());

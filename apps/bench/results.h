@@ -27,6 +27,9 @@ Environment environment_of(std::span<const Row> rows);
 // {"network": ..., "latency_ms": {"median": ...}, "samples_ms": [[...], ...], "commit": ..., ...}
 Json to_json(const Row& row, const Environment& environment);
 
+// {"network": ..., "batch": ..., ...}
+Json to_json(const RowKey& key);
+
 // {"format": "nestor-bench", "version": 1, "rows": [...]}
 std::string json_document(const std::vector<Json>& rows);
 
@@ -37,16 +40,18 @@ std::string json_line(const Json& row);
 // left out.
 std::string csv_table(const std::vector<Json>& rows);
 
-// Of an earlier run, what comparisons need.
-struct EarlierRow {
+// Of a row, what comparisons need.
+struct TimedRow {
   RowKey key;
   Rounds latency_rounds;
 };
 
+TimedRow timed_row(const Row& row);
+
 inline constexpr std::size_t kMaxResultsBytes = std::size_t{256} << 20;
 
 // Rows of a JSON document or of JSON lines. Throws kBadInput, naming `file`, for anything else.
-std::vector<EarlierRow> parse_results(std::string_view text, const std::string& file);
-std::vector<EarlierRow> read_results(const std::string& file);
+std::vector<TimedRow> parse_results(std::string_view text, const std::string& file);
+std::vector<TimedRow> read_results(const std::string& file);
 
 }  // namespace nestor::bench

@@ -1,5 +1,5 @@
 #pragma once
-// A workload that other programs time beside engines of their own (bench/peers.py):
+// A workload that other programs time beside engines of their own (bench/peers/engines.py):
 //
 //   input FILE    reads float32 values of the input from a file         ok
 //   run N         runs N times                                          pairs of milliseconds

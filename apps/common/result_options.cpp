@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "apps/common/choices.h"
 #include "apps/common/distinct_files.h"
 #include "apps/common/finished_images.h"
@@ -74,8 +76,8 @@ void add_quiet_option(CLI::App& app, ResultOptions& options) {
 namespace {
 
 void check_resume(const ResultOptions& options) {
-  CHECK_AS(kUsage, options.format == "jsonl" || options.format == "csv",
-           "--resume needs --format jsonl or csv, found {}", options.format);
+  CHECK_AS(kUsage, std::ranges::count(options.resumable, options.format) > 0,
+           "--resume needs --format {}, found {}", listed(options.resumable), options.format);
   CHECK_AS(kUsage, options.save_outputs.empty(),
            "--resume and --save-outputs: the tensors of the images that are left out would lack");
 }
@@ -92,6 +94,13 @@ void check_outputs(const ResultOptions& options, std::vector<std::string> read) 
   if (options.resume) check_resume(options);
 }
 
+void report_resumed(std::string_view command, const ResultOptions& options,
+                    std::size_t num_left_out, std::size_t num_all, const std::string& output) {
+  if (num_left_out == 0 || options.quiet) return;
+  print_message(command,
+                fmt::format("{} of {} images have results in {}", num_left_out, num_all, output));
+}
+
 TextOutput open_results(std::string_view command, const ResultOptions& options,
                         std::vector<std::string>& names) {
   if (!options.resume) return TextOutput(options.output);
@@ -100,10 +109,7 @@ TextOutput open_results(std::string_view command, const ResultOptions& options,
   file->keep(finished.whole_bytes());
   const std::size_t num_all = names.size();
   names = finished.without(std::move(names));
-  if (names.size() < num_all && !options.quiet) {
-    print_message(command, fmt::format("{} of {} images have results in {}", num_all - names.size(),
-                                       num_all, options.output));
-  }
+  report_resumed(command, options, num_all - names.size(), num_all, options.output);
   return TextOutput(std::move(file));
 }
 

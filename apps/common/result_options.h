@@ -12,9 +12,10 @@ namespace nestor {
 
 struct ResultOptions {
   std::string format;
-  std::string output;        // a file; empty: standard output
-  bool resume = false;       // go on with it
-  std::string save_outputs;  // a file; empty: tensors are not saved
+  std::string output;                                     // a file; empty: standard output
+  bool resume = false;                                    // go on with it
+  std::vector<std::string> resumable = {"jsonl", "csv"};  // formats that can be gone on with
+  std::string save_outputs;                               // a file; empty: tensors are not saved
   std::vector<std::string> save_tensors;
   bool quiet = false;
 };
@@ -35,6 +36,10 @@ void add_quiet_option(CLI::App& app, ResultOptions& options);
 // of the files that the command reads or another output, or cannot be gone on with, kInternal if
 // tensors cannot be written.
 void check_outputs(const ResultOptions& options, std::vector<std::string> read);
+
+// Says how many of `num_all` images are left out because their results are in the output.
+void report_resumed(std::string_view command, const ResultOptions& options,
+                    std::size_t num_left_out, std::size_t num_all, const std::string& output);
 
 // The destination of the results. With --resume, a file that grows with each image; those of `names`
 // that have results in it are taken out, and `command` says how many.

@@ -1,12 +1,13 @@
 #include "apps/common/segmentation_report.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <map>
 #include <utility>
 
 #include "apps/common/inputs.h"
 #include "apps/common/report_text.h"
-#include "apps/common/text_output.h"
 #include "apps/drawing/class_overlay.h"
 #include "apps/drawing/png.h"
 #include "engine/atomic_file.h"
@@ -93,60 +94,106 @@ class RawReport : public FileReport {
   }
 };
 
-class JsonReport : public SegmentationReport {
+// Rows of text, each with the labels of its classes.
+class TextReport : public SegmentationReport {
  public:
-  JsonReport(const SegmentationFormat& format, const ModelInfo& info, const RunFacts& facts)
-      : output_(format.output), labels_(info.labels) {
-    output_.write(json_head(info, facts));
+  TextReport(const ModelInfo& info, TextOutput& output) : labels_(info.labels), output_(output) {}
+
+  void finish() override { output_.finish(); }
+
+ protected:
+  std::string label(int class_id) const {
+    const auto idx = static_cast<std::size_t>(class_id);
+    return idx < labels_.size() ? labels_[idx] : std::string();
   }
 
-  void add(const SegmentedImage& image) override {
-    output_.write((first_ ? "\n  " : ",\n  ") + one_line(row_of(image)));
-    first_ = false;
-  }
-  void finish() override {
-    output_.write(kJsonEnd);
-    output_.finish();
-  }
-
- private:
-  ReportJson row_of(const SegmentedImage& image) const {
+  std::string json_row(const SegmentedImage& image) const {
     ReportJson row = {{"image", image.image}};
     if (image.error) {
       row["error"] = *image.error;
-      return row;
+      return one_line(row);
     }
     row["width"] = image.map.width;
     row["height"] = image.map.height;
     row["classes"] = ReportJson::array();
     for (const ClassShare& share : class_shares(index_image(image.map))) {
-      const auto idx = static_cast<std::size_t>(share.class_id);
       row["classes"].push_back({{"class_id", share.class_id},
-                                {"class", idx < labels_.size() ? labels_[idx] : std::string()},
+                                {"class", label(share.class_id)},
                                 {"pixels", share.pixels},
                                 {"share", share.share}});
     }
-    return row;
+    return one_line(row);
   }
 
-  TextOutput output_;
+  TextOutput& output() { return output_; }
+
+ private:
   std::vector<std::string> labels_;
+  TextOutput& output_;
+};
+
+// Rows between a head and an end.
+class JsonReport : public TextReport {
+ public:
+  JsonReport(const ModelInfo& info, const RunFacts& facts, TextOutput& output)
+      : TextReport(info, output) {
+    output.write(json_head(info, facts));
+  }
+
+  void add(const SegmentedImage& image) override {
+    output().write((first_ ? "\n  " : ",\n  ") + json_row(image));
+    first_ = false;
+  }
+  void finish() override {
+    output().write(kJsonEnd);
+    TextReport::finish();
+  }
+
+ private:
   bool first_ = true;
 };
 
-bool is_json(const SegmentationFormat& format) { return format.name == "json"; }
+class JsonlReport : public TextReport {
+ public:
+  using TextReport::TextReport;
+
+  void add(const SegmentedImage& image) override { output().write(json_row(image) + "\n"); }
+};
+
+class CsvReport : public TextReport {
+ public:
+  CsvReport(const ModelInfo& info, TextOutput& output) : TextReport(info, output) {
+    output.write_head("image,width,height,class_id,class,pixels,share,error\n");
+  }
+
+  void add(const SegmentedImage& image) override {
+    const std::string name = csv_field(image.image);
+    if (image.error) {
+      return output().write(fmt::format("{},,,,,,,{}\n", name, csv_field(*image.error)));
+    }
+    std::string text;
+    for (const ClassShare& share : class_shares(index_image(image.map))) {
+      fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},\n", name, image.map.width,
+                     image.map.height, share.class_id, csv_field(label(share.class_id)),
+                     share.pixels, share.share);
+    }
+    output().write(text);
+  }
+};
 
 }  // namespace
 
+bool is_text(const SegmentationFormat& format) {
+  return format.name == "json" || format.name == "jsonl" || format.name == "csv";
+}
+
 std::string output_of(const SegmentationFormat& format, const std::string& image) {
-  if (is_json(format)) return {};
   const std::string stem =
       image == kStandardInput ? "standard_input" : fs::path(image).stem().string();
   return (fs::path(format.output) / (stem + (format.name == "raw" ? ".raw" : ".png"))).string();
 }
 
 void check_image_outputs(const SegmentationFormat& format, const std::vector<std::string>& images) {
-  if (is_json(format)) return;
   CHECK_AS(kUsage, !format.output.empty(), "no folder for the {} files: --output DIR", format.name);
   std::error_code error;
   fs::create_directories(format.output, error);
@@ -166,14 +213,25 @@ void check_image_outputs(const SegmentationFormat& format, const std::vector<std
   }
 }
 
+std::vector<std::string> without_outputs(const SegmentationFormat& format,
+                                         std::vector<std::string> images) {
+  std::error_code error;
+  std::erase_if(images, [&](const std::string& image) {
+    return fs::exists(output_of(format, image), error);
+  });
+  return images;
+}
+
 std::unique_ptr<SegmentationReport> segmentation_report(const SegmentationFormat& format,
                                                         const ModelInfo& info,
-                                                        const RunFacts& facts) {
+                                                        const RunFacts& facts, TextOutput& text) {
   if (format.name == "png") return std::make_unique<PngReport>(format, info);
   if (format.name == "overlay") return std::make_unique<OverlayReport>(format, info);
   if (format.name == "raw") return std::make_unique<RawReport>(format);
-  CHECK_AS(kUsage, is_json(format), "there is no format {}", format.name);
-  return std::make_unique<JsonReport>(format, info, facts);
+  if (format.name == "json") return std::make_unique<JsonReport>(info, facts, text);
+  if (format.name == "jsonl") return std::make_unique<JsonlReport>(info, text);
+  CHECK_AS(kUsage, format.name == "csv", "there is no format {}", format.name);
+  return std::make_unique<CsvReport>(info, text);
 }
 
 }  // namespace nestor

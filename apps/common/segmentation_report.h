@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "apps/common/run_facts.h"
+#include "apps/common/text_output.h"
 #include "apps/drawing/palette.h"
 #include "nestor/nestor.h"
 
@@ -32,7 +33,7 @@ class SegmentationReport {
 
 struct SegmentationFormat {
   std::string name = "png";
-  std::string output;   // a folder; of "json" a file, or empty: standard output
+  std::string output;   // a folder; of text a file, or empty: standard output
   std::string palette;  // of "png": empty: grey; of "overlay": empty: one with enough colours
   double alpha = 0.6;   // of "overlay"
   bool legend = false;
@@ -44,17 +45,29 @@ struct SegmentationFormat {
 //   overlay  the pictures in the colours of their classes, DIR/<stem>.png
 //   json     of each image the classes with their pixels and share
 //   raw      class maps, DIR/<stem>.raw: a byte a pixel, height * width of them
-inline constexpr const char* kSegmentationFormats[] = {"png", "overlay", "json", "raw"};
+//   jsonl    as json, a line an image
+//   csv      a row a class of an image
+inline constexpr const char* kSegmentationFormats[] = {"png", "overlay", "json",
+                                                       "raw", "jsonl",   "csv"};
+inline constexpr const char* kResumableSegmentations[] = {"png", "overlay", "raw", "jsonl", "csv"};
 
-// Of formats that write a file an image: its path; empty for others.
+// Whether results are text, in one place, and not a file an image.
+bool is_text(const SegmentationFormat& format);
+
+// Of formats that write a file an image: its path.
 std::string output_of(const SegmentationFormat& format, const std::string& image);
 
-// Throws kUsage, before anything runs, if two images would have one file, or an image the file of
-// its result, and if there is no folder for them.
+// Of formats that write a file an image. Throws kUsage, before anything runs, if two images would
+// have one file, or an image the file of its result, and if there is no folder for them.
 void check_image_outputs(const SegmentationFormat& format, const std::vector<std::string>& images);
 
+// The images that have no file yet. Files appear when they are complete.
+std::vector<std::string> without_outputs(const SegmentationFormat& format,
+                                         std::vector<std::string> images);
+
+// `text`: of formats that are text, which it must outlive; of others it is not used.
 std::unique_ptr<SegmentationReport> segmentation_report(const SegmentationFormat& format,
                                                         const ModelInfo& info,
-                                                        const RunFacts& facts);
+                                                        const RunFacts& facts, TextOutput& text);
 
 }  // namespace nestor

@@ -39,6 +39,8 @@ void add_memory_limits(CLI::App& app, MemoryLimits& limits, const std::string& g
       "Refuse to run what needs more of the host's memory: 800M, 4G, or bytes");
   add("--device-memory-limit", limits.device,
       "Refuse to run what needs more of a GPU's memory: 800M, 4G, or bytes");
+  add("--plan-cache", limits.plans,
+      "Keep plans of earlier image sizes within so much memory (default: 64M)");
 }
 
 void add_device_options(CLI::App& app, DeviceOptions& options) {
@@ -72,6 +74,7 @@ SessionOptions session_options(const DeviceOptions& options, const Model& model)
   SessionOptions result{.threads = options.threads, .deterministic = options.deterministic};
   result.host_memory_limit = options.memory.host;
   result.device_memory_limit = options.memory.device;
+  result.plan_cache_limit = options.memory.plans;
   if (!options.precision.empty())
     result.precision = parse_precision(canonical_precision(options.precision));
   if (options.tuning == kNoTuning) return result;

@@ -10,10 +10,11 @@
 
 namespace nestor {
 
-// Bytes that a plan may need; 0: as many as there are.
+// Bytes that a plan may need, 0: as many as there are; and those for plans that are kept.
 struct MemoryLimits {
   std::uint64_t host = 0;
   std::uint64_t device = 0;
+  std::uint64_t plans = kPlanCacheBytes;
 };
 
 struct DeviceOptions {
@@ -30,7 +31,7 @@ inline constexpr std::string_view kNoTuning = "none";
 // "fp16" for "float16" and "half", ...; other names as they are.
 std::string canonical_precision(std::string_view name);
 
-// --memory-limit and --device-memory-limit.
+// --memory-limit, --device-memory-limit and --plan-cache.
 void add_memory_limits(CLI::App& app, MemoryLimits& limits, const std::string& group);
 
 // --device, --precision, --threads, --deterministic, --tuning and the limits of memory.

@@ -22,14 +22,16 @@ import os
 import pathlib
 import platform
 import re
-import select
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+import engines
+import machine
+from networks import ROOT
+
 BIN = ROOT / "build" / "cpu" / "bin"
 HEIGHT, WIDTH = 800, 1216
 NETWORK = "faster_rcnn_fpn_resnet50_v1b_coco"
@@ -193,48 +195,13 @@ def serve(engine, threads, folder):
 
 # --- the comparison ---
 
-class EngineFailed(Exception):
-    pass
-
-
-class Engine:
-    """A process that answers as serve() does, and as nestor-bench --serve."""
-
-    def __init__(self, name, options, folder):
-        self.name, self.ms, self.cpu_ms = name, [], []
-        command = [sys.executable, __file__, "--serve", name, "--threads", options.threads, "--folder", folder]
-        if name == "nestor":
-            command = [BIN / "nestor-bench", "--weights", folder / MODEL, "--size", f"{HEIGHT}x{WIDTH}",
-                       "--device", "cpu", "--threads", options.threads, "--serve"]
-        self.log = open(folder / f"{name}.log", "w+", errors="replace")
-        self.process = subprocess.Popen(
-            [str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-            bufsize=1, env=dict(os.environ, OMP_NUM_THREADS=str(options.threads)))
-
-    def ask(self, line, seconds=START_SECONDS):
-        try:
-            self.process.stdin.write(line + "\n")
-            while select.select([self.process.stdout], [], [], seconds)[0]:
-                answer = self.process.stdout.readline()
-                if not answer:
-                    break
-                words = answer.split()
-                if words and (words[0] == "ok" or words[0].replace(".", "").isdigit()):
-                    return words
-        except BrokenPipeError:
-            pass
-        self.log.seek(0)
-        self.process.kill()
-        raise EngineFailed(f"{self.name}: {' '.join(self.log.read().split()[-40:]) or 'no answer in time'}")
-
-    def run(self, count):
-        times = [float(word) for word in self.ask(f"run {count}")]
-        self.ms += times[::2]
-        self.cpu_ms += times[1::2]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+def start(name, options, folder):
+    command = [sys.executable, __file__, "--serve", name, "--threads", options.threads, "--folder", folder]
+    if name == "nestor":
+        command = [BIN / "nestor-bench", "--weights", folder / MODEL, "--size", f"{HEIGHT}x{WIDTH}",
+                   "--device", "cpu", "--threads", options.threads, "--serve"]
+    return engines.Engine(name, command, folder / f"{name}.log",
+                          dict(os.environ, OMP_NUM_THREADS=str(options.threads)))
 
 
 def measure(options, folder):
@@ -242,46 +209,33 @@ def measure(options, folder):
     answer = subprocess.run([sys.executable, __file__, "--count", "--folder", str(folder)], check=True,
                             stdout=subprocess.PIPE, text=True).stdout.split()
     peer_gflop, peer_regions = float(answer[-2]), int(answer[-1])
-    engines = []
+    ready = []
     for name in options.engines:
-        engine = Engine(name, options, folder)
+        engine = start(name, options, folder)
         try:  # one after the other: starting is work, too
             if name == "nestor":
-                engine.ask(f"input {folder / 'normalised.bin'}")
+                engine.ask(f"input {folder / 'normalised.bin'}", START_SECONDS)
             for _ in range(options.warm_up):
-                engine.ask("run 1")
-            engines.append(engine)
-        except EngineFailed as error:
+                engine.ask("run 1", START_SECONDS)
+            ready.append(engine)
+        except engines.EngineFailed as error:
             print(error, file=sys.stderr)
+            engine.close()
     for _ in range(options.repeats):
-        for engine in engines:
+        for engine in ready:
             time.sleep(0.1)  # the last engine's threads have stopped spinning by then
             engine.run(1)
     rows = []
-    for engine in engines:
+    for engine in ready:
         own = engine.name == "nestor"
         gflop = nestor_gflop if own else peer_gflop
-        ms = statistics.median(engine.ms)
+        ms = statistics.median(engine.first)
         rows.append({"engine": engine.name, "network": NETWORK if own else "fasterrcnn_resnet50_fpn",
-                     "runs": len(engine.ms), "ms": ms, "min_ms": min(engine.ms),
-                     "cpu_ms": statistics.median(engine.cpu_ms), "gflop": gflop, "gflop_per_s": gflop / ms * 1e3,
+                     "runs": len(engine.first), "ms": ms, "min_ms": min(engine.first),
+                     "cpu_ms": statistics.median(engine.second), "gflop": gflop, "gflop_per_s": gflop / ms * 1e3,
                      "regions": nestor_regions_in_use if own else peer_regions})
         engine.close()
     return rows
-
-
-def cpu_model():
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    return f"{fields['model name']} (family {fields.get('cpu family')}, model {fields.get('model')})"
-
-
-def versions():
-    from importlib.metadata import version
-    result = {name: version(name) for name in ("torch", "torchvision", "onnxruntime")}
-    result["nestor"] = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True,
-                                      text=True).stdout.strip()
-    return result
 
 
 def markdown(document):
@@ -327,8 +281,9 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or pathlib.Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        document = {"cpu": cpu_model(), "cores": os.cpu_count(), "threads": options.threads,
-                    "kernel": platform.release(), "versions": versions(), "date": datetime.date.today().isoformat(),
+        document = {"cpu": machine.cpu_name(), "cores": os.cpu_count(), "threads": options.threads,
+                    "kernel": platform.release(), "date": datetime.date.today().isoformat(),
+                    "versions": machine.versions("torch", "torchvision", "onnxruntime"),
                     "load_average": round(os.getloadavg()[0], 1), "rows": measure(options, folder)}
     out = pathlib.Path(options.out)
     out.parent.mkdir(parents=True, exist_ok=True)

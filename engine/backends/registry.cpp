@@ -1,5 +1,7 @@
 // The list of devices.
 
+#include "engine/ops/registry.h"
+
 #include <algorithm>
 
 #include "engine/backend.h"
@@ -7,6 +9,7 @@
 #include "engine/backends/cpu/describe_cpu.h"
 #include "engine/backends/cuda/cuda_backend.h"
 #include "engine/check.h"
+#include "engine/variant_names.h"
 
 namespace nestor {
 
@@ -33,6 +36,13 @@ bool is_kind(std::string_view device, std::string_view kind) {
   return device == kind || device.starts_with(std::string(kind) + ":");
 }
 
+template <class Variant>
+std::vector<std::string> names_of(std::span<const Variant> variants) {
+  std::vector<std::string> names;
+  for (const Variant& variant : variants) names.emplace_back(variant.name);
+  return names;
+}
+
 }  // namespace
 
 DeviceList list_devices() {
@@ -55,6 +65,12 @@ std::unique_ptr<Backend> open_backend(std::string_view device, std::string* why_
   fail(ErrorCode::kUnsupported,
        "no device is called '{}'; there are: auto, cpu, cuda, cuda:N, and for plans cuda:sm_NN",
        device);
+}
+
+std::vector<std::string> variant_names(const Op& op, const Backend& backend) {
+  const AdmittedOp* const admitted = find_admitted(op);
+  if (admitted == nullptr) return {};
+  return backend.name() == "cpu" ? names_of(admitted->cpu()) : names_of(admitted->cuda().variants);
 }
 
 }  // namespace nestor

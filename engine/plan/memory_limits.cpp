@@ -9,6 +9,8 @@ namespace nestor {
 
 namespace {
 
+constexpr std::size_t kBytesOfStep = std::size_t{8} << 10;
+
 void require(const Plan& plan, std::size_t needed, std::string_view parts, std::string_view where,
              std::uint64_t limit) {
   CHECK_AS(kOutOfMemory, limit == 0 || needed <= limit,
@@ -43,6 +45,10 @@ std::size_t least_weight_bytes(const PlannedSteps& planned) {
   std::int64_t elements = 0;
   for (const ValueId id : weights) elements += planned.graph.desc(id).shape.num_elements();
   return static_cast<std::size_t>(elements) * element_bytes(planned.plan.key.precision);
+}
+
+std::size_t kept_bytes(const Plan& plan) {
+  return output_bytes(plan) + plan.steps.size() * kBytesOfStep;
 }
 
 void require_within_limits(const Plan& plan, std::size_t weight_bytes, bool on_device,

@@ -13,6 +13,10 @@ namespace nestor {
 // be larger: padded, or transformed.
 std::size_t least_weight_bytes(const PlannedSteps& planned);
 
+// Bytes that a session keeps a plan with: its outputs in the host's memory, and its steps (ResNeSt-269
+// on a CPU: 8 KB a step, most of it code). The arena is one for all plans.
+std::size_t kept_bytes(const Plan& plan);
+
 // Throws kOutOfMemory, with the figures, if the plan and `weight_bytes` of weights need more than the
 // limits allow. `on_device`: activations and weights lie in memory of the device's own, and only the
 // outputs in the host's.

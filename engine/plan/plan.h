@@ -18,9 +18,10 @@
 
 namespace nestor {
 
-// What a plan is made for; the key of a session's plan cache.
+// What a plan is made for; the key of a model's plans.
 struct PlanKey {
   std::int64_t batch = 1;
+  std::int64_t channels = 3;
   std::int64_t height = 224;
   std::int64_t width = 224;
   Precision precision = Precision::kFp32;

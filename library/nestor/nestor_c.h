@@ -187,9 +187,12 @@ typedef struct nestor_session_options {
    * What needs more is refused with NESTOR_OUT_OF_MEMORY before anything runs; 0: no limit. */
   uint64_t host_memory_limit;
   uint64_t device_memory_limit; /* of a GPU */
+  /* Bytes that plans of earlier input shapes may be kept with: 8 KB a step, and their outputs; the one
+   * in use stays. 0: 64 MiB. */
+  uint64_t plan_cache_limit;
 } nestor_session_options;
 #define NESTOR_SESSION_OPTIONS_INIT \
-  { sizeof(nestor_session_options), NULL, 0, 0, NULL, 0, 0, 0, 0 }
+  { sizeof(nestor_session_options), NULL, 0, 0, NULL, 0, 0, 0, 0, 0 }
 
 /* options: NULL for the defaults. */
 NESTOR_API nestor_status nestor_session_create(const nestor_model* model,

@@ -19,6 +19,7 @@ namespace nestor {
 class Model;
 
 inline constexpr int kMaxThreads = 1024;
+inline constexpr std::uint64_t kPlanCacheBytes = std::uint64_t{64} << 20;
 
 struct NESTOR_API SessionOptions {
   std::optional<Precision> precision = std::nullopt;  // default: fp16 on GPUs, fp32 on CPUs
@@ -37,6 +38,9 @@ struct NESTOR_API SessionOptions {
   // which has the figures, before anything runs. 0: as many as there are.
   std::uint64_t host_memory_limit = 0;
   std::uint64_t device_memory_limit = 0;  // of a GPU
+  // Bytes that plans which were used before may be kept with: 8 KB a step, and their outputs. Those
+  // used least recently go first; the one in use and those of pending batches stay.
+  std::uint64_t plan_cache_limit = kPlanCacheBytes;
 };
 
 // Runs a model in one thread: an execution context, an arena, and a cache of plans. On a GPU, runs
@@ -45,13 +49,11 @@ struct NESTOR_API SessionOptions {
 // Not thread-safe: one session a thread. Shares ownership of the model. After any error except
 // kDeviceLost it works on. A plan is made at the first run of an input shape; later runs of that
 // shape allocate nothing (on a GPU: once the arena has the size of the largest plan; on a CPU: except
-// that threads wait by sleeping once the machine turns busy, which starts one more thread). The most
-// recently used kMaxPlans plans are kept. On a CPU, subnormal numbers (below 1.2e-38) count as zero in
+// that threads wait by sleeping once the machine turns busy, which starts one more thread). Sessions of
+// a model share plans, and plan one at a time. On a CPU, subnormal numbers (below 1.2e-38) count as zero in
 // a run; afterwards the caller's thread has its own settings back.
 class NESTOR_API Session {
  public:
-  static constexpr std::size_t kMaxPlans = 16;
-
   // Throws kUnsupported if the model's device cannot compute in that precision.
   Session(std::shared_ptr<const Model> model, SessionOptions options);
   ~Session();

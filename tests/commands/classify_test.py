@@ -300,8 +300,10 @@ class Errors(CommandTest):
             done = self.expect(UNSUPPORTED, command[0], "--weights", model(), "--memory-limit", "1M", *command[1:])
             self.assert_says(done, "for weights", "the limit is 1048576 bytes")
         self.expect(0, "nestor-classify", "--weights", model(), "--memory-limit", "4g", "--device", "cpu", "--device-memory-limit", "1", CAT)
-        for size in ("0", "-1", "much"):
-            self.assert_says(self.expect(USAGE, "nestor-classify", "--weights", model(), "--memory-limit", size, CAT), "--memory-limit", size)
+        self.expect(0, "nestor-classify", "--weights", model(), "--device", "cpu", "--plan-cache", "1", CAT)
+        for option in ("--memory-limit", "--plan-cache"):
+            for size in ("0", "-1", "much"):
+                self.assert_says(self.expect(USAGE, "nestor-classify", "--weights", model(), option, size, CAT), option, size)
 
     def test_bad_models(self):
         self.assert_says(self.expect(BAD_INPUT, "nestor-classify", "--weights", self.path("none"), CAT), "none")

@@ -13,7 +13,6 @@ from unittest import mock
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 import gpu_session  # noqa: E402
-import peers  # noqa: E402
 
 SESSION = ROOT / "bench" / "gpu_session.sh"
 
@@ -42,6 +41,14 @@ echo 'nestor-bench: senet_154 cannot run' >&2
 echo '{"rows": [{"network": "resnest50", "top1": 81.1, "published_ms": 1.78,
                  "times": {"cuda:0 fp16, batch 16": {"kind": "measured", "ms": 0.25, "floor_ms": null}}},
                 {"network": "senet_154", "top1": 81.3, "published_ms": 7.5, "times": {}}]}'
+exit 6
+"""
+ROWS = """
+echo 'nestor-bench: one cannot run' >&2
+cat <<END
+{"rows": [{"network": "${10%%,*}", "batch": 8, "height": 800, "width": 1216, "precision": "fp16", "ms_per_image": 2.5,
+           "latency_ms": {"p99": 24}, "floor_ms": 8, "floor_share": 0.4, "warnings": ["host-bound"], "samples_ms": [[20]]}]}
+END
 exit 6
 """
 ENGINE = """
@@ -218,6 +225,25 @@ class GpuSession(unittest.TestCase):
         self.assertIn("| resnest50 | 81.1 | 1.78 | 0.250 | - |", done.stdout)
         self.assertIn("| senet_154 | 81.3 | 7.5 | - | - |", done.stdout)
 
+    def test_detectors_and_segmenters_have_rows(self):
+        self.pack({"nestor-bench": ROWS})
+        done, results = self.run_session("--parts", "detection,segmentation")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        for part, network in (("detection", "faster_rcnn_fpn_resnet50_v1b_coco"), ("segmentation", "deeplab_resnet101_ade")):
+            (row,) = results[part]
+            self.assertEqual((row["network"], row["floor_ms"]), (network, 8))
+            self.assertNotIn("samples_ms", row)
+            self.assertIn(f"| {network} | 800 x 1216 | 8 | 2.500 | 3.000 | 1.000 | host-bound |", done.stdout)
+        with tarfile.open(self.folder / "out" / "logs.tar.xz") as logs:
+            self.assertIn(b"one cannot run", logs.extractfile("logs/detection.log").read())
+
+    def test_vendors_that_are_not_there_are_skipped(self):
+        self.modules("torch", "timm")
+        done, results = self.run_session("--parts", "vendors")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(results["parts"]["vendors"]["status"], "skipped")
+        self.assertIn("lacks onnxruntime and tensorrt", results["parts"]["vendors"]["why"])
+
     def test_dry_run_starts_the_programs(self):
         done, _ = self.run_session("--dry-run")
         self.assertEqual(done.returncode, 0, done.stdout)
@@ -255,15 +281,17 @@ class Engines(unittest.TestCase):
         self.started = {}
         for patch in (
                 mock.patch.object(gpu_session, "start_engine", self.start),
+                mock.patch.object(gpu_session, "make_files"),
                 mock.patch.object(gpu_session, "nvidia_smi", lambda _: "1500, 2000, 77.5, 40, 99"),
+                mock.patch.object(gpu_session.networks, "write_noise", lambda *_: None),
                 mock.patch.multiple(
-                    peers, write_noise=lambda *_: None, largest_difference=lambda a, b: abs(a - b),
-                    logits=lambda engine, file, limit: len(engine.ask(f"output {file}", limit)))):
+                    gpu_session.turns, largest_difference=lambda a, b: abs(a - b),
+                    read_logits=lambda engine, file, limit: len(engine.ask(f"output {file}", limit)))):
             patch.start()
             self.addCleanup(patch.stop)
 
     def start(self, session, name, network, batch):
-        engine = peers.Engine(name, [sys.executable, "-c", ENGINE, name],
+        engine = gpu_session.engines.Engine(name, [sys.executable, "-c", ENGINE, name],
                               self.folder / f"{name}.log")
         self.started[name] = engine
         return engine
@@ -283,15 +311,22 @@ class Engines(unittest.TestCase):
         hangs, dies, good = self.session.document["times"][0]["rows"]
         self.assertNotIn("ms_per_image", hangs)
         self.assertNotIn("ms_per_image", dies)
-        self.assertEqual(good["rounds"], 5)
+        self.assertEqual(good["times"], 5)
         self.assertEqual((good["ms_per_image"], good["host_ms_per_image"]), (0.5, 1.5))
         self.assertEqual(good["logits_difference_over_std"], 0)
         self.assert_all_ended()
         child = int((self.folder / "hangs.log").read_text())
         stat = pathlib.Path(f"/proc/{child}/stat")  # a zombie until whoever adopted it looks
         self.assertTrue(not stat.exists() or stat.read_text().split()[2] == "Z")
-        self.assertIn("| resnest50 | 1 | dies | dies failed", gpu_session.report(
-            self.session.document))
+        self.assertIn("| resnest50 | 1 | dies | dies failed", self.session.report())
+
+    def test_files_that_cannot_be_made_cost_one_network(self):
+        failing = mock.Mock(side_effect=[gpu_session.Failed("no such operator"), None])
+        with mock.patch.object(gpu_session, "make_files", failing):
+            with self.assertRaisesRegex(gpu_session.Failed, "resnest50 1: no such operator"):
+                self.compare("good", pairs=(("resnest50", 1), ("resnest50", 16)))
+        (result,) = self.session.document["times"]
+        self.assertEqual(result["rows"][0]["batch"], 16)
 
     def test_a_turn_is_as_long_for_every_engine(self):
         self.compare("good")
@@ -299,7 +334,7 @@ class Engines(unittest.TestCase):
         self.assertEqual(asked[1:3], ["run 3", "run 3"])
         self.assertEqual(asked[4:], ["run 12", "run 100"] * 5)  # 2 ms each
         row = self.session.document["times"][0]["rows"][0]
-        self.assertEqual((row["runs_a_turn"], row["rounds"]), (100, 5))
+        self.assertEqual((row["runs_a_turn"], row["times"]), (100, 5))
 
     def test_a_fault_of_the_comparison_ends_its_engines(self):
         with mock.patch.object(gpu_session, "Watch", side_effect=OSError("no thread")):

@@ -54,6 +54,43 @@ class Detections(JobTest):
             self.assertEqual(self.contents(self.path("out")), whole, end)
 
 
+class Segmentations(JobTest):
+    def setUp(self):
+        super().setUp()
+        self.line = ["nestor-segment", "--weights", model("deeplab_resnest_mini"), "--resume", "--output", self.path("out"), PHOTOS]
+
+    def test_wherever_the_text_was_cut(self):
+        for form in ("jsonl", "csv"):
+            self.output(*self.line, "--format", form)
+            whole = self.contents(self.path("out"))
+            self.assertGreater(whole.count("\n"), len(os.listdir(PHOTOS)) - 1)
+            for end in (9, len(whole) // 2, len(whole) - 1):
+                with open(self.path("out"), "w") as f:
+                    f.write(whole[:end])
+                self.output(*self.line, "--format", form)
+                self.assertEqual(self.contents(self.path("out")), whole, (form, end))
+            os.remove(self.path("out"))
+
+    def test_files_that_are_there_are_left_alone(self):
+        for form, kind in (("png", "png"), ("overlay", "png"), ("raw", "raw")):
+            self.output(*self.line, "--format", form)
+            files = sorted(os.listdir(self.path("out")))
+            self.assertEqual(len(files), len(os.listdir(PHOTOS)))
+            os.remove(self.path("out", files[0]))
+            with open(self.path("out", files[1]), "w") as f:
+                f.write("there")
+            done = self.expect(0, *self.line, "--format", form)
+            self.assert_says(done, f"{len(files) - 1} of {len(files)} images have results in {self.path('out')}")
+            self.assertEqual(sorted(os.listdir(self.path("out"))), files)
+            self.assertEqual(self.contents(self.path("out", files[1])), "there")
+            self.assertGreater(os.path.getsize(self.path("out", files[0])), 100)
+            shutil.rmtree(self.path("out"))
+
+    def test_what_cannot_be_gone_on_with(self):
+        self.assert_says(self.expect(USAGE, *self.line, "--format", "json"), "--format png, overlay, raw, jsonl or csv, found json")
+        self.assert_says(self.expect(USAGE, *self.line, "--save-outputs", self.path("s")), "--save-outputs")
+
+
 class Resume(JobTest):
     def resume(self, form, *arguments, code=0):
         return self.classify("--format", form, "--resume", "--output", self.path("out"), *arguments, code=code)

@@ -1,4 +1,6 @@
 """nestor-segment: class maps in all formats, images of all kinds and sizes, and what it says of bad ones."""
+import csv
+import io
 import json
 import os
 import random
@@ -96,6 +98,12 @@ class Results(SegmentTest):
             self.assertEqual(row["pixels"], pixels.count(row["class_id"]))
             self.assertAlmostEqual(row["share"], row["pixels"] / len(pixels))
         self.assertEqual(sum(row["pixels"] for row in image["classes"]), width * height)
+        self.assertEqual(json.loads(self.segment("--format", "jsonl", CAT)), image)
+        table = list(csv.DictReader(io.StringIO(self.segment("--format", "csv", CAT))))
+        self.assertEqual([(row["class_id"], row["class"], row["pixels"], float(row["share"])) for row in table],
+                         [(str(row["class_id"]), row["class"], str(row["pixels"]), row["share"]) for row in image["classes"]])
+        self.assertEqual({(row["image"], row["width"], row["height"], row["error"]) for row in table},
+                         {(CAT, str(width), str(height), "")})
 
     def test_overlays_have_the_picture_and_its_legend(self):
         self.segment("--output", self.path("out"), "--format", "overlay", "--overlay-alpha", 0, CAT)

@@ -285,6 +285,7 @@ static void check_memory_limit(const nestor_model* model, const nestor_image* ph
   options.threads = 1;
   options.host_memory_limit = 1 << 10;
   options.device_memory_limit = 1;
+  options.plan_cache_limit = 1; /* not of the plan in use */
   MUST(nestor_session_create(model, &options, &session) == NESTOR_OK);
   MUST(nestor_classify(session, photo, 1, TOP, top, NULL) == NESTOR_OUT_OF_MEMORY);
   MUST(strstr(nestor_last_error(), "the limit is 1024 bytes") != NULL);

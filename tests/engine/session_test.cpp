@@ -5,7 +5,9 @@
 #include <catch2/catch.hpp>
 #include <limits>
 #include <set>
+#include <thread>
 
+#include "engine/plan/memory_limits.h"
 #include "engine/session_internals.h"
 #include "nestor/error.h"
 #include "tests/support/compare.h"
@@ -208,8 +210,8 @@ TEST_CASE("session: one plan for each shape and set of taps, the least recently 
     return resnest14()(input);
   };
   const auto counted_model = test::random_model(counted);
-  Session session(counted_model, kOneThread);
-  const auto plans_made_by = [&](const Shape& shape, const std::vector<std::string>& taps = {}) {
+  const auto plans_made_by = [&](Session& session, const Shape& shape,
+                                 const std::vector<std::string>& taps = {}) {
     const int before = graphs;
     const Plan& plan = SessionInternals::plan(session, shape, taps);
     CHECK(plan.key.batch == shape[0]);
@@ -220,20 +222,80 @@ TEST_CASE("session: one plan for each shape and set of taps, the least recently 
     return graphs - before;
   };
   const std::vector<std::string> stem{"stem"};
-  CHECK(plans_made_by({1, 3, 32, 32}) == 1);
-  CHECK(plans_made_by({1, 3, 32, 32}) == 0);
-  CHECK(plans_made_by({1, 3, 32, 32}, stem) == 1);
-  CHECK(plans_made_by({1, 3, 32, 32}) == 0);
-  CHECK(plans_made_by({2, 3, 32, 32}) == 1);
-  CHECK(plans_made_by({1, 3, 33, 32}) == 1);
-  CHECK(plans_made_by({1, 3, 32, 33}) == 1);
-  // Five plans so far. Fill the cache, using the first again so that the second is the oldest.
-  for (std::int64_t i = 0; i < 11; ++i) CHECK(plans_made_by({1, 3, 40, 40 + i}) == 1);
-  CHECK(plans_made_by({1, 3, 32, 32}) == 0);
-  CHECK(plans_made_by({1, 3, 64, 64}) == 1);
-  CHECK(plans_made_by({1, 3, 32, 32}) == 0);
-  CHECK(plans_made_by({1, 3, 32, 32}, stem) == 1);
-  static_assert(Session::kMaxPlans == 16);
+  Session session(counted_model, kOneThread);
+  CHECK(plans_made_by(session, {1, 3, 32, 32}) == 1);
+  CHECK(plans_made_by(session, {1, 3, 32, 32}) == 0);
+  CHECK(plans_made_by(session, {1, 3, 32, 32}, stem) == 1);
+  CHECK(plans_made_by(session, {1, 3, 32, 32}) == 0);
+  CHECK(plans_made_by(session, {2, 3, 32, 32}) == 1);
+  CHECK(plans_made_by(session, {1, 3, 33, 32}) == 1);
+  CHECK(plans_made_by(session, {1, 3, 32, 33}) == 1);
+  for (int i = 0; i < 40; ++i) CHECK(plans_made_by(session, {1, 3, 40, 40 + i}) == 1);
+  CHECK(plans_made_by(session, {1, 3, 32, 32}) == 0);
+
+  // With room for four plans, of which the second is the oldest.
+  const std::size_t one = kept_bytes(SessionInternals::plan(session, {1, 3, 32, 32}));
+  Session small(counted_model, {.threads = 1, .plan_cache_limit = 4 * one + one / 2});
+  for (std::int64_t side : {50, 51, 52, 53}) CHECK(plans_made_by(small, {1, 3, 100, side}) == 1);
+  CHECK(plans_made_by(small, {1, 3, 100, 50}) == 0);
+  CHECK(plans_made_by(small, {1, 3, 100, 54}) == 1);
+  for (std::int64_t side : {50, 52, 53, 54}) CHECK(plans_made_by(small, {1, 3, 100, side}) == 0);
+  CHECK(plans_made_by(small, {1, 3, 100, 51}) == 1);
+  CHECK(plans_made_by(small, {1, 3, 100, 50}) == 1);
+
+  // The one in use stays whatever it takes.
+  Session least(counted_model, {.threads = 1, .plan_cache_limit = 0});
+  CHECK(plans_made_by(least, {1, 3, 200, 50}) == 1);
+  CHECK(plans_made_by(least, {1, 3, 200, 50}) == 0);
+  CHECK(plans_made_by(least, {1, 3, 200, 51}) == 1);
+  CHECK(plans_made_by(least, {1, 3, 200, 50}) == 1);
+}
+
+TEST_CASE("session: sessions of a model share its plans while one uses them", "[session][cpu]") {
+  std::atomic<int> graphs = 0;
+  const auto shared = test::random_model([&](const Shape& input) {
+    ++graphs;
+    return resnest14()(input);
+  });
+  const test::Images images({2, 3, 48, 64});
+  const int before = graphs;
+  const auto first = std::make_unique<Session>(shared, kOneThread);
+  const std::vector<float> expected = test::run(*first, images.view());
+  CHECK(graphs == before + 1);
+  {
+    Session second(shared, kOneThread);
+    CHECK(test::run(second, images.view()) == expected);
+    CHECK(&SessionInternals::plan(second, images.view().desc) ==
+          &SessionInternals::plan(*first, images.view().desc));
+    CHECK(graphs == before + 1);
+    Session other(shared, {.threads = 2});
+    CHECK(test::run(other, images.view()) == expected);
+    CHECK(graphs == before + 2);
+  }
+  CHECK(test::run(*first, images.view()) == expected);
+  Session other(shared, {.threads = 2});
+  CHECK(test::run(other, images.view()) == expected);
+  CHECK(graphs == before + 3);  // nobody had that plan any more
+}
+
+TEST_CASE("session: sessions that start together plan once", "[session][cpu]") {
+  std::atomic<int> graphs = 0;
+  const auto shared = test::random_model([&](const Shape& input) {
+    ++graphs;
+    return resnest14()(input);
+  });
+  const test::Images images({1, 3, 48, 64});
+  std::vector<Session> sessions;
+  for (int i = 0; i < 4; ++i) sessions.emplace_back(shared, kOneThread);
+  const int before = graphs;
+  std::vector<std::vector<float>> results(sessions.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    threads.emplace_back([&, i] { results[i] = test::run(sessions[i], images.view()); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(graphs == before + 1);
+  for (const auto& result : results) CHECK(result == results[0]);
 }
 
 TEST_CASE("session: results do not depend on what ran before", "[session][cpu]") {

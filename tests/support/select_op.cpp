@@ -75,7 +75,7 @@ StepChoice plain_choice(const StepRequest& request) {
   choice.variant = "select";
   std::ranges::transform(request.node.inputs, std::back_inserter(choice.inputs), plain);
   std::ranges::transform(request.node.outputs, std::back_inserter(choice.outputs), plain);
-  choice.kernel = std::make_unique<Kernel>(request.graph.desc(request.node.inputs[0]).shape);
+  choice.kernel = make_kernel<Kernel>(request.graph.desc(request.node.inputs[0]).shape);
   return choice;
 }
 

@@ -8,7 +8,7 @@ namespace nestor::cpu {
 namespace {
 
 // Images [n, h, w, 3] to [n, 3, h, w].
-class NormaliseKernel final : public StepKernel {
+class NormaliseKernel : public StepKernel {
  public:
   NormaliseKernel(const Shape& shape, const Normalisation& normalisation)
       : images_(shape[0]),
@@ -50,7 +50,7 @@ StepChoice reorder(const Shape& shape, BufferFormat from, BufferFormat to) {
                     .inputs = {from},
                     .outputs = {to},
                     .workspace_bytes = reorder.scratchpad_desc().get_size()};
-  choice.kernel = std::make_unique<PrimitiveKernel>(
+  choice.kernel = make_kernel<PrimitiveKernel>(
       dnnl::reorder(reorder), std::vector<PrimitiveKernel::Argument>{{DNNL_ARG_FROM, src}},
       PrimitiveKernel::Argument{DNNL_ARG_TO, dst}, reorder.scratchpad_desc());
   return choice;
@@ -62,7 +62,7 @@ StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat
   if (!from.levels) return reorder(shape, from, to);
   if (to != BufferFormat{}) return {};
   StepChoice choice{.variant = "normalise", .inputs = {from}, .outputs = {to}};
-  choice.kernel = std::make_unique<NormaliseKernel>(shape, *from.levels);
+  choice.kernel = make_kernel<NormaliseKernel>(shape, *from.levels);
   return choice;
 }
 

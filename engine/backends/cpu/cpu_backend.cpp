@@ -29,6 +29,10 @@ class NamedKernel : public StepKernel {
  public:
   NamedKernel(std::string name, std::unique_ptr<StepKernel> kernel)
       : name_(std::move(name)), kernel_(std::move(kernel)) {}
+  NamedKernel(const NamedKernel& other)
+      : StepKernel(other),
+        name_(other.name_),
+        kernel_(cpu::with_errors(name_, [&] { return other.kernel_->copy(); })) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     cpu::with_errors(name_, [&] {
@@ -89,7 +93,7 @@ StepChoice CpuBackend::choose(const StepRequest& request) {
                           ? cpu::choose_by_groups(request, *this, choose_one)
                           : choose_one(request);
   if (choice.kernel != nullptr) {
-    choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
+    choice.kernel = make_kernel<NamedKernel>(name, std::move(choice.kernel));
   }
   return choice;
 }
@@ -104,7 +108,7 @@ StepChoice CpuBackend::choose_conversion(const Shape& shape, BufferFormat from, 
     return cpu::choose_conversion(shape, from, to);
   });
   if (choice.kernel != nullptr) {
-    choice.kernel = std::make_unique<NamedKernel>(name, std::move(choice.kernel));
+    choice.kernel = make_kernel<NamedKernel>(name, std::move(choice.kernel));
   }
   return choice;
 }

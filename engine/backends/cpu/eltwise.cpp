@@ -14,7 +14,7 @@ StepChoice cpu::eltwise(const StepRequest& request, dnnl::algorithm algorithm, f
                     .inputs = {format},
                     .outputs = {format},
                     .workspace_bytes = description.scratchpad_desc().get_size()};
-  choice.kernel = std::make_unique<PrimitiveKernel>(
+  choice.kernel = make_kernel<PrimitiveKernel>(
       dnnl::eltwise_forward(description),
       std::vector<PrimitiveKernel::Argument>{{DNNL_ARG_SRC, src}},
       PrimitiveKernel::Argument{DNNL_ARG_DST, src}, description.scratchpad_desc());

@@ -45,6 +45,8 @@ class GroupsKernel : public StepKernel {
 
   GroupsKernel(std::unique_ptr<StepKernel> kernel, Sizes sizes)
       : kernel_(std::move(kernel)), sizes_(std::move(sizes)) {}
+  GroupsKernel(const GroupsKernel& other)
+      : StepKernel(other), kernel_(other.kernel_->copy()), sizes_(other.sizes_) {}
 
   void load(const Constants& constants, std::span<const ValueId> inputs) override {
     kernel_->load(constants, inputs);
@@ -122,7 +124,7 @@ StepChoice choose_by_groups(const StepRequest& request, const CpuBackend& backen
     const Shape& shape = part.desc(node.outputs[i]).shape;
     sizes.output_bytes.push_back(backend.buffer_bytes(shape, choice.outputs[i]));
   }
-  choice.kernel = std::make_unique<GroupsKernel>(std::move(choice.kernel), std::move(sizes));
+  choice.kernel = make_kernel<GroupsKernel>(std::move(choice.kernel), std::move(sizes));
   return choice;
 }
 

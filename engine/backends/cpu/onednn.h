@@ -2,7 +2,6 @@
 // oneDNN, as the CPU backend uses it: formats to memory descriptors, primitives made ready to run
 // without allocating on our side.
 
-#include <future>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -10,6 +9,9 @@
 
 namespace nestor::cpu {
 
+// With oneDNN's cache of primitives switched off, for the whole process: a primitive that memory was
+// too short for leaves its place there broken, with pointers to what is gone, and whoever wants the
+// same one later fails or crashes. Making alike primitives anew costs plans up to a fifth.
 const dnnl::engine& engine();
 
 // Throws what an exception of oneDNN or of the allocator means: kOutOfMemory, or kInternal with
@@ -22,8 +24,6 @@ decltype(auto) with_errors(const std::string& what, const Work& work) {
   try {
     return work();
   } catch (const dnnl::error&) {
-    rethrow_as_error(what);
-  } catch (const std::future_error&) {  // oneDNN's cache
     rethrow_as_error(what);
   } catch (const std::bad_alloc&) {
     rethrow_as_error(what);
@@ -57,6 +57,8 @@ class PrimitiveKernel : public StepKernel {
 
   PrimitiveKernel(dnnl::primitive primitive, std::vector<Argument> inputs, Argument output,
                   dnnl::memory::desc scratchpad);
+  PrimitiveKernel(const PrimitiveKernel& other);
+  PrimitiveKernel& operator=(const PrimitiveKernel&) = delete;
 
   void load(const Constants&, std::span<const ValueId>) override {}
   void bind(const StepPointers& pointers) override;
@@ -74,7 +76,7 @@ class PrimitiveKernel : public StepKernel {
   void add_bound(int argument, int input, const dnnl::memory::desc& desc);
 
   dnnl::primitive primitive_;
-  std::vector<dnnl_exec_arg_t> arguments_;
+  std::vector<dnnl_exec_arg_t> arguments_;  // the bound ones, in their order, then the constants
   std::vector<Bound> bound_;
   std::vector<std::shared_ptr<const dnnl::memory>> constants_;
 };

@@ -41,8 +41,8 @@ StepChoice normalise(const Shape& shape, const BufferFormat& from, const BufferF
                   .pixels = static_cast<int>(pixels(shape))};
   std::ranges::copy(from.levels->mean, args.mean);
   std::ranges::copy(from.levels->std, args.std);
-  choice.kernel = std::make_unique<SimpleKernel<ImagesArgs>>(
-      backend, choice.variant, choice.variant, args, src_to_dst<ImagesArgs>);
+  choice.kernel = make_kernel<SimpleKernel<ImagesArgs>>(backend, choice.variant, choice.variant,
+                                                        args, src_to_dst<ImagesArgs>);
   return choice;
 }
 
@@ -60,13 +60,13 @@ StepChoice choose_conversion(const Shape& shape, BufferFormat from, BufferFormat
         "CUDA has no conversion from {} to {}", to_string(from), to_string(to));
   StepChoice choice =
       streaming_choice(to_nhwc ? "nchw_to_nhwc" : "nhwc_to_nchw", shape, from, to, backend);
-  choice.kernel = std::make_unique<SimpleKernel<LayoutArgs>>(
-      backend, choice.variant, choice.variant,
-      LayoutArgs{.dtype = device_dtype(nhwc),
-                 .n = static_cast<int>(shape[0]),
-                 .c = static_cast<int>(shape[1]),
-                 .pixels = static_cast<int>(pixels(shape))},
-      src_to_dst<LayoutArgs>);
+  choice.kernel =
+      make_kernel<SimpleKernel<LayoutArgs>>(backend, choice.variant, choice.variant,
+                                            LayoutArgs{.dtype = device_dtype(nhwc),
+                                                       .n = static_cast<int>(shape[0]),
+                                                       .c = static_cast<int>(shape[1]),
+                                                       .pixels = static_cast<int>(pixels(shape))},
+                                            src_to_dst<LayoutArgs>);
   return choice;
 }
 

@@ -64,7 +64,7 @@ class Kernel : public StepKernel {
 // A step of one launch: the launcher, its arguments, and how they take the step's pointers and
 // constants.
 template <class Args>
-class SimpleKernel final : public Kernel {
+class SimpleKernel : public Kernel {
  public:
   using Point = void (*)(Args& args, const Kernel& step);
   using Load = std::function<void(Args& args, Kernel& step, const Constants& constants,

@@ -13,8 +13,8 @@ StepChoice streaming(const StepRequest& request, CudaBackend& backend, std::stri
                      typename SimpleKernel<Args>::Point point = src_to_dst<Args>,
                      typename SimpleKernel<Args>::Load load = {}) {
   if (!choice.gpu) choice.gpu = streaming_launch(request, choice, backend);
-  choice.kernel = std::make_unique<SimpleKernel<Args>>(backend, request.node.name, launcher, args,
-                                                       point, std::move(load));
+  choice.kernel = make_kernel<SimpleKernel<Args>>(backend, request.node.name, launcher, args, point,
+                                                  std::move(load));
   return choice;
 }
 

@@ -20,7 +20,7 @@ StepChoice onednn(const StepRequest& request, CpuBackend&) {
                     .inputs = {format, format},
                     .outputs = {format},
                     .workspace_bytes = description.scratchpad_desc().get_size()};
-  choice.kernel = std::make_unique<cpu::PrimitiveKernel>(
+  choice.kernel = make_kernel<cpu::PrimitiveKernel>(
       dnnl::binary(description),
       std::vector<cpu::PrimitiveKernel::Argument>{{DNNL_ARG_SRC_0, src}, {DNNL_ARG_SRC_1, src}},
       cpu::PrimitiveKernel::Argument{DNNL_ARG_DST, src}, description.scratchpad_desc());

@@ -56,7 +56,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   return {.variant = {},
           .inputs = std::vector<BufferFormat>(levels.size(), format),
           .outputs = {{DType::kFloat32, Layout::kPlain}},
-          .kernel = std::make_unique<Kernel>(levels, floats, format.dtype)};
+          .kernel = make_kernel<Kernel>(levels, floats, format.dtype)};
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   return {.variant = {},
           .inputs = {format, {DType::kFloat32, Layout::kPlain}},
           .outputs = {format},
-          .kernel = std::make_unique<Kernel>(radix, src, dst, format)};
+          .kernel = make_kernel<Kernel>(radix, src, dst, format)};
 }
 
 }  // namespace

@@ -48,12 +48,11 @@ class Kernel : public cpu::PlaneKernel {
 StepChoice planes(const StepRequest& request, CpuBackend&) {
   const BufferFormat format = CpuBackend::activation_format(request.precision);
   const BufferFormat parameter{DType::kFloat32, Layout::kPlain};
-  return {
-      .variant = {},
-      .inputs = {format, parameter, parameter, parameter, parameter},
-      .outputs = {format},
-      .kernel = std::make_unique<Kernel>(params<BatchNormParams>(request.node).eps,
-                                         request.graph.desc(request.node.inputs[0]).shape, format)};
+  return {.variant = {},
+          .inputs = {format, parameter, parameter, parameter, parameter},
+          .outputs = {format},
+          .kernel = make_kernel<Kernel>(params<BatchNormParams>(request.node).eps,
+                                        request.graph.desc(request.node.inputs[0]).shape, format)};
 }
 
 }  // namespace

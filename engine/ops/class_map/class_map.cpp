@@ -1,10 +1,7 @@
 #include "engine/ops/class_map/class_map.h"
 
-#include <fmt/format.h>
-
 #include <limits>
 
-#include "engine/check.h"
 #include "engine/ops/registry.h"
 
 namespace nestor {
@@ -14,13 +11,9 @@ namespace {
 constexpr std::int64_t kMostByteClasses = 256;
 
 std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
-  const auto& p = params<ResizeBilinearParams>(node);
-  CHECK(inputs.size() == 1, "{}: {} inputs, expected 1", node.name, inputs.size());
-  const Shape& src = inputs[0].shape;
-  CHECK(src.rank() == 4, "{}: src {} must have four dimensions", node.name, src.to_string());
-  CHECK(p.height >= 1 && p.width >= 1, "{}: to {} x {} pixels", node.name, p.width, p.height);
-  const DType dtype = src[1] <= kMostByteClasses ? DType::kUInt8 : DType::kInt32;
-  return {{dtype, {src[0], p.height, p.width}}};
+  const Shape scores = resized(node, inputs).shape;
+  const DType dtype = scores[1] <= kMostByteClasses ? DType::kUInt8 : DType::kInt32;
+  return {{dtype, {scores[0], scores[2], scores[3]}}};
 }
 
 std::int64_t best_class(const float* scores, const Shape& src, const AlignCornersTap& row,
@@ -60,15 +53,10 @@ void reference(const Node&, std::span<const TensorView> inputs,
   }
 }
 
-std::string describe(const Node& node) {
-  const auto& p = params<ResizeBilinearParams>(node);
-  return fmt::format("to {}x{}", p.height, p.width);
-}
-
 }  // namespace
 
 const Op& class_map_op() {
-  static const Op op{"class_map", infer, reference, no_multiply_adds, describe};
+  static const Op op{"class_map", infer, reference, no_multiply_adds, describe_resize};
   return op;
 }
 

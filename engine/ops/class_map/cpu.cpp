@@ -55,7 +55,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   return {.variant = {},
           .inputs = {format},
           .outputs = {{dst.dtype, Layout::kPlain}},
-          .kernel = std::make_unique<Kernel>(src, dst, format)};
+          .kernel = make_kernel<Kernel>(src, dst, format)};
 }
 
 }  // namespace

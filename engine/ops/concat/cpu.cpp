@@ -50,7 +50,7 @@ StepChoice choose(const StepRequest& request, BufferFormat format) {
   return {.variant = {},
           .inputs = std::vector<BufferFormat>(image_bytes.size(), format),
           .outputs = {format},
-          .kernel = std::make_unique<Kernel>(images, image_bytes)};
+          .kernel = make_kernel<Kernel>(images, image_bytes)};
 }
 
 // Activations, if the channels of each input fill their blocks.

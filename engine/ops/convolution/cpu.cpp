@@ -66,7 +66,7 @@ StepChoice winograd(const StepRequest& request, CpuBackend& backend) {
   const bool wanted = wins || !request.forced_variant.empty();
   if (!wanted || !cpu::Winograd::supports(problem, cpu::channel_block())) return {};
   const BufferFormat format = CpuBackend::activation_format(request.precision);
-  auto kernel = std::make_unique<WinogradKernel>(
+  auto kernel = make_kernel<WinogradKernel>(
       problem, cpu::winograd_kernels(cpu::isa(), format.dtype, kTile), request.threads, backend);
   StepChoice choice{
       .variant = {},

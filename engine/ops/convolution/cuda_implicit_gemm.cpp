@@ -145,7 +145,7 @@ class TileProblem {
   std::int64_t item_bytes_, weight_bytes_;
 };
 
-class ConvolutionKernel final : public Kernel {
+class ConvolutionKernel : public Kernel {
  public:
   ConvolutionKernel(CudaBackend& backend, std::string name, const ConvolutionArgs& args,
                     const GemmStep& step, std::size_t dst_bytes)
@@ -245,8 +245,7 @@ StepChoice implicit_gemm(const StepRequest& request, CudaBackend& backend, MmaFa
       .workspace_traffic_bytes = 2 * static_cast<std::int64_t>(choice.workspace_bytes),
       .modelled_us = chosen->time.us,
   };
-  choice.kernel =
-      std::make_unique<ConvolutionKernel>(backend, request.node.name, args, step, dst_bytes);
+  choice.kernel = make_kernel<ConvolutionKernel>(backend, request.node.name, args, step, dst_bytes);
   return choice;
 }
 

@@ -16,7 +16,7 @@ namespace nestor {
 
 namespace {
 
-class ConvolutionMaxPoolKernel final : public cuda::Kernel {
+class ConvolutionMaxPoolKernel : public cuda::Kernel {
  public:
   ConvolutionMaxPoolKernel(CudaBackend& backend, std::string name,
                            const ConvolutionMaxPoolArgs& args, const ConvolutionShape& shape,
@@ -130,14 +130,14 @@ StepChoice cuda::convolution_max_pool(const StepRequest& request, CudaBackend& b
                                              tile.lines, tile.columns),
                          .modelled_us = time.us};
   choice.kernel =
-      std::make_unique<ConvolutionMaxPoolKernel>(backend, request.node.name,
-                                                 ConvolutionMaxPoolArgs{.sm = backend.spec().sm,
-                                                                        .n = shape.n,
-                                                                        .h = shape.h,
-                                                                        .w = shape.w,
-                                                                        .c = shape.c,
-                                                                        .k = shape.k},
-                                                 shape, p.has_bias);
+      make_kernel<ConvolutionMaxPoolKernel>(backend, request.node.name,
+                                            ConvolutionMaxPoolArgs{.sm = backend.spec().sm,
+                                                                   .n = shape.n,
+                                                                   .h = shape.h,
+                                                                   .w = shape.w,
+                                                                   .c = shape.c,
+                                                                   .k = shape.k},
+                                            shape, p.has_bias);
   return choice;
 }
 

@@ -63,7 +63,7 @@ class StemKernel : public cuda::Kernel {
   std::shared_ptr<const cuda::Memory> bias_;
 };
 
-class FmaKernel final : public StemKernel {
+class FmaKernel : public StemKernel {
  public:
   using StemKernel::StemKernel;
 
@@ -87,7 +87,7 @@ class FmaKernel final : public StemKernel {
   }
 };
 
-class MmaKernel final : public StemKernel {
+class MmaKernel : public StemKernel {
  public:
   using StemKernel::StemKernel;
 
@@ -155,8 +155,7 @@ StepChoice cuda::stem_convolution(const StepRequest& request, CudaBackend& backe
   if (!is_stem(request)) return {};
   StepChoice choice = stem_choice(request);
   choice.gpu = fma_launch(request, choice, backend);
-  choice.kernel =
-      std::make_unique<FmaKernel>(backend, "stem_convolution", request, choice.inputs[0]);
+  choice.kernel = make_kernel<FmaKernel>(backend, "stem_convolution", request, choice.inputs[0]);
   return choice;
 }
 
@@ -201,7 +200,7 @@ StepChoice cuda::stem_convolution_mma(const StepRequest& request, CudaBackend& b
                          .tile = "8x32 pixels",
                          .modelled_us = time.us};
   choice.kernel =
-      std::make_unique<MmaKernel>(backend, "stem_convolution_mma", request, choice.inputs[0]);
+      make_kernel<MmaKernel>(backend, "stem_convolution_mma", request, choice.inputs[0]);
   return choice;
 }
 

@@ -164,7 +164,7 @@ StepChoice choose_onednn_convolution(const OnednnConvolution& problem, CpuBacken
   }
   choice.workspace_bytes = description.scratchpad_desc().get_size();
   choice.kernel =
-      std::make_unique<ConvolutionKernel>(description, problem, backend, std::move(arguments));
+      make_kernel<ConvolutionKernel>(description, problem, backend, std::move(arguments));
   return choice;
 }
 

@@ -1,5 +1,6 @@
 #include "engine/ops/convolution/problem.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -53,7 +54,7 @@ ConvolutionProblem ConvolutionProblem::parse(std::string_view text) {
       *found->second = number;
     }
   }
-  CHECK_AS(kUsage, n * c * h * w * k * r * s > 0 && c % p.groups == 0,
+  CHECK_AS(kUsage, std::min({n, c, h, w, k, r, s}) > 0 && c % p.groups == 0,
            "{}: expected n, c, h, w, k, r, s, and groups that divide c", text);
   p.pad = pad.value_or(p.same ? 0 : (r - 1) / 2 * p.dilation);
   problem.src = {n, c, h, w};

@@ -168,9 +168,9 @@ StepChoice by_class(const StepRequest& request, CpuBackend&) {
   const Graph& graph = request.graph;
   const Node& node = request.node;
   const Shape& boxes = graph.desc(node.inputs[2]).shape;
-  auto kernel = std::make_unique<Kernel>(params<DetectionsParams>(node), boxes[0], boxes[1],
-                                         graph.desc(node.inputs[0]).shape[1] - 1,
-                                         graph.desc(node.outputs[1]).shape[1], request.threads);
+  auto kernel = make_kernel<Kernel>(params<DetectionsParams>(node), boxes[0], boxes[1],
+                                    graph.desc(node.inputs[0]).shape[1] - 1,
+                                    graph.desc(node.outputs[1]).shape[1], request.threads);
   const std::size_t workspace_bytes = kernel->workspace_bytes();
   return {.variant = {},
           .inputs = {floats, floats, floats, numbers},

@@ -8,7 +8,7 @@ namespace nestor {
 
 namespace {
 
-class Step final : public cuda::Kernel {
+class Step : public cuda::Kernel {
  public:
   Step(CudaBackend& backend, std::string name, const DetectionsArgs& args)
       : Kernel(backend, std::move(name)),
@@ -65,7 +65,7 @@ StepChoice on_device(const StepRequest& request, CudaBackend& backend) {
                                           static_cast<std::int64_t>(choice.workspace_bytes),
                                       0, backend.spec());
   choice.gpu->launches = kStepsBesideSorting + sort_launches(rois * classes);
-  choice.kernel = std::make_unique<Step>(backend, request.node.name, args);
+  choice.kernel = make_kernel<Step>(backend, request.node.name, args);
   return choice;
 }
 

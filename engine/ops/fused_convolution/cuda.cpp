@@ -136,7 +136,7 @@ std::vector<Candidate> candidates(const FusedConvolutionShape& shape, MmaFamily 
 
 // --- the step -----------------------------------------------------------------------------------
 
-class FusedConvolutionKernel final : public cuda::Kernel {
+class FusedConvolutionKernel : public cuda::Kernel {
  public:
   FusedConvolutionKernel(CudaBackend& backend, std::string name, const FusedConvolutionArgs& args,
                          const FusedConvolutionParams& params)
@@ -250,7 +250,7 @@ StepChoice on_family(const StepRequest& request, CudaBackend& backend) {
       .workspace_traffic_bytes = 2 * static_cast<std::int64_t>(choice.workspace_bytes),
       .modelled_us = time.us,
   };
-  choice.kernel = std::make_unique<FusedConvolutionKernel>(
+  choice.kernel = make_kernel<FusedConvolutionKernel>(
       backend, request.node.name,
       FusedConvolutionArgs{.dtype = dtype,
                            .shape = shape,

@@ -32,7 +32,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   return {.variant = {},
           .inputs = {format},
           .outputs = {{DType::kFloat32, format.layout}},
-          .kernel = std::make_unique<Kernel>(src, format)};
+          .kernel = make_kernel<Kernel>(src, format)};
 }
 
 }  // namespace

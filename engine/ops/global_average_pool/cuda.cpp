@@ -13,7 +13,7 @@ constexpr int kChannelsPerBlock = 256;
 constexpr int kMostPixelsOfBlock = 2048, kPixelsPerSlot = 256;
 
 // Sums of parts of the pixels into the workspace, then the mean over these.
-class InParts final : public cuda::Kernel {
+class InParts : public cuda::Kernel {
  public:
   InParts(CudaBackend& backend, std::string name, const PooledSumsArgs& sums,
           const GlobalAveragePoolArgs& mean)
@@ -78,7 +78,7 @@ StepChoice in_parts(const StepRequest& request, CudaBackend& backend) {
   choice.gpu->launches = 2;
   choice.gpu->workspace_traffic_bytes = moved;
   choice.gpu->modelled_us += cuda::streaming_us(backend.spec(), moved);
-  choice.kernel = std::make_unique<InParts>(backend, request.node.name, sums, mean);
+  choice.kernel = make_kernel<InParts>(backend, request.node.name, sums, mean);
   return choice;
 }
 

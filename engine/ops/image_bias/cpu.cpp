@@ -45,7 +45,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
           .inputs = {format, {DType::kFloat32, Layout::kPlain}},
           .outputs = {format},
           .inplace_input = 0,
-          .kernel = std::make_unique<Kernel>(src, format)};
+          .kernel = make_kernel<Kernel>(src, format)};
 }
 
 }  // namespace

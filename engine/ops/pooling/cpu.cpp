@@ -36,7 +36,7 @@ StepChoice onednn(const StepRequest& request, CpuBackend&) {
                     .inputs = {format},
                     .outputs = {format},
                     .workspace_bytes = description.scratchpad_desc().get_size()};
-  choice.kernel = std::make_unique<cpu::PrimitiveKernel>(
+  choice.kernel = make_kernel<cpu::PrimitiveKernel>(
       dnnl::pooling_forward(description),
       std::vector<cpu::PrimitiveKernel::Argument>{{DNNL_ARG_SRC, src}},
       cpu::PrimitiveKernel::Argument{DNNL_ARG_DST, dst}, description.scratchpad_desc());

@@ -131,8 +131,8 @@ class Kernel : public cpu::PlaneKernel {
 StepChoice by_image(const StepRequest& request, CpuBackend&) {
   const BufferFormat floats{DType::kFloat32, Layout::kPlain};
   const BufferFormat numbers{DType::kInt32, Layout::kPlain};
-  auto kernel = std::make_unique<Kernel>(params<ProposalsParams>(request.node),
-                                         request.graph.desc(request.node.inputs[0]).shape[0]);
+  auto kernel = make_kernel<Kernel>(params<ProposalsParams>(request.node),
+                                    request.graph.desc(request.node.inputs[0]).shape[0]);
   const std::size_t workspace_bytes = kernel->workspace_bytes();
   return {.variant = {},
           .inputs = {floats, floats},

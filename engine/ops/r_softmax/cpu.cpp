@@ -27,8 +27,8 @@ StepChoice plain(const StepRequest& request, CpuBackend&) {
   return {.variant = {},
           .inputs = {format},
           .outputs = {format},
-          .kernel = std::make_unique<Kernel>(params<RSoftmaxParams>(request.node),
-                                             request.graph.desc(request.node.inputs[0]).shape)};
+          .kernel = make_kernel<Kernel>(params<RSoftmaxParams>(request.node),
+                                        request.graph.desc(request.node.inputs[0]).shape)};
 }
 
 }  // namespace

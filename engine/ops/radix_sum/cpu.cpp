@@ -45,7 +45,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   return {.variant = {},
           .inputs = {format},
           .outputs = {format},
-          .kernel = std::make_unique<Kernel>(radix, src, dst, format)};
+          .kernel = make_kernel<Kernel>(radix, src, dst, format)};
 }
 
 }  // namespace

@@ -40,8 +40,8 @@ class Kernel : public cpu::PlaneKernel {
 
 StepChoice plain(const StepRequest& request, CpuBackend&) {
   const BufferFormat format{DType::kFloat32, Layout::kPlain};
-  auto kernel = std::make_unique<Kernel>(request.graph.desc(request.node.inputs[0]).shape,
-                                         request.graph.desc(request.node.outputs[0]).shape);
+  auto kernel = make_kernel<Kernel>(request.graph.desc(request.node.inputs[0]).shape,
+                                    request.graph.desc(request.node.outputs[0]).shape);
   const std::size_t workspace_bytes = kernel->workspace_bytes(request.threads);
   return {.variant = {},
           .inputs = {format},

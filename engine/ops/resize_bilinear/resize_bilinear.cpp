@@ -10,12 +10,7 @@ namespace nestor {
 namespace {
 
 std::vector<OutputDesc> infer(const Node& node, std::span<const TensorDesc> inputs) {
-  const auto& p = params<ResizeBilinearParams>(node);
-  CHECK(inputs.size() == 1, "{}: {} inputs, expected 1", node.name, inputs.size());
-  const Shape& src = inputs[0].shape;
-  CHECK(src.rank() == 4, "{}: src {} must have four dimensions", node.name, src.to_string());
-  CHECK(p.height >= 1 && p.width >= 1, "{}: to {} x {} pixels", node.name, p.width, p.height);
-  return {{inputs[0].dtype, {src[0], src[1], p.height, p.width}}};
+  return {resized(node, inputs)};
 }
 
 void reference(const Node&, std::span<const TensorView> inputs,
@@ -35,15 +30,24 @@ void reference(const Node&, std::span<const TensorView> inputs,
   }
 }
 
-std::string describe(const Node& node) {
+}  // namespace
+
+TensorDesc resized(const Node& node, std::span<const TensorDesc> inputs) {
+  const auto& p = params<ResizeBilinearParams>(node);
+  CHECK(inputs.size() == 1, "{}: {} inputs, expected 1", node.name, inputs.size());
+  const Shape& src = inputs[0].shape;
+  CHECK(src.rank() == 4, "{}: src {} must have four dimensions", node.name, src.to_string());
+  CHECK(p.height >= 1 && p.width >= 1, "{}: to {} x {} pixels", node.name, p.width, p.height);
+  return {inputs[0].dtype, {src[0], src[1], p.height, p.width}};
+}
+
+std::string describe_resize(const Node& node) {
   const auto& p = params<ResizeBilinearParams>(node);
   return fmt::format("to {}x{}", p.height, p.width);
 }
 
-}  // namespace
-
 const Op& resize_bilinear_op() {
-  static const Op op{"resize_bilinear", infer, reference, no_multiply_adds, describe};
+  static const Op op{"resize_bilinear", infer, reference, no_multiply_adds, describe_resize};
   return op;
 }
 

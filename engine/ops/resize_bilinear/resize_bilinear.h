@@ -28,6 +28,10 @@ const Op& resize_bilinear_op();
 ValueId resize_bilinear(GraphBuilder& builder, ValueId src, std::string_view name,
                         const ResizeBilinearParams& params);
 
+// Of ops with these parameters: dst, of the element type of src; and the parameters in words.
+TensorDesc resized(const Node& node, std::span<const TensorDesc> inputs);
+std::string describe_resize(const Node& node);
+
 // dst of one plane, of a row and a column tap.
 inline float bilinear(const float* plane, std::int64_t width, const AlignCornersTap& row,
                       const AlignCornersTap& column) {

@@ -81,7 +81,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
   choice.inputs[0] = {DType::kFloat32, Layout::kPlain};
   choice.inputs[1] = {DType::kInt32, Layout::kPlain};
   choice.kernel =
-      std::make_unique<Kernel>(p, std::move(maps), request.graph.desc(inputs[0]).shape[1], format);
+      make_kernel<Kernel>(p, std::move(maps), request.graph.desc(inputs[0]).shape[1], format);
   return choice;
 }
 

@@ -200,7 +200,7 @@ StepChoice planes(const StepRequest& request, CpuBackend& backend) {
   if (p.gates_only || p.radix > cpu::kMaxRadix || !cpu::fills_blocks(dst[1])) return {};
   const BufferFormat format = CpuBackend::activation_format(request.precision);
   const BufferFormat parameter{DType::kFloat32, Layout::kPlain};
-  auto kernel = std::make_unique<Kernel>(p, src, dst, hidden, format, backend);
+  auto kernel = make_kernel<Kernel>(p, src, dst, hidden, format, backend);
   const std::size_t workspace = kernel->workspace_bytes(request.threads);
   return {.variant = {},
           .inputs = {format, parameter, parameter, parameter, parameter},

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kPixelsPerSlot = 256;  // of pooled_sums(), if the convolution left none
 
-class SplitAttentionKernel final : public cuda::Kernel {
+class SplitAttentionKernel : public cuda::Kernel {
  public:
   SplitAttentionKernel(CudaBackend& backend, std::string name, const SplitAttentionArgs& args,
                        std::size_t sums_offset, bool gates_only)
@@ -174,8 +174,8 @@ StepChoice one_launch(const StepRequest& request, CudaBackend& backend) {
     launch.modelled_us += cuda::streaming_us(spec, static_cast<std::int64_t>(sums_offset));
   }
   choice.gpu = launch;
-  choice.kernel = std::make_unique<SplitAttentionKernel>(backend, request.node.name, args,
-                                                         sums_offset, p.gates_only);
+  choice.kernel = make_kernel<SplitAttentionKernel>(backend, request.node.name, args, sums_offset,
+                                                    p.gates_only);
   return choice;
 }
 

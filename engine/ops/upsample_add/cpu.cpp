@@ -39,7 +39,7 @@ StepChoice planes(const StepRequest& request, CpuBackend&) {
           .inputs = {format, format},
           .outputs = {format},
           .inplace_input = 0,
-          .kernel = std::make_unique<Kernel>(shape(0), shape(1), format)};
+          .kernel = make_kernel<Kernel>(shape(0), shape(1), format)};
 }
 
 }  // namespace

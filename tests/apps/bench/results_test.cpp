@@ -91,7 +91,7 @@ TEST_CASE("results: rows come back from JSON and JSON lines", "[bench]") {
   row.key.without = {"winograd4"};
   const std::vector<Json> documents = {to_json(row, kEnvironment)};
   for (const std::string& text : {json_document(documents), json_line(documents[0]) + "\n"}) {
-    const std::vector<EarlierRow> rows = parse_results(text, "old.json");
+    const std::vector<TimedRow> rows = parse_results(text, "old.json");
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].key == row.key);
     CHECK(rows[0].latency_rounds == figures_of(row).latency_rounds);
@@ -127,15 +127,15 @@ TEST_CASE("results: CSV has a head and quotes what it must", "[bench]") {
 TEST_CASE("results: rows are compared with their equals only", "[bench]") {
   Row other = row_of(8);
   other.key.batch = 2;
-  const Row now[] = {other, row_of(8.4)};
-  const std::vector<EarlierRow> before = {{row_of(8).key, figures_of(row_of(8)).latency_rounds}};
+  const std::vector<TimedRow> now = {timed_row(other), timed_row(row_of(8.4))};
+  const std::vector<TimedRow> before = {timed_row(row_of(8))};
   const std::vector<ComparedRow> compared = compare(before, now);
   REQUIRE(compared.size() == 1);
   CHECK(compared[0].idx == 1);
   CHECK(verdict(compared[0].interval) == "slower");
   CHECK(any_slower(compared));
   CHECK_THAT(comparison_table(compared), Catch::Contains("slower") && Catch::Contains("1.05"));
-  CHECK_FALSE(any_slower(compare(before, std::vector{row_of(8)})));
+  CHECK_FALSE(any_slower(compare(before, {timed_row(row_of(8))})));
 }
 
 TEST_CASE("results: the report names once what all rows share", "[bench]") {

@@ -29,6 +29,27 @@ TEST_CASE("schedule: a clock of known distribution gives its percentiles", "[ben
   CHECK(s.p90 == Approx(10 + 1.3 * deviation).epsilon(0.003));
 }
 
+TEST_CASE("schedule: a tail of known length gives its percentiles", "[bench]") {
+  test::SyntheticClock clock(2);
+  const auto samples = measure({{clock.long_tailed_run()}},
+                               {.duration_ms = 2'200'000, .rounds = 10}, clock.clocks());
+  const auto runs = static_cast<double>(samples[0].num_runs());
+  REQUIRE(runs > 190'000);
+  const Statistics s = statistics_of(joined(times_of(samples[0], &RunTimes::total_ms)));
+  const auto check = [&](double percentile, double share) {
+    CAPTURE(share);
+    const double deviation = std::sqrt(share / ((1 - share) * runs));  // of the sample's percentile
+    CHECK(percentile == Approx(10 - std::log(1 - share)).margin(4 * deviation).epsilon(0));
+  };
+  check(s.median, 0.5);
+  check(s.p90, 0.9);
+  check(s.p95, 0.95);
+  check(s.p99, 0.99);
+  check(s.p999, 0.999);
+  CHECK(s.mean == Approx(11).epsilon(0.001));
+  CHECK(s.variation == Approx(1.0 / 11).epsilon(0.02));
+}
+
 TEST_CASE("schedule: rows take turns, after all have warmed up", "[bench]") {
   test::SyntheticClock clock(1);
   std::string order;

@@ -31,6 +31,15 @@ class SyntheticClock {
     };
   }
 
+  // Times have a long tail: 10 ms and what is exponential with a mean of 1 ms. No drift.
+  Run long_tailed_run() {
+    return [this] {
+      const double ms = 10 + std::exponential_distribution<double>(1)(random_);
+      now_ms_ += ms;
+      return RunTimes{.compute_ms = ms, .total_ms = ms};
+    };
+  }
+
   // Cores that all programs of the machine use.
   void keep_busy(double cores) { processors_ = cores; }
 

@@ -295,7 +295,8 @@ TEST_CASE("Winograd convolution is refused where it does not apply",
 
 TEST_CASE("convolution problems are strings", "[convolution][cpu]") {
   for (const char* text :
-       {"n2_c64_h57_w56_k64_r3_s3_g2_bias_relu_bf16", "n1_c3_h9_w9_k32_r3_s3_st2_p0_d2_fp32"}) {
+       {"n2_c64_h57_w56_k64_r3_s3_g2_bias_relu_bf16", "n1_c3_h9_w9_k32_r3_s3_st2_p0_d2_fp32",
+        "n16_c256_h56_w56_k512_r3_s3_st2_g64_bias_relu_fp32"}) {  // more than 2^31 multiply-adds
     CHECK(to_string(ConvolutionProblem::parse(text)) == text);
   }
   CHECK_THROWS_WITH(ConvolutionProblem::parse("n1_c3_h9_w9_k32_r3_s3_x4"),

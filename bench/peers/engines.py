@@ -1,88 +1,21 @@
-"""What comparisons of Nestor with other engines share: networks, weights, and engines that are each
-a process of its own, which answers lines on its standard input:
+"""Engines that a comparison times: each is a process of its own, as thread pools of different
+libraries in one process would spin against one another. They answer lines on their standard input:
 
     input FILE    reads float32 values from a file                       ok
     run N         runs N times                                           pairs of milliseconds
     output FILE   writes the last logits as float32                      ok
 
-What the two milliseconds of a pair are is the comparison's business. nestor-bench --serve
-speaks the same.
-
-Weights are timm's random initialisation with batch norms calibrated on noise, given to Nestor under
-its own names.
+The pairs: on a CPU, of each run, by the clock and of the processor; on a GPU one pair, the mean of
+N runs with input and output on the device, and of N from the host's input to logits on the host.
+nestor-bench --serve speaks the same.
 """
-import collections
 import os
-import pathlib
 import select
 import signal
 import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-Network = collections.namedtuple("Network", "timm size")
-NETWORKS = {"resnest50": Network("resnest50d", 224), "resnest101": Network("resnest101e", 256),
-            "resnest200": Network("resnest200e", 320), "resnest269": Network("resnest269e", 416)}
-
-
-# --- the networks as timm has them ---
-
-def make_model(network, device="cpu"):
-    import timm
-    import torch
-    torch.manual_seed(0)
-    name, size = NETWORKS[network]
-    model = timm.create_model(name, pretrained=False).to(device)
-    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean over all batches
-    with torch.no_grad():
-        model.train()(torch.randn(4, 3, size, size, device=device))
-    return model.eval()
-
-
-def save_weights(model, network, folder):
-    """NETWORK.pth for PyTorch, NETWORK.safetensors for Nestor."""
-    import torch
-    from safetensors.torch import save_file
-    torch.save(model.state_dict(), folder / f"{network}.pth")
-    tensors = {}
-    for name, module in model.named_modules():
-        nestor = name.replace("conv2.bn0", "conv2.bn")
-        if isinstance(module, torch.nn.BatchNorm2d):
-            tensors[f"{nestor}.gamma"] = module.weight
-            tensors[f"{nestor}.beta"] = module.bias
-            tensors[f"{nestor}.running_mean"] = module.running_mean
-            tensors[f"{nestor}.running_var"] = module.running_var
-        elif isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
-            tensors[f"{nestor}.weight"] = module.weight
-            if module.bias is not None:
-                tensors[f"{nestor}.bias"] = module.bias
-    file = folder / f"{network}.safetensors"
-    unfinished = file.with_suffix(".unfinished")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, unfinished,
-              {"nestor.network": network, "nestor.num_classes": "1000"})
-    unfinished.rename(file)
-
-
-def load_model(network, folder):
-    import timm
-    import torch
-    model = timm.create_model(NETWORKS[network].timm, pretrained=False)
-    model.load_state_dict(torch.load(folder / f"{network}.pth", map_location="cpu"))
-    return model.eval()
-
-
-def write_noise(network, batch, file):
-    import numpy
-    size = NETWORKS[network].size
-    noise = numpy.random.default_rng(0).standard_normal((batch, 3, size, size))
-    noise.astype(numpy.float32).tofile(file)
-
-
-# --- engines ---
 
 def serve(shape, run_pairs, result):
     """Answers for an engine. run_pairs(values, n): a list of pairs; result(): the last logits."""
@@ -160,14 +93,3 @@ class Engine:
             self.process.wait()
         self.process.stdout.close()
         self.log.close()
-
-
-def logits(engine, file, seconds):
-    import numpy
-    engine.ask(f"output {file}", seconds)
-    return numpy.fromfile(file, numpy.float32)
-
-
-def largest_difference(a, b):
-    """Over the standard deviation of b."""
-    return float(abs(a - b).max() / b.std())
