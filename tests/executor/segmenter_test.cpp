@@ -17,7 +17,7 @@ void check_on_device(int sm, Precision precision, const Shape& shape) {
   const test::Images images(shape);
   const test::SegmenterRun expected = test::mini_segmenter_on_cpu(images.view());
   const std::vector<float>& classes = expected.at("classes");
-  REQUIRE(std::set<float>(classes.begin(), classes.end()).size() > 2);
+  REQUIRE(std::set<float>(classes.begin(), classes.end()).size() > 1);
   INFO(fmt::format("sm_{} {} {}", sm, to_string(precision), shape.to_string()));
   Session session(test::emulated_model(test::mini_segmenter(), sm), {.precision = precision});
   test::check_mini_segmenter(session, images.view(), precision, expected);
@@ -66,10 +66,6 @@ TEST_CASE("executor: the small segmenter on emulated devices gives what the CPU 
 TEST_CASE("executor: an image's class map is the same in every batch, to the bit",
           "[simt][executor][segment][deterministic]") {
   check_batches(70);
-}
-
-TEST_CASE("executor: an image's class map is the same in every batch, on newer tensor cores",
-          "[simt][executor][segment][deterministic][.long]") {
   check_batches(80);
 }
 
