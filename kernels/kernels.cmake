@@ -172,7 +172,7 @@ if(NESTOR_SIMT)
   nestor_sources(executor_test_sources tests/executor)
   nestor_sources(executor_support_sources tests/support)
   list(FILTER executor_support_sources INCLUDE REGEX
-    "/(main|compare|interpreter|mini_detector|model|random|weights)\\.cpp$")
+    "/(main|compare|interpreter|mini_detector|mini_segmenter|model|random|weights)\\.cpp$")
   add_executable(nestor_executor_tests ${executor_test_sources} ${executor_support_sources}
     tests/golden/tolerances.cpp kernels/runtime/library.cpp tests/simt/support/device_library.cpp)
   target_link_libraries(nestor_executor_tests PRIVATE

@@ -185,6 +185,8 @@ if $long; then
     python3 -m unittest discover -s tests/commands -p weights_test.py -k killed
   part "failing allocations, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
     python3 -m unittest discover -s tests/commands -p hosts_test.py
+  part "multi-scale of a large image, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
+    python3 -m unittest discover -s tests/commands -p segment_test.py -k needs_no_more_than_2_gb
   part "build clang" build clang -DNESTOR_TESTS=ON &&
     part "unit tests, clang" catch build/clang/bin/nestor_tests "$(without "$unavailable" '~[.race]')"
   for target in $fuzz_targets; do

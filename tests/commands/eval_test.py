@@ -134,6 +134,9 @@ class ClassMaps(EvalTest):
         says("maps/a.png: pixel (1, 1) is 3, expected 0 to 2")
         write_grey_png(self.path("maps", "a.png"), 2, bytes([0, 1, 1, 1, 1, 2]))
         says("maps/a.png: 2 x 3 pixels", "labels/a.png has 3 x 2")
+        write_grey_png(self.path("maps", "a.png"), 3, bytes([0, 1, 1, 1, 1, 2]))
+        write_grey_png(self.path("labels", "a.png"), 3, bytes([0, 3, 1, 1, 1, 4]))
+        says("labels/a.png: pixel (2, 1) is 4, expected 0 to 3")
         write_grey_png(self.path("labels", "b.png"), 1, bytes([0]))
         says("labels/b.png: there is no b.png in")
 
@@ -154,6 +157,17 @@ class Segmenter(EvalTest):
                            "--images", self.path("images"), "--labels", self.path("labels"), "--output", self.path("figures.json"))
         self.assert_says(done, "narrow.png: 4 x 300 pixels as the network would see it, which takes 5 to 65535 a side", "1 failed")
         self.assertEqual((self.load("figures.json")["images"], self.load("figures.json")["failed"]), (2, 1))
+
+    def test_labels_that_do_not_fit_name_file_pixel_and_value(self):
+        for folder in ("images", "labels"):
+            os.mkdir(self.path(folder))
+        write_png(self.path("images", "a.png"), 40, 31, (1, 2, 3))
+        for labels, message in ((bytes([1] * 40 * 30), "images/a.png: 40 x 31 pixels, the label"),
+                                (bytes([1] * (40 * 30 + 7) + [200] + [1] * 32), "labels/a.png: pixel (7, 30) is 200, expected 0 to ")):
+            write_grey_png(self.path("labels", "a.png"), 40, labels)
+            done = self.expect(BAD_INPUT, "nestor-eval", "ade20k", "--weights", model("deeplab_resnest_mini"),
+                               "--images", self.path("images"), "--labels", self.path("labels"))
+            self.assert_says(done, message)
 
 
 class Classifier(EvalTest):

@@ -4,12 +4,18 @@ import io
 import json
 import os
 import random
+import re
+import shutil
 import struct
+import subprocess
+import unittest
 import zlib
 
-from support import CAT, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, read_safetensors, write_png
+from support import (BAD_INPUT, BIN, CAT, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model,
+                     read_safetensors, write_png)
 
 MINI = "deeplab_resnest_mini"
+WINDOWS = ("--mode", "multi-scale", "--base-size", 64, "--crop-size", 64, "--scales", "0.5,1.5")
 
 
 def read_png(path):
@@ -36,6 +42,18 @@ def read_png(path):
         rows.append(bytes(line))
         previous = bytes(line)
     return width, height, colour, b"".join(rows)
+
+
+def write_rows(path, width, height, depth, colour, rows, palette=b""):
+    """A PNG of any kind: `rows` as they are stored, without filters."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    length = len(rows) // height
+    filtered = b"".join(b"\0" + rows[y * length:(y + 1) * length] for y in range(height))
+    with open(path, "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)) +
+                (chunk(b"PLTE", palette) if palette else b"") + chunk(b"IDAT", zlib.compress(filtered)) + chunk(b"IEND", b""))
 
 
 class SegmentTest(CommandTest):
@@ -109,12 +127,90 @@ class Results(SegmentTest):
         self.assertEqual((tensors["classes"][0], tensors["logits"][1][2:]), ("U8", tensors["classes"][1][1:]))
 
     def test_multi_scale(self):
-        small = ("--mode", "multi-scale", "--base-size", 64, "--crop-size", 64, "--scales", "0.5,1.5")
-        first = self.shares(*small, CAT)
+        first = self.shares(*WINDOWS, CAT)
         self.assertEqual(sum(row["pixels"] for row in first[0]["classes"]), first[0]["width"] * first[0]["height"])
-        self.assertEqual(self.shares(*small, "--batch-size", 8, CAT), first)
-        self.assertIn("--save-tensors head", self.refusal(USAGE, *small, "--format", "json", "--save-outputs", self.path("s"),
+        self.assertEqual(self.shares(*WINDOWS, "--batch-size", 8, CAT), first)
+        self.assertIn("--save-tensors head", self.refusal(USAGE, *WINDOWS, "--format", "json", "--save-outputs", self.path("s"),
                                                           "--save-tensors", "head", CAT))
+
+
+class ImagesOfAllKinds(SegmentTest):
+    SIDE = 40
+
+    def check_same_classes(self, *paths):
+        rows = [row["classes"] for row in self.shares(*paths)]
+        self.assertEqual(rows[1:], rows[:1] * (len(paths) - 1))
+
+    def test_grey_and_16_bit_images_are_seen_as_their_colours(self):
+        side, levels = self.SIDE, random.Random(1).randbytes(self.SIDE ** 2)
+        write_png(self.path("colours.png"), side, side, bytes(v for v in levels for _ in range(3)))
+        write_rows(self.path("grey.png"), side, side, 8, 0, levels)
+        write_rows(self.path("grey16.png"), side, side, 16, 0, bytes(v for v in levels for _ in range(2)))
+        write_rows(self.path("colours16.png"), side, side, 16, 2, bytes(v for v in levels for _ in range(6)))
+        self.check_same_classes(*(self.path(f"{name}.png") for name in ("colours", "grey", "grey16", "colours16")))
+
+    def test_palette_images_are_seen_as_their_colours(self):
+        side, indices = self.SIDE, random.Random(2).randbytes(self.SIDE ** 2)
+        palette = random.Random(3).randbytes(3 * 256)
+        write_png(self.path("colours.png"), side, side, b"".join(palette[3 * i:3 * i + 3] for i in indices))
+        write_rows(self.path("palette.png"), side, side, 8, 3, indices, palette)
+        self.check_same_classes(self.path("colours.png"), self.path("palette.png"))
+
+
+class LargeImages(SegmentTest):
+    def setUp(self):
+        super().setUp()
+        write_png(self.path("large.png"), 8000, 6000, (90, 120, 150))
+
+    def test_memory_too_small_is_told_before_anything_runs(self):
+        message = self.refusal(UNSUPPORTED, "--device", "cpu", "--memory-limit", "1G", "--output", self.path("out"), self.path("large.png"))
+        needed, limit = map(int, re.search(r"needs (\d+) bytes of host memory .*, the limit is (\d+) bytes", message).groups())
+        self.assertEqual(limit, 1 << 30)
+        self.assertGreater(needed, 3 * 8000 * 6000 * 4)
+        self.assertEqual(os.listdir(self.path("out")), [])
+
+    @unittest.skipUnless(os.environ.get("NESTOR_LONG"), "takes minutes")
+    def test_multi_scale_of_150_classes_needs_no_more_than_2_gb(self):
+        made = self.path("ade.safetensors")
+        self.output("nestor-convert", "--network", MINI, "--num-classes", 150, "--synthetic-seed", 2, "--output", made)
+        write_png(self.path("large.png"), 6000, 4000, (90, 120, 150))
+        line = [os.path.join(BIN, "nestor-segment"), "--weights", made, "--device", "cpu", "--mode", "multi-scale", "--quiet",
+                "--output", self.path("maps"), self.path("large.png")]
+        process = subprocess.Popen(line)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        print(f"peak of {usage.ru_maxrss >> 10} MiB")
+        self.assertLess(usage.ru_maxrss * 1024, 2e9)
+
+    def test_multi_scale_needs_no_more_than_for_small_ones(self):
+        image, = self.shares(*WINDOWS, "--device", "cpu", "--memory-limit", "64M", self.path("large.png"))
+        self.assertEqual((image["width"], image["height"]), (8000, 6000))
+        self.assertEqual(sum(row["pixels"] for row in image["classes"]), 8000 * 6000)
+
+
+class PartsOfJobs(SegmentTest):
+    def setUp(self):
+        super().setUp()
+        self.images = [self.picture(f"{i}.png", seed=i) for i in range(4)]
+
+    def resume(self, code=0):
+        return self.expect(code, "nestor-segment", "--weights", model(MINI), "--resume", "--output", self.path("maps"), *self.images)
+
+    def test_shards_together_are_all(self):
+        shards = [self.segment("--format", "jsonl", "--shard", f"{i}/3", *self.images).splitlines() for i in (1, 2, 3)]
+        everything = self.segment("--format", "jsonl", *self.images).splitlines()
+        self.assertEqual([shards[i % 3][i // 3] for i in range(4)], everything)
+        self.assertEqual([json.loads(row) for row in everything], self.shares(*self.images))
+
+    def test_images_that_failed_are_tried_again(self):
+        shutil.copy(self.images[0], self.path("kept"))
+        with open(self.images[0], "w") as f:
+            f.write("no picture")
+        self.resume(SOME_FAILED)
+        shutil.copy(self.path("kept"), self.images[0])
+        self.assert_says(self.resume(), "3 of 4 images have results")
+        self.assertEqual(len(os.listdir(self.path("maps"))), 4)
 
 
 class BadInput(SegmentTest):
@@ -127,13 +223,19 @@ class BadInput(SegmentTest):
     def test_images_are_not_written_over(self):
         self.assertIn("over the image", self.refusal(USAGE, "--output", self.folder, self.picture("x.png")))
 
+    def test_results_are_not_written_over_images_in_json_either(self):
+        image = self.picture("x.png")
+        for form in ("json", "jsonl", "csv"):
+            self.assertIn("also read", self.refusal(USAGE, "--format", form, "--output", image, image))
+
     def test_small_and_narrow_images(self):
-        images = [self.picture("one.png", width=1, height=1), self.picture("line.png", width=4, height=300),
+        images = [self.picture("one.png", width=1, height=1), self.picture("column.png", width=1, height=300),
+                  self.picture("line.png", width=300, height=1), self.picture("narrow.png", width=4, height=300),
                   self.picture("least.png", width=5, height=300)]
         done = self.expect(SOME_FAILED, "nestor-segment", "--weights", model(MINI), "--format", "json", *images)
-        one, line, least = json.loads(done.stdout)["images"]
-        self.assertIn("1 x 1 pixels", one["error"])
-        self.assertIn("4 x 300 pixels", line["error"])
+        *refused, least = json.loads(done.stdout)["images"]
+        for row, size in zip(refused, ("1 x 1", "1 x 300", "300 x 1", "4 x 300")):
+            self.assertIn(f"{size} pixels as the network would see it, which takes 5 to", row["error"])
         self.assertEqual((least["width"], least["height"]), (5, 300))
 
     def test_a_classifier_is_no_segmenter(self):

@@ -10,6 +10,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/interpreter.h"
 #include "tests/support/mini_detector.h"
+#include "tests/support/mini_segmenter.h"
 #include "tests/support/model.h"
 #include "tests/support/weights.h"
 
@@ -63,6 +64,19 @@ TEST_CASE("a detector on a GPU finds what the CPU finds", "[cuda]") {
     INFO(to_string(precision));
     Session session(model, {.precision = precision});
     test::check_mini_detector(session, image.view(), precision, expected);
+  }
+}
+
+TEST_CASE("a segmenter on a GPU gives the classes that the CPU gives", "[cuda]") {
+  const auto model = model_on_gpu(test::mini_segmenter());
+  for (const Shape& shape : {Shape{1, 3, 34, 46}, {3, 3, 27, 33}}) {
+    const test::Images images(shape);
+    const test::SegmenterRun expected = test::mini_segmenter_on_cpu(images.view());
+    for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+      INFO(to_string(precision) << " " << shape.to_string());
+      Session session(model, {.precision = precision});
+      test::check_mini_segmenter(session, images.view(), precision, expected);
+    }
   }
 }
 
