@@ -5,9 +5,11 @@ import json
 import os
 import random
 import struct
+import subprocess
 import zlib
 
-from support import CAT, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, read_safetensors, write_png
+from support import (BIN, CAT, GREY, PALETTE, RGB, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model,
+                     read_safetensors, write_png, write_png_as)
 
 MINI = "deeplab_resnest_mini"
 
@@ -108,6 +110,37 @@ class Results(SegmentTest):
         self.assertEqual(set(tensors), {"classes", "logits", "head"})
         self.assertEqual((tensors["classes"][0], tensors["logits"][1][2:]), ("U8", tensors["classes"][1][1:]))
 
+    def test_grey_16_bit_and_palette_images_are_those_in_rgb(self):
+        width, random_bytes = 31, random.Random(3).randbytes
+        grey, colours, indices = random_bytes(31 * 23), random_bytes(3 * 31 * 23), random_bytes(31 * 23)
+        palette = random_bytes(3 * 256)
+        deep = bytes(byte for level in grey for byte in (level, 77))  # the low byte does not count
+        deep_rgb = bytes(byte for level in colours for byte in (level, 201))
+        threefold = bytes(level for level in grey for _ in range(3))
+        looked_up = b"".join(palette[3 * i:3 * i + 3] for i in indices)
+        for name, rgb, stored in (("grey", threefold, (GREY, 8, grey)), ("grey16", threefold, (GREY, 16, deep)),
+                                  ("rgb16", colours, (RGB, 16, deep_rgb)),
+                                  ("palette", looked_up, (PALETTE, 8, indices, palette))):
+            write_png(self.path("rgb.png"), width, 23, rgb)
+            write_png_as(self.path("other.png"), width, *stored)
+            plain, other = (self.logits(self.path(f"{kind}.png")) for kind in ("rgb", "other"))
+            self.assertEqual(plain, other, name)
+
+    def logits(self, image):
+        saved = self.path("logits.safetensors")
+        self.segment("--format", "json", "--save-outputs", saved, "--save-tensors", "logits", image)
+        return read_safetensors(saved)[0]["logits"]
+
+    def test_multi_scale_of_small_and_narrow_images(self):
+        small = ("--mode", "multi-scale", "--base-size", 64, "--crop-size", 64, "--scales", "0.5")
+        one, line = self.picture("one.png", width=1, height=1), self.picture("line.png", width=1, height=64)
+        shares = self.shares(*small, one, line)
+        self.assertEqual([sum(row["pixels"] for row in image["classes"]) for image in shares], [1, 64])
+        longer = self.picture("longer.png", width=65, height=1)
+        done = self.expect(SOME_FAILED, "nestor-segment", "--weights", model(MINI), "--format", "json", *small, one, longer)
+        self.assertIn("too elongated: 65 x 1 pixels would be resized to 32 x 0 at scale 0.5",
+                      json.loads(done.stdout)["images"][1]["error"])
+
     def test_multi_scale(self):
         small = ("--mode", "multi-scale", "--base-size", 64, "--crop-size", 64, "--scales", "0.5,1.5")
         first = self.shares(*small, CAT)
@@ -115,6 +148,17 @@ class Results(SegmentTest):
         self.assertEqual(self.shares(*small, "--batch-size", 8, CAT), first)
         self.assertIn("--save-tensors head", self.refusal(USAGE, *small, "--format", "json", "--save-outputs", self.path("s"),
                                                           "--save-tensors", "head", CAT))
+
+
+    def test_multi_scale_does_not_keep_scores_in_the_size_of_the_image(self):
+        write_png(self.path("large.png"), 6000, 4000, (90, 120, 30))
+        process = subprocess.Popen([os.path.join(BIN, "nestor-segment"), "--weights", model(MINI), "--mode", "multi-scale", "--quiet",
+                                    "--output", self.path("out"), self.path("large.png")])
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        # The picture takes 360 MB, normalised; scores of 11 classes would take 1 GB.
+        self.assertLess(usage.ru_maxrss * 1024, 700e6)
 
 
 class BadInput(SegmentTest):
@@ -135,6 +179,14 @@ class BadInput(SegmentTest):
         self.assertIn("1 x 1 pixels", one["error"])
         self.assertIn("4 x 300 pixels", line["error"])
         self.assertEqual((least["width"], least["height"]), (5, 300))
+
+    def test_too_little_memory_is_said_in_figures_before_anything_runs(self):
+        write_png(self.path("large.png"), 8000, 6000, (90, 120, 30))
+        for options, limit, words in (((), "200M", "cpu: the plan for [1, 3, 6000, 8000] needs "),
+                                      (("--mode", "multi-scale"), "60M", "large.png: memory for scores of ")):
+            says = self.refusal(UNSUPPORTED, "--format", "json", "--memory-limit", limit, *options, self.path("large.png"))
+            self.assertIn(words, says)
+            self.assertIn(f"the limit is {int(limit[:-1]) << 20} bytes", says)
 
     def test_a_classifier_is_no_segmenter(self):
         done = self.expect(UNSUPPORTED, "nestor-segment", "--weights", model("resnest_mini"), "--format", "json", CAT)
