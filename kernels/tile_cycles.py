@@ -113,7 +113,9 @@ def fused_name(family, tile, source, shortcut):
 def layouts():
     """Fields of the argument structs, as their headers declare them."""
     taps = re.search(r"kMaxConvolutionTaps = (\d+)", (FOLDER / "convolution.h").read_text())[1]
-    plain = arguments.members((FOLDER / "gemm/args.h").read_text(), "ImplicitGemmArgs", {"kMaxConvolutionTaps": int(taps)})
+    counted = arguments.members((FOLDER.parent / "device/counted_rows.h").read_text(), "CountedRows", {})
+    plain = arguments.members((FOLDER / "gemm/args.h").read_text(), "ImplicitGemmArgs",
+                              {"kMaxConvolutionTaps": int(taps), "CountedRows": arguments.offsets(counted)[1]})
     sizes = {"ImplicitGemmArgs": arguments.offsets(plain)[1]}
     return plain, arguments.members((FOLDER / "gemm/fused_args.h").read_text(), "FusedGemmArgs", sizes)
 

@@ -169,9 +169,11 @@ struct Outer {
 
     def test_the_convolutions_arguments(self):
         header = (ROOT / "kernels/convolution/gemm/args.h").read_text()
-        fields = arguments.members(header, "ImplicitGemmArgs", {"kMaxConvolutionTaps": 25})
-        # 8 pointers, 25 words and as many taps: what nvcc makes of it.
-        self.assertEqual(arguments.offsets(fields)[1], 264)
+        counted = arguments.members((ROOT / "kernels/device/counted_rows.h").read_text(), "CountedRows", {})
+        self.assertEqual(arguments.offsets(counted)[1], 16)
+        fields = arguments.members(header, "ImplicitGemmArgs", {"kMaxConvolutionTaps": 25, "CountedRows": 16})
+        # 8 pointers, 25 words, rows in use and as many taps: what nvcc makes of it.
+        self.assertEqual(arguments.offsets(fields)[1], 288)
 
     def test_grid_and_block(self):
         bank = arguments.constant_bank("sm_90a", b"\1\0\0\0", (5, 6, 7), 128)
