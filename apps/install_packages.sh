@@ -14,7 +14,7 @@ test=(catch2 python3 python3-venv openssl clang-format-14 fish help2man zsh)
 python=(python3-dev python3-venv)
 simt=(libboost-context-dev binutils)
 fuzz=(clang-19 libclang-rt-19-dev)
-package=(debootstrap dpkg-dev file help2man lintian python3-venv)
+package=(abigail-tools debootstrap dpkg-dev file help2man lintian python3-venv)
 
 wanted=()
 for group in "$@"; do

@@ -116,6 +116,8 @@ void add_options(CLI::App& app, Options& options) {
   add_quiet_option(app, options.results);
 }
 
+bool is_multi_scale(const Options& options) { return options.mode == "multi-scale"; }
+
 // The images of the command line to results of the report.
 class Segmentation : public ImageTask {
  public:
@@ -123,7 +125,9 @@ class Segmentation : public ImageTask {
                SegmentationReport& report, RunSummary& summary)
       : ImageTask(std::move(names), options.images.preprocess, model, summary),
         keeps_pictures_(options.format.name == "overlay"),
-        report_(report) {}
+        report_(report) {
+    if (is_multi_scale(options)) take_all_sizes();
+  }
 
   void admit(std::size_t idx, const PreparedImage& prepared) override {
     ImageTask::admit(idx, prepared);
@@ -150,8 +154,6 @@ class Segmentation : public ImageTask {
   SegmentationReport& report_;
   std::map<std::size_t, SegmentedImage> results_;  // not reported yet
 };
-
-bool is_multi_scale(const Options& options) { return options.mode == "multi-scale"; }
 
 // Multi-scale has no tensors but its scores.
 void check_tensors(const Options& options) {

@@ -12,6 +12,7 @@
 #include "engine/graph/passes/pass.h"
 #include "engine/image/level_table.h"
 #include "engine/log.h"
+#include "engine/memory_available.h"
 #include "engine/model.h"
 #include "engine/plan/memory_limits.h"
 #include "engine/plan/memory_planner.h"
@@ -443,6 +444,15 @@ const Plan& SessionInternals::plan(Session& session, const TensorDesc& input, Ta
 
 const Plan& SessionInternals::plan(Session& session, const Shape& input, Taps taps) {
   return plan(session, TensorDesc{DType::kFloat32, input}, taps);
+}
+
+void SessionInternals::require_memory(Session& session, const Shape& input, Taps taps,
+                                      std::size_t bytes, std::string_view what) {
+  const Plan& planned = plan(session, input, taps);
+  const Backend& backend = session.state_->model->backend();
+  require_beside_plan(bytes, what, planned, backend.loaded_weight_bytes(), backend.has_own_memory(),
+                      session.state_->options);
+  nestor::require_memory(bytes, what);
 }
 
 std::string Session::plan_text(const TensorDesc& input, std::span<const std::string> taps) {

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/model.h"
@@ -27,6 +28,11 @@ struct SessionInternals {
   // float32.
   static const Plan& plan(Session& session, const TensorDesc& input, Taps taps = {});
   static const Plan& plan(Session& session, const Shape& input, Taps taps = {});
+
+  // Throws kOutOfMemory, with the figures, if `bytes` for `what`, which the caller takes beside that
+  // plan, are more of the host's memory than the session's limit allows, or than there is.
+  static void require_memory(Session& session, const Shape& input, Taps taps, std::size_t bytes,
+                             std::string_view what);
 
   // Measures the candidates for every step of the plan for that input, [n, 3, h, w], that has
   // several, on the GPU, and says which was fastest; update_tuning() keeps that for later sessions.

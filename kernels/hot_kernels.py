@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """The table of the hot kernels: kernels/RESOURCES.md.
 
-    kernels/hot_kernels.py [--arch 70,80,90a] [--shared ../shared] [--update]
+    kernels/hot_kernels.py [--arch 70,80,90a] [--update]
 
 Compiles the hot kernels (resources.py) and the emulator's kernel tests, and prints as Markdown:
 registers, spills, shared memory and occupancy from the compiler; of main loops, what the SASS model
-in --shared predicts; bank conflicts and sectors from the emulator. --update writes RESOURCES.md.
+(sass_model/) predicts; of convolutions' whole tiles too (tile_cycles.py); bank conflicts and sectors
+from the emulator. --update writes RESOURCES.md, and of all architectures the table of tiles' cycles
+that the planner reads.
 """
 
 import argparse
+import datetime
 import json
 import pathlib
 import re
@@ -17,28 +20,20 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import resources
+import tile_cycles
 from resources import ROOT
 
 MODELLED = {"70": "sm_70", "80": "sm_80", "90a": "sm_90a"}  # architectures that the model knows
-SOURCES = ("none", "plain", "pool", "attention", "attention+avd")  # SourceKind
-# A kernel for another architecture is a body that traps.
-SMALLEST_KERNEL = 40  # instructions
+SOURCES = tile_cycles.SOURCES
+CYCLES_TABLE = ROOT / "engine/backends/cuda/tile_cycles.cpp"
+# K of ResNeSt's layers in slices: of 3x3 in two groups, and of 1x1.
+HALO_SLICES, PLAIN_SLICES = (9, 18, 36, 72), (2, 8, 32, 64)
 
 
 def hot_files():
     """Kernel files are hot unless a line of theirs begins with `// Not hot:` and says why."""
     files = [path for path in sorted(ROOT.glob("kernels/**/*.cu")) if path.parent.name != "runtime"]
     return [path for path in files if "\n// Not hot: " not in path.read_text()]
-
-
-def tile_names():
-    """The rows of the table of tiles, whose numbers are template arguments of the kernels."""
-    folder = ROOT / "kernels/convolution"
-    table = re.search(r"kConvolutionTileTable =\s+joined\(([^)]*)\)", (folder / "tiles.h").read_text())[1]
-    return [
-        name for family in re.findall(r"k(\w+)Tiles", table)
-        for name in re.findall(r'{"(convolution_\w+)"', (folder / family.lower() / "tiles.h").read_text())
-    ]  # fmt: skip
 
 
 def name_of(row, tiles):
@@ -53,7 +48,7 @@ def name_of(row, tiles):
     )
 
 
-def modelled(row, shared):
+def modelled(row):
     """(share of the tensor pipe or of the fp32 peak, limiter) of the main loop; None where there is
     no such loop or no model of the architecture."""
     if row["sm"] not in MODELLED or "convolution" not in row["kernel"]:
@@ -65,7 +60,7 @@ def modelled(row, shared):
         "--dynamic-smem", str(row["shared_bytes"]),
         "--cuobjdump", str(resources.TOOLKIT / "bin" / "cuobjdump"), "--json",
     ]  # fmt: skip
-    done = subprocess.run(command, check=False, cwd=shared, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, cwd=ROOT / "kernels", capture_output=True, text=True)
     if done.returncode != 0:
         resources.fail(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     loops = [loop for kernel in json.loads(done.stdout) for loop in kernel["loops"]]
@@ -84,12 +79,91 @@ def counters():
     return [line for line in output.splitlines() if line.startswith("|")]
 
 
-def document(rows, predictions, has_model, counted):
-    tiles = tile_names()
-    release = re.search(
-        r"V([\d.]+)", resources.run(resources.TOOLKIT / "bin" / "nvcc", "--version")
-    )[1]
-    model = "of `sass_model`." if has_model else ": **left out, the model was not at hand.**"
+def toolkit_release():
+    return re.search(r"V([\d.]+)", resources.run(resources.TOOLKIT / "bin" / "nvcc", "--version"))[1]
+
+
+def parts_text(parts):
+    return " + ".join(f"{cycles / 1000:.1f}" for cycles in (parts.prologue, parts.main, parts.epilogue))
+
+
+def whole_tile_lines(cycles):
+    """The section about whole tiles, of {(architecture, name): tile_cycles.Cycles}."""
+    lines = [
+        "## Whole tiles",
+        "",
+        "Cycles in thousands of prologue, main loop and epilogue, by the same model (`sass_model/whole_tile.py`):",
+        "of a block alone, and of all resident blocks, in whose time all of them advance one tile. `slices` of",
+        "32 channels (a shortcut's are counted too); 28x28 pixels, ReLU, halo tiles with pooled sums, others without.",
+        "`tensor`: the share of a whole tile in which the tensor pipe works, all blocks resident, at K of 9, 18,",
+        "36 and 72 slices (halo: 3x3 in two groups, stages 1 to 4) or 2, 8, 32 and 64 (1x1).",
+        "",
+        "| kernel | sm | blocks | slices | one block alone | all blocks | together | tensor at the layers' K |",
+        "|---" * 8 + "|",
+    ]
+    for (arch, name), found in cycles.items():
+        slices, alone, full = found.parts[0]
+        shares = (found.tensor_share(n) for n in (HALO_SLICES if found.halo else PLAIN_SLICES))
+        lines.append(
+            f"| {name} | {arch} | {found.blocks} | {slices} | {parts_text(alone)} | {parts_text(full)} "
+            f"| {full.total / 1000:.1f} | {', '.join(f'{100 * share:.0f}' for share in shares)} % |"
+        )
+    return [*lines, ""]
+
+
+def line_source(line):
+    numbers = (line.fixed, line.slice, line.residual, line.pooled, line.taps)
+    return "{" + ", ".join(f"{number:5.0f}" for number in numbers) + "}"
+
+
+def cycles_source(cycles, origin):
+    """The planner's table, of {(architecture, name): tile_cycles.Cycles}; `origin`: toolkit and date."""
+    rows = [
+        f"      {{{json.dumps(f'sm_{arch}') + ',':9} {json.dumps(name) + ',':42} {found.blocks}, "
+        f"{line_source(found.alone)}, {line_source(found.full)}}},"
+        for (arch, name), found in cycles.items()
+    ]
+    return "\n".join([
+        '#include "engine/backends/cuda/tile_cycles.h"',
+        "",
+        "#include <algorithm>",
+        "",
+        "namespace nestor {",
+        "",
+        "// Estimates, written by `kernels/hot_kernels.py --update` from the SASS of the kernels",
+        f"// (kernels/tile_cycles.py); {origin}. Measured rows may replace them, in cycles of the",
+        "// clock that device_spec.cpp has.",
+        "std::span<const TileCycles> tile_cycles() {",
+        "  // clang-format off",
+        "  static constexpr TileCycles kCycles[] = {",
+        "      // architecture, kernel, resident blocks; alone and full {fixed, slice, residual, pooled, taps}",
+        *rows,
+        "  };",
+        "  // clang-format on",
+        "  return kCycles;",
+        "}",
+        "",
+        "const TileCycles* find_tile_cycles(std::string_view arch, std::string_view kernel) {",
+        "  const auto row = std::ranges::find_if(tile_cycles(), [&](const TileCycles& cycles) {",
+        "    return cycles.arch == arch && cycles.kernel == kernel;",
+        "  });",
+        "  return row == tile_cycles().end() ? nullptr : &*row;",
+        "}",
+        "",
+        "}  // namespace nestor",
+        "",
+    ])  # fmt: skip
+
+
+def convolution_cycles():
+    """tile_cycles.py of the convolutions' kernels for all architectures."""
+    files = [path for path in hot_files() if path.parent.parent.name == "convolution"]
+    return tile_cycles.all_cycles(resources.describe_all(files, resources.ALL_ARCHITECTURES))
+
+
+def document(rows, predictions, cycles, counted):
+    tiles = [tile.name for tile in tile_cycles.tiles()]
+    release = toolkit_release()
     lines = [
         "# The hot kernels in figures",
         "",
@@ -99,7 +173,7 @@ def document(rows, predictions, has_model, counted):
         "## Registers, shared memory, occupancy, main loop",
         "",
         "`busy` is how much of the time the tensor pipe works in the main loop (of FMA kernels:",
-        f"the share of the fp32 peak), with the blocks that fit, by the SASS model {model}",
+        "the share of the fp32 peak), with the blocks that fit, by the SASS model of `sass_model/`.",
         "It takes a trip for one in which all branches are taken: halo tiles, which bring a patch once",
         "in nine trips, and FMA kernels that pool are better than it says. Kernel files have figures",
         "without that.",
@@ -118,6 +192,7 @@ def document(rows, predictions, has_model, counted):
         )
     lines += [
         "",
+        *whole_tile_lines({key: found for key, found in cycles.items() if key[0] in {row["sm"] for row in rows}}),
         "## Bank conflicts and sectors",
         "",
         "Of wide loads and stores, ldmatrix and async copies, counted by the emulator",
@@ -131,31 +206,18 @@ def document(rows, predictions, has_model, counted):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arch", default="70,80,90a", metavar="70,80,90a")
-    parser.add_argument(
-        "--shared",
-        type=pathlib.Path,
-        default=ROOT.parent / "shared",
-        help="the folder of sass_model",
-    )
     parser.add_argument("--update", action="store_true", help="write kernels/RESOURCES.md")
     arguments = parser.parse_args()
-    has_model = (arguments.shared / "sass_model" / "__main__.py").exists()
-    if not has_model:
-        print(
-            f"hot_kernels.py: no sass_model in {arguments.shared}: main loops are not modelled",
-            file=sys.stderr,
-        )
     rows = [
         row for row in resources.describe_all(hot_files(), arguments.arch.split(","))
-        if row["instructions"] >= SMALLEST_KERNEL
+        if row["instructions"] >= tile_cycles.SMALLEST_KERNEL
     ]  # fmt: skip
-    predict = (
-        (lambda row: modelled(row, arguments.shared.resolve())) if has_model else (lambda row: None)
-    )
     with ThreadPoolExecutor(max_workers=2) as pool:
-        predictions = list(pool.map(predict, rows))
-    result = document(rows, predictions, has_model, counters())
+        predictions = list(pool.map(modelled, rows))
+    cycles = convolution_cycles()
+    result = document(rows, predictions, cycles, counters())
     if arguments.update:
+        CYCLES_TABLE.write_text(cycles_source(cycles, f"nvcc {toolkit_release()}, {datetime.date.today()}"))
         (ROOT / "kernels" / "RESOURCES.md").write_text(result)
     else:
         print(result, end="")

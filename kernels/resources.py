@@ -127,6 +127,11 @@ def from_ptx(text):
     return found
 
 
+def argument_bytes(text):
+    """Per kernel with one argument: its size."""
+    return {name: int(size) for name, size in re.findall(r"\.param [^\n]*?\s([\w$]+)_param_0\[(\d+)\]\n", text)}
+
+
 def from_ptxas(text):
     """Per kernel: registers, spilled bytes, static shared memory."""
     found = {}
@@ -167,7 +172,8 @@ def blocks_that_fit(architecture, threads, registers, shared_bytes):
 
 
 def describe(source, architecture, folder):
-    ptx = from_ptx((folder / f"{source.stem}.ptx").read_text())
+    ptx_text = (folder / f"{source.stem}.ptx").read_text()
+    ptx, sizes = from_ptx(ptx_text), argument_bytes(ptx_text)
     ptxas = from_ptxas((folder / "ptxas.log").read_text())
     mixes = instruction_mix(run(TOOLKIT / "bin" / "cuobjdump", "-sass", folder / "kernel.cubin"))
     names = demangle(list(ptxas))
@@ -185,6 +191,7 @@ def describe(source, architecture, folder):
             "cubin": str(folder / "kernel.cubin"),
             "sm": architecture,
             "threads": threads,
+            "argument_bytes": sizes.get(name),
             "registers": registers,
             "shared_bytes": smem,
             "spilled_bytes": spilled,

@@ -144,6 +144,12 @@ part "kernel packages" apps/install_packages.sh simt &&
         part "executor, $preset" halves "build/$preset/bin/nestor_executor_tests"
       if $long; then part "executor, $preset, long" "build/$preset/bin/nestor_executor_tests" "[.long]"; fi
     done
+    # The CPU's tests of operators on emulated GPUs.
+    part "build operators, simt" build_only cpu nestor_tests -DNESTOR_TESTS=ON -DNESTOR_SIMT=ON &&
+      for sm in 70 80; do
+        part "operators, emulated sm_$sm" env NESTOR_TEST_DEVICE=simt NESTOR_SIMT_SM=$sm \
+          "$bin/nestor_tests" "[ops]~[.]~[bf16]"
+      done
     part "build commands, simt" build_only cpu "nestor-convert nestor-inspect nestor-classify nestor_simt_device" \
       -DNESTOR_TESTS=ON -DNESTOR_SIMT=ON &&
       part "commands, simt" env NESTOR_BIN="$bin" \
@@ -174,7 +180,7 @@ if $long; then
   # Commands that need no emulator.
   part "packaging packages" apps/install_packages.sh package &&
     part "build packages" build cpu -DNESTOR_TESTS=ON -DNESTOR_SIMT=OFF &&
-    part "Debian packages, long" tests/packages/run.sh
+    part "Debian packages, long" tests/packages/run.sh && part "binary interface, long" tests/embedding/abi.sh
   part "killed downloads, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \
     python3 -m unittest discover -s tests/commands -p weights_test.py -k killed
   part "failing allocations, long" env NESTOR_LONG=1 NESTOR_BIN="$bin" \

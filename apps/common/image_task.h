@@ -43,6 +43,9 @@ class ImageTask : public BatchTask {
   void write_saved(const std::string& path) const { saved_.write(path, saved_images_); }
 
  protected:
+  // Images are not the network's inputs, but made into them.
+  void take_all_sizes() { smallest_side_ = 1; }
+
   // Sees a picture as it was decoded, before prepare() gives it another size. Called by several
   // threads.
   virtual void see_decoded(std::size_t /*idx*/, const Image& /*picture*/) const {}
@@ -57,7 +60,7 @@ class ImageTask : public BatchTask {
  private:
   const std::vector<std::string> names_;
   const Preprocess preprocess_;
-  const int smallest_side_;
+  int smallest_side_;
   const DecodeOptions decoding_;
   RunSummary& summary_;
   TurnedPhotos turned_;

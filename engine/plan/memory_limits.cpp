@@ -1,7 +1,6 @@
 #include "engine/plan/memory_limits.h"
 
 #include <set>
-#include <string_view>
 
 #include "engine/check.h"
 
@@ -11,12 +10,15 @@ namespace {
 
 constexpr std::size_t kBytesOfStep = std::size_t{8} << 10;
 
+std::string input_of(const Plan& plan) {
+  return plan.buffers[static_cast<std::size_t>(plan.input)].shape.to_string();
+}
+
 void require(const Plan& plan, std::size_t needed, std::string_view parts, std::string_view where,
              std::uint64_t limit) {
   CHECK_AS(kOutOfMemory, limit == 0 || needed <= limit,
            "{}: the plan for {} needs {} bytes of {} memory ({}), the limit is {} bytes",
-           plan.key.device, plan.buffers[static_cast<std::size_t>(plan.input)].shape.to_string(),
-           needed, where, parts, limit);
+           plan.key.device, input_of(plan), needed, where, parts, limit);
 }
 
 std::size_t output_bytes(const Plan& plan) {
@@ -59,6 +61,15 @@ void require_within_limits(const Plan& plan, std::size_t weight_bytes, bool on_d
   if (!on_device) return require(plan, needed, parts, "host", options.host_memory_limit);
   require(plan, needed, parts, "device", options.device_memory_limit);
   require(plan, output_bytes(plan), "for its outputs", "host", options.host_memory_limit);
+}
+
+void require_beside_plan(std::size_t bytes, std::string_view what, const Plan& plan,
+                         std::size_t weight_bytes, bool on_device, const SessionOptions& options) {
+  const std::size_t of_plan = on_device ? output_bytes(plan) : plan.arena_bytes + weight_bytes;
+  const std::uint64_t limit = options.host_memory_limit;
+  CHECK_AS(kOutOfMemory, limit == 0 || bytes + of_plan <= limit,
+           "{} of {} bytes is needed, and {} bytes for {}'s plan for {}, the limit is {} bytes",
+           what, bytes, of_plan, plan.key.device, input_of(plan), limit);
 }
 
 }  // namespace nestor

@@ -3,6 +3,7 @@
 // session was given. Without limits, allocation alone decides (engine/memory_available.h).
 
 #include <cstddef>
+#include <string_view>
 
 #include "engine/plan/planner.h"
 #include "nestor/session.h"
@@ -22,5 +23,9 @@ std::size_t kept_bytes(const Plan& plan);
 // outputs in the host's.
 void require_within_limits(const Plan& plan, std::size_t weight_bytes, bool on_device,
                            const SessionOptions& options);
+
+// The same for `bytes` of the host's memory, for `what`, that a caller takes beside the plan.
+void require_beside_plan(std::size_t bytes, std::string_view what, const Plan& plan,
+                         std::size_t weight_bytes, bool on_device, const SessionOptions& options);
 
 }  // namespace nestor

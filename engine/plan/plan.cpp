@@ -70,12 +70,12 @@ std::string cpu_table(const Plan& plan) {
   return text;
 }
 
-// Microseconds are for the whole batch; "floor" is the step's own.
+// Microseconds are for the whole batch; "floor" is the step's own, "estimate" the model's.
 std::string gpu_table(const Plan& plan) {
   std::string text = fmt::format(
       "{:>4} {:26} {:26} {:20} {:18} {:>15} {:>5} {:>7} {:>6} {:>9} {:>8} {:>8} {:>8}  {}\n",
       "step", "name", "parameters", "variant", "tile", "grid", "block", "shared", "waves", "MFLOP",
-      "MB", "floor us", "model us", "output");
+      "MB", "floor us", "estimate", "output");
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
     const GpuLaunch launch = step.gpu.value_or(GpuLaunch{});
@@ -109,9 +109,9 @@ std::string gpu_totals(const Plan& plan) {
   const auto images = static_cast<double>(plan.key.batch);
   const auto bytes = static_cast<double>(total(plan, &Step::bytes));
   return fmt::format(
-      "on {}, {} multiprocessors; nothing was measured, times are a model's\n"
+      "on {}, {} multiprocessors; nothing was measured, times in us are a model's estimates\n"
       "  launches     {}\n"
-      "  modelled     {:.3f} ms per image{}\n"
+      "  estimate     {:.3f} ms per image{}\n"
       "{}"
       "  floor        {:.3f} ms per image of these steps, {:.3f} ms fully fused\n"
       "  bytes        {:.2f} MB per image, {:.2f} MB fully fused ({:.3f}x)\n",

@@ -5,7 +5,7 @@
 
 #include "engine/check.h"
 #include "engine/image/align_corners.h"
-#include "engine/memory_available.h"
+#include "engine/session_internals.h"
 #include "library/multi_scale/plan.h"
 #include "library/multi_scale/scaled_image.h"
 #include "library/multi_scale/score_map.h"
@@ -35,6 +35,13 @@ class WindowRun {
     per_batch_ = std::max<std::size_t>(1, options.batch_size / views());
   }
 
+  // [n, 3, crop, crop].
+  Shape largest_batch(std::span<const ScalePlan> plans) const {
+    std::size_t most = 0;
+    for (const ScalePlan& plan : plans) most = std::max(most, plan.windows.size());
+    return shape_of(std::min(per_batch_, most) * views());
+  }
+
   void run(const ScaledImage& image, const ScalePlan& plan, ScoreMap& scores) {
     const std::span<const ScaleWindow> windows = plan.windows;
     for (std::size_t first = 0; first < windows.size(); first += per_batch_) {
@@ -48,6 +55,10 @@ class WindowRun {
  private:
   std::size_t views() const { return options_.flip ? 2 : 1; }
 
+  Shape shape_of(std::size_t count) const {
+    return {static_cast<std::int64_t>(count), 3, options_.crop_size, options_.crop_size};
+  }
+
   void run_batch(const ScaledImage& image, std::span<const ScaleWindow> windows, ScoreMap& scores) {
     const int crop = options_.crop_size;
     const std::size_t pixels = static_cast<std::size_t>(crop) * static_cast<std::size_t>(crop);
@@ -57,9 +68,8 @@ class WindowRun {
       copy_window(image, windows[i / views()], black_, crop, i % views() == 1,
                   input_.data() + i * 3 * pixels);
     }
-    const Shape shape{static_cast<std::int64_t>(count), 3, crop, crop};
     const std::span<const Session::Output> outputs =
-        session_.run({{DType::kFloat32, shape}, input_.data()}, {&kLogits, 1});
+        session_.run({{DType::kFloat32, shape_of(count)}, input_.data()}, {&kLogits, 1});
     const float* const logits = outputs.back().tensor.as<float>();
     const std::size_t floats = static_cast<std::size_t>(num_classes_) * pixels;
     for (std::size_t i = 0; i < windows.size(); ++i) {
@@ -156,11 +166,7 @@ MultiScaleResult empty_result(const Image& image, int num_classes, bool wants_sc
 }
 
 // Of all scales; in memory before anything runs.
-std::vector<ScoreMap> empty_maps(std::span<const ScalePlan> plans, int num_classes,
-                                 std::size_t other_bytes, const std::string& name) {
-  std::size_t bytes = other_bytes;
-  for (const ScalePlan& plan : plans) bytes += ScoreMap::bytes(plan, num_classes);
-  require_memory(bytes, fmt::format("{}: memory for scores", name));
+std::vector<ScoreMap> empty_maps(std::span<const ScalePlan> plans, int num_classes) {
   std::vector<ScoreMap> maps;
   for (const ScalePlan& plan : plans) maps.emplace_back(plan, num_classes);
   return maps;
@@ -176,15 +182,24 @@ MultiScale::MultiScale(Session& session, const Normalisation& normalisation, int
       options_(options),
       wants_scores_(wants_scores) {}
 
+void MultiScale::require_memory(const Image& image, std::span<const ScalePlan> plans,
+                                const Shape& batch, const std::string& name) {
+  std::size_t bytes = 0;
+  for (const ScalePlan& plan : plans) bytes += ScoreMap::bytes(plan, num_classes_);
+  if (wants_scores_) {
+    bytes += sizeof(float) * image.rgb.size() / 3 * static_cast<std::size_t>(num_classes_);
+  }
+  SessionInternals::require_memory(session_, batch, {&kLogits, 1}, bytes,
+                                   fmt::format("{}: memory for scores", name));
+}
+
 MultiScaleResult MultiScale::run(const Image& image, const std::string& name) {
   const std::vector<ScalePlan> plans = plan_multi_scale(image.height, image.width, options_, name);
-  const std::vector<ScaledImage> scaled = scaled_images(image, normalisation_, plans);
-  const std::size_t score_bytes =
-      wants_scores_ ? sizeof(float) * image.rgb.size() / 3 * static_cast<std::size_t>(num_classes_)
-                    : 0;
-  std::vector<ScoreMap> maps = empty_maps(plans, num_classes_, score_bytes, name);
   const std::vector<float> black = normalised_black(normalisation_);
   WindowRun windows(session_, options_, num_classes_, black);
+  require_memory(image, plans, windows.largest_batch(plans), name);
+  const std::vector<ScaledImage> scaled = scaled_images(image, normalisation_, plans);
+  std::vector<ScoreMap> maps = empty_maps(plans, num_classes_);
   for (std::size_t i = 0; i < plans.size(); ++i) windows.run(scaled[i], plans[i], maps[i]);
   MultiScaleResult result = empty_result(image, num_classes_, wants_scores_);
   Sum sum(maps, num_classes_, result);

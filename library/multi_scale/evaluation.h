@@ -1,9 +1,11 @@
 #pragma once
 // Multi-scale evaluation of images (MultiScaleOptions).
 
+#include <span>
 #include <vector>
 
 #include "library/batch_runner.h"
+#include "library/multi_scale/plan.h"
 #include "nestor/segmenter.h"
 
 namespace nestor {
@@ -26,6 +28,10 @@ class MultiScale {
   MultiScaleResult run(const Image& image, const std::string& name);
 
  private:
+  // Throws kOutOfMemory if scores, beside what a batch of windows needs, take too much.
+  void require_memory(const Image& image, std::span<const ScalePlan> plans, const Shape& batch,
+                      const std::string& name);
+
   Session& session_;
   Normalisation normalisation_;
   int num_classes_;

@@ -3,28 +3,15 @@ import json
 import os
 import shutil
 import signal
-import struct
 import subprocess
 import time
-import zlib
 
-from support import BAD_INPUT, BIN, CAT, PHOTOS, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, write_png
+from support import (BAD_INPUT, BIN, CAT, PHOTOS, ROOT, SOME_FAILED, UNSUPPORTED, USAGE, CommandTest, model, write_grey_png,
+                     write_png)
 
 MODEL = os.path.join(ROOT, "apps", "demo", "resnest_mini.safetensors")
 DIGITS = os.path.join(ROOT, "apps", "demo", "digits")
 FIGURES = "AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl".split()
-
-
-def write_grey_png(path, width, rows):
-    """rows: bytes, width of them a row."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    height = len(rows) // width
-    lines = b"".join(b"\0" + rows[y * width:(y + 1) * width] for y in range(height))
-    with open(path, "wb") as f:
-        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
-                chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
 
 
 class EvalTest(CommandTest):
@@ -168,6 +155,17 @@ class Segmenter(EvalTest):
             done = self.expect(BAD_INPUT, "nestor-eval", "ade20k", "--weights", model("deeplab_resnest_mini"),
                                "--images", self.path("images"), "--labels", self.path("labels"))
             self.assert_says(done, message)
+
+
+    def test_labels_that_do_not_fit_name_file_pixel_and_value(self):
+        for folder in ("images", "labels"):
+            os.mkdir(self.path(folder))
+        write_png(self.path("images", "a.png"), 8, 6, (1, 2, 3))
+        for width, value, says in ((7, 1, "images/a.png: 8 x 6 pixels, the label "), (7, 1, "labels/a.png has 7 x 6"),
+                                   (8, 12, "labels/a.png: pixel (5, 3) is 12, expected 0 to 11")):
+            write_grey_png(self.path("labels", "a.png"), width, bytes([1] * (3 * width + 5) + [value] * (3 * width - 5)))
+            self.assert_says(self.expect(BAD_INPUT, "nestor-eval", "ade20k", "--weights", model("deeplab_resnest_mini"),
+                                         "--images", self.path("images"), "--labels", self.path("labels")), says)
 
 
 class Classifier(EvalTest):

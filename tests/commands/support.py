@@ -26,18 +26,32 @@ def run(name, *arguments, stdin=None, cwd=None, env=None, timeout=300):
                           env={**os.environ, **(env or {})})
 
 
-def write_png(path, width, height, rgb):
-    """rgb: bytes, or one (r, g, b) for all pixels."""
-    if isinstance(rgb, tuple):
-        rgb = bytes(rgb) * (width * height)
-    rows = b"".join(b"\0" + rgb[y * width * 3:(y + 1) * width * 3] for y in range(height))
+GREY, RGB, PALETTE = 0, 2, 3  # colour types of PNG
 
+
+def write_png_as(path, width, colour, depth, data, palette=b""):
+    """data: the pixels as PNG stores them, rows of `width`, of 8 or 16 bits a channel."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
+    row = width * depth // 8 * (3 if colour == RGB else 1)
+    height = len(data) // row
+    rows = b"".join(b"\0" + data[y * row:(y + 1) * row] for y in range(height))
     with open(path, "wb") as f:
-        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+        f.write(b"\x89PNG\r\n\x1a\n" +
+                chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)) +
+                (chunk(b"PLTE", palette) if palette else b"") +
                 chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def write_png(path, width, height, rgb):
+    """rgb: bytes, or one (r, g, b) for all pixels."""
+    write_png_as(path, width, RGB, 8, bytes(rgb) * (width * height) if isinstance(rgb, tuple) else rgb)
+
+
+def write_grey_png(path, width, rows):
+    """rows: bytes, width of them a row."""
+    write_png_as(path, width, GREY, 8, rows)
 
 
 def read_safetensors(path):

@@ -4,7 +4,9 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <deque>
 #include <limits>
+#include <utility>
 
 #include "engine/ops/anchor_rows/anchor_rows.h"
 #include "engine/ops/detections/detections.h"
@@ -77,24 +79,29 @@ void test_upsample_add(const Shape& shape) {
   }
 }
 
-// Two levels with `width` numbers for each of three anchors.
-void test_anchor_rows(std::int64_t n, std::int64_t width) {
-  const Shape fine{n, 3 * width, 5, 7}, coarse{n, 3 * width, 3, 4};
+// As many levels as said with `width` numbers for each of three anchors.
+void test_anchor_rows(std::int64_t n, std::int64_t width, std::size_t num_levels) {
+  const std::pair<std::int64_t, std::int64_t> sizes[] = {{5, 7}, {3, 4}, {2, 3}, {1, 2}, {1, 1}};
   for (const DeviceDType dtype : kDTypes) {
-    const Tensor a = random_tensor(fine, 1, dtype), b = random_tensor(coarse, 2, dtype);
-    const Tensor expected = oracle(anchor_rows_op(), AnchorRowsParams{width}, {a, b});
+    std::vector<Tensor> levels;
+    for (std::size_t i = 0; i < num_levels; ++i) {
+      levels.push_back(
+          random_tensor({n, 3 * width, sizes[i].first, sizes[i].second}, i + 1, dtype));
+    }
+    const Tensor expected = oracle(anchor_rows_op(), AnchorRowsParams{width}, levels);
     for_each_schedule([&](Device& device) {
-      const Array<unsigned char> first(device, to_nhwc(a, dtype)),
-          second(device, to_nhwc(b, dtype));
+      AnchorRowsArgs args{.dtype = dtype,
+                          .num_levels = static_cast<int>(num_levels),
+                          .n = static_cast<int>(n),
+                          .channels = static_cast<int>(3 * width)};
+      std::deque<Array<unsigned char>> maps;
+      for (std::size_t i = 0; i < num_levels; ++i) {
+        args.src[i] = maps.emplace_back(device, to_nhwc(levels[i], dtype)).data();
+        args.cells[i] = static_cast<int>(sizes[i].first * sizes[i].second);
+      }
       const Array<float> dst(device, std::vector<float>(expected.values.size(), kNan));
-      check(anchor_rows({.dtype = dtype,
-                         .src = {first.data(), second.data()},
-                         .cells = {35, 12},
-                         .dst = dst.data(),
-                         .num_levels = 2,
-                         .n = static_cast<int>(n),
-                         .channels = static_cast<int>(3 * width)},
-                        device.stream()));
+      args.dst = dst.data();
+      check(anchor_rows(args, device.stream()));
       CHECK(dst.values() == expected.values);
     });
   }
@@ -345,9 +352,9 @@ TEST_CASE("upsample_add kernel", "[simt][upsample_add]") {
 }
 
 TEST_CASE("anchor_rows kernel", "[simt][anchor_rows]") {
-  test_anchor_rows(1, 1);
-  test_anchor_rows(2, 4);
-  test_anchor_rows(1, 8);  // channels in whole chunks
+  test_anchor_rows(1, 1, 2);
+  test_anchor_rows(2, 4, 4);
+  test_anchor_rows(1, 8, 5);  // channels in whole chunks
   CHECK(anchor_rows({.num_levels = 0, .n = 1, .channels = 3}, nullptr).code ==
         DeviceCode::kInvalidArgument);
 }

@@ -45,6 +45,23 @@ std::vector<std::int32_t> classes_by_oracle(const Tensor& src, const Resize& res
   return {bytes, bytes + classes.size()};
 }
 
+// Of one pixel's classes all but class 0 are alike, also where numbers take four bytes.
+void test_equal_scores(Device& device, DeviceDType dtype, int num_classes) {
+  const auto count = static_cast<std::size_t>(num_classes);
+  Tensor src{{1, num_classes, 1, 1}, std::vector<float>(count, 0.5F)};
+  src.values[0] = 0;
+  const Memory first = num_classes <= 256 ? Memory{1} : Memory{1, 0, 0, 0};
+  Memory expected;
+  for (int i = 0; i < 2 * 3; ++i) expected.insert(expected.end(), first.begin(), first.end());
+  const Array<unsigned char> from(device, to_nhwc(src, dtype));
+  const Array<unsigned char> to(device, Memory(expected.size(), 0xFF));
+  check(class_map({dtype, from.data(), to.data(), 1, 1, 1, 2, 3, num_classes,
+                   static_cast<int>(padded(num_classes))},
+                  device.stream()));
+  INFO(num_classes << " classes");
+  CHECK(to.values() == expected);
+}
+
 }  // namespace
 
 TEST_CASE("resize_bilinear kernel", "[simt][resize_bilinear]") {
@@ -104,13 +121,9 @@ TEST_CASE("class_map kernel", "[simt][class_map]") {
 
 TEST_CASE("class_map kernel: the first of equal scores wins", "[simt][class_map]") {
   on_a_device([&](Device& device) {
-    Tensor src{{1, 17, 1, 1}, std::vector<float>(17, 0.5F)};
-    src.values[0] = 0;
-    const Array<unsigned char> from(device, to_nhwc(src, DeviceDType::kFloat16));
-    const Array<unsigned char> to(device, Memory(6, 0xFF));
-    check(class_map({DeviceDType::kFloat16, from.data(), to.data(), 1, 1, 1, 2, 3, 17, 24},
-                    device.stream()));
-    CHECK(to.values() == Memory(6, 1));
+    for (const DeviceDType dtype : kDTypes) {
+      for (const int num_classes : {17, 257}) test_equal_scores(device, dtype, num_classes);
+    }
   });
 }
 

@@ -8,6 +8,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "kernels"))
 import hot_kernels  # noqa: E402
 import resources  # noqa: E402
+import tile_cycles  # noqa: E402
+from sass_model.whole_tile import Parts  # noqa: E402
 
 
 def kernel_files():
@@ -120,10 +122,33 @@ class HotKernels(unittest.TestCase):
             self.assertEqual(hot_kernels.name_of(row, tiles), name)
 
     def test_the_table_of_tiles_is_found(self):
-        tiles = hot_kernels.tile_names()
-        self.assertEqual(tiles[0], "convolution_sm70_128x128")
-        self.assertEqual(tiles[-1], "convolution_fma_64x64")
-        self.assertEqual(len(tiles), len(set(tiles)))
+        tiles = tile_cycles.tiles()
+        self.assertEqual(tiles[0], tile_cycles.Tile("convolution_sm70_128x128", 128, 128, False, 32))
+        self.assertEqual(tiles[-1], tile_cycles.Tile("convolution_fma_64x64", 64, 64, False, 16))
+        self.assertEqual(len(tiles), len({tile.name for tile in tiles}))
+        halo = {tile.name for tile in tiles if tile.halo}
+        self.assertEqual(halo, {tile.name for tile in tiles if tile.name.endswith("_halo")})
+
+    def test_fused_tiles_are_named_by_their_rows(self):
+        name = tile_cycles.fused_name("sm70", "convolution_sm70_128x256", "attention", "plain")
+        self.assertEqual(name, "fused_sm70_128x256_attention_shortcut")
+        name = tile_cycles.fused_name("sm80", "convolution_sm80_64x128", "attention+avd", "none")
+        self.assertEqual(name, "fused_sm80_64x128_attention_pool")
+
+    def test_tiles_lines_and_shares(self):
+        part = Parts(100, 700, 200, tensor=300)
+        line = tile_cycles.Line(fixed=100, slice=90, pooled=100)
+        found = tile_cycles.Cycles(2, line, line, True, ((5, part, part), (10, part, part)))
+        self.assertAlmostEqual(found.tensor_share(10), 300 / 1100)
+        self.assertAlmostEqual(found.tensor_share(20), 600 / 2000)
+        source = hot_kernels.cycles_source({("70", "some_tile"): found}, "nvcc 1, 2000-01-01")
+        numbers = "{  100,    90,     0,   100,     0}"
+        self.assertRegex(source, rf'{{"sm_70", +"some_tile", +2, {numbers}, {numbers}}},')
+        self.assertIn("nvcc 1, 2000-01-01.", source)
+
+    def test_argument_bytes(self):
+        text = ".visible .entry k(\n\t.param .align 8 .b8 k_param_0[264]\n)\n"
+        self.assertEqual(resources.argument_bytes(text), {"k": 264})
 
 
 if __name__ == "__main__":

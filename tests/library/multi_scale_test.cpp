@@ -4,11 +4,13 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "engine/backend.h"
 #include "engine/graph/builder.h"
 #include "engine/image/resize.h"
 #include "engine/ops/class_map/class_map.h"
 #include "engine/ops/convolution/convolution.h"
 #include "engine/ops/resize_bilinear/resize_bilinear.h"
+#include "engine/session_internals.h"
 #include "library/multi_scale/evaluation.h"
 #include "library/multi_scale/plan.h"
 #include "library/multi_scale/scaled_image.h"
@@ -173,6 +175,32 @@ TEST_CASE("multi-scale: scores are those of the steps one by one, in batches of 
       }
     }
   }
+}
+
+TEST_CASE("multi-scale: scores count towards a session's limit of memory",
+          "[library][segment][cpu]") {
+  const auto model = test::random_model(small_segmenter);
+  const Image image = random_image(40, 40);
+  std::size_t needed = 0;
+  {
+    Session session(model, {.threads = 1});
+    const std::string logits = "logits";
+    const std::int64_t crop = kSmall.crop_size;
+    needed = SessionInternals::plan(session, Shape{6, 3, crop, crop}, {&logits, 1}).arena_bytes;
+  }
+  needed += model->backend().loaded_weight_bytes();
+  for (const ScalePlan& plan : plan_multi_scale(40, 40, kSmall, "image")) {
+    needed += sizeof(float) * kClasses * static_cast<std::size_t>(plan.height * plan.width);
+  }
+  const auto run = [&](std::uint64_t limit) {
+    Session session(model, {.threads = 1, .host_memory_limit = limit});
+    MultiScale(session, {}, kClasses, kSmall, false).run(image, "image.png");
+  };
+  CHECK_NOTHROW(run(needed));
+  const auto [code, message] = test::error_of([&] { run(needed - 1); });
+  CHECK(code == ErrorCode::kOutOfMemory);
+  CHECK_THAT(message, Catch::Contains("image.png: memory for scores of") &&
+                          Catch::Contains("the limit is " + std::to_string(needed - 1)));
 }
 
 TEST_CASE("multi-scale: without scores the class map is the same", "[library][segment][cpu]") {

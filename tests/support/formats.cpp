@@ -18,14 +18,21 @@ Extents extents(const Shape& shape) {
 }
 
 std::int64_t block_of(Layout layout) {
-  if (layout == Layout::kNchw8c) return 8;
+  if (layout == Layout::kNchw8c || layout == Layout::kNhwc8) return 8;
   return layout == Layout::kNchw16c ? 16 : 1;
+}
+
+std::int64_t padded_channels(const Extents& e, Layout layout) {
+  const std::int64_t block = block_of(layout);
+  return (e[1] + block - 1) / block * block;
 }
 
 std::int64_t offset(const Extents& e, Layout layout, std::int64_t n, std::int64_t c,
                     std::int64_t pixel) {
   const std::int64_t pixels = e[2] * e[3];
-  if (layout == Layout::kNhwc) return (n * pixels + pixel) * e[1] + c;
+  if (layout == Layout::kNhwc || layout == Layout::kNhwc8) {
+    return (n * pixels + pixel) * padded_channels(e, layout) + c;
+  }
   const std::int64_t block = block_of(layout);
   const std::int64_t blocks = (e[1] + block - 1) / block;
   return ((n * blocks + c / block) * pixels + pixel) * block + c % block;
@@ -34,6 +41,7 @@ std::int64_t offset(const Extents& e, Layout layout, std::int64_t n, std::int64_
 float load(const void* from, DType dtype, std::int64_t idx) {
   switch (dtype) {
     case DType::kBFloat16: return from_bfloat16(static_cast<const std::uint16_t*>(from)[idx]);
+    case DType::kFloat16: return static_cast<float>(static_cast<const _Float16*>(from)[idx]);
     case DType::kInt32: return static_cast<float>(static_cast<const std::int32_t*>(from)[idx]);
     case DType::kUInt8: return static_cast<const std::uint8_t*>(from)[idx];
     default: return static_cast<const float*>(from)[idx];
@@ -43,6 +51,7 @@ float load(const void* from, DType dtype, std::int64_t idx) {
 void store(void* to, DType dtype, std::int64_t idx, float value) {
   switch (dtype) {
     case DType::kBFloat16: static_cast<std::uint16_t*>(to)[idx] = to_bfloat16(value); break;
+    case DType::kFloat16: static_cast<_Float16*>(to)[idx] = static_cast<_Float16>(value); break;
     case DType::kInt32:
       static_cast<std::int32_t*>(to)[idx] = static_cast<std::int32_t>(value);
       break;
@@ -51,11 +60,6 @@ void store(void* to, DType dtype, std::int64_t idx, float value) {
       break;
     default: static_cast<float*>(to)[idx] = value;
   }
-}
-
-std::int64_t padded_channels(const Extents& e, Layout layout) {
-  const std::int64_t block = block_of(layout);
-  return (e[1] + block - 1) / block * block;
 }
 
 }  // namespace
@@ -102,6 +106,9 @@ bool padding_is_zero(const void* from, const Shape& shape, BufferFormat format) 
 std::vector<float> rounded(std::vector<float> values, DType dtype) {
   if (dtype == DType::kBFloat16) {
     for (float& value : values) value = round_to_bfloat16(value);
+  }
+  if (dtype == DType::kFloat16) {
+    for (float& value : values) value = static_cast<float>(static_cast<_Float16>(value));
   }
   return values;
 }

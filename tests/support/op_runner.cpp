@@ -8,9 +8,12 @@
 #include <cstring>
 #include <memory>
 
+#include "engine/backend.h"
 #include "engine/backends/cpu/cpu_backend.h"
+#include "engine/backends/cuda/cuda_backend.h"
 #include "engine/graph/constants.h"
 #include "engine/ops/registry.h"
+#include "engine/plan/memory_planner.h"
 #include "tests/support/compare.h"
 #include "tests/support/formats.h"
 #include "tests/support/model.h"
@@ -23,26 +26,62 @@ namespace {
 
 constexpr std::uint64_t kSeed = 20261125;
 
-// Memory for one buffer, aligned as an arena is.
-class Bytes {
+std::string_view device_name() {
+  const char* const name = std::getenv("NESTOR_TEST_DEVICE");
+  return name == nullptr ? "cpu" : name;
+}
+
+bool on_cpu() { return device_name() == "cpu"; }
+
+// The arena of one step: its buffers one behind the other, NaN in every element type where nothing
+// was written.
+class Arena {
  public:
-  explicit Bytes(std::size_t bytes)
-      : memory_(std::aligned_alloc(64, (bytes + 63) / 64 * 64), std::free) {
-    std::memset(memory_.get(), 0xFF, (bytes + 63) / 64 * 64);  // NaN in every element type
+  Arena(Backend& backend, ExecutionContext& context) : backend_(backend), context_(context) {}
+
+  // Where a buffer of so many bytes will lie.
+  std::size_t reserve(std::size_t bytes) {
+    const std::size_t offset = host_.size();
+    const std::size_t aligned = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+    host_.resize(offset + aligned, std::byte{0xFF});
+    return offset;
   }
-  void* get() const { return memory_.get(); }
+  void* host(std::size_t offset) { return host_.data() + offset; }
+
+  // To the device, as it was written in the host's memory.
+  void upload() {
+    memory_ = backend_.allocate(host_.size());
+    context_.upload(memory_.get(), host_.data(), host_.size());
+  }
+  void* at(std::size_t offset) const { return static_cast<std::byte*>(memory_.get()) + offset; }
+
+  // Back, once all the device's work is done.
+  void download() {
+    if (on_cpu()) {
+      std::memcpy(host_.data(), memory_.get(), host_.size());
+    } else {
+      const Download all{host_.data(), memory_.get(), host_.size(), 0};
+      context_.download({&all, 1});
+    }
+  }
 
  private:
-  std::unique_ptr<void, void (*)(void*)> memory_;
+  Backend& backend_;
+  ExecutionContext& context_;
+  std::vector<std::byte> host_;
+  std::shared_ptr<void> memory_;
 };
 
 class Runner {
  public:
-  Runner(const Graph& graph, const Problem& problem, float amplitude, const GivenInputs& given = {})
+  Runner(const Graph& graph, const Problem& problem, Precision precision, float amplitude,
+         const GivenInputs& given = {})
       : graph_(graph),
         node_(graph.nodes.back()),
         problem_(problem),
-        store_(weight_file(graph, kSeed)) {
+        precision_(precision),
+        store_(weight_file(graph, kSeed)),
+        backend_(open_backend(device_name())) {
     for (const ValueId id : node_.inputs) {
       const Value& value = graph.value(id);
       const auto own = given.find(value.name);
@@ -58,17 +97,23 @@ class Runner {
   // Whether the variant can do it; CHECKs its result.
   bool run(std::string_view variant, int threads) {
     const std::vector<BufferFormat> available(node_.inputs.size());
-    const StepChoice choice = backend_.choose({.graph = graph_,
-                                               .node = node_,
-                                               .available = available,
-                                               .precision = problem_.precision(),
-                                               .threads = threads,
-                                               .forced_variant = variant});
+    StepChoice choice = backend_->choose({.graph = graph_,
+                                          .node = node_,
+                                          .available = available,
+                                          .precision = precision_,
+                                          .threads = threads,
+                                          .forced_variant = variant});
     if (choice.kernel == nullptr) return false;
-    const std::string title =
-        fmt::format("{} on {} ({}), {} threads", problem_.text(), variant, choice.variant, threads);
+    const std::string title = fmt::format("{} in {} on {} ({}), {} threads", problem_.text(),
+                                          to_string(precision_), variant, choice.variant, threads);
     std::vector<Elements> got = execute(choice, threads, title);
-    const std::vector<Elements> expected = reference(choice.inputs);
+    std::vector<BufferFormat> seen = choice.inputs;
+    // Stems round the float32 image that they read; on tensor cores the weights, too.
+    if (precision_ == Precision::kFp16 && variant.starts_with("stem_")) {
+      seen[0].dtype = DType::kFloat16;
+      if (variant.ends_with("_mma")) seen[1].dtype = DType::kFloat16;
+    }
+    const std::vector<Elements> expected = reference(seen);
     for (std::size_t i = 0; i < got.size(); ++i) {
       clear_unused(i, got[i]);
       const DType dtype = choice.outputs[i].dtype;
@@ -83,43 +128,52 @@ class Runner {
  private:
   using Elements = std::vector<float>;
 
-  std::vector<Elements> execute(const StepChoice& choice, int threads, const std::string& title) {
+  std::vector<Elements> execute(StepChoice& choice, int threads, const std::string& title) {
     const Constants constants(graph_, store_);
     choice.kernel->load(constants, node_.inputs);
-    StepPointers pointers;
-    std::vector<Bytes> inputs;
-    for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
-      const Value& value = graph_.value(node_.inputs[i]);
-      if (is_constant(value)) {
-        pointers.inputs.push_back(nullptr);
-        continue;
-      }
-      inputs.emplace_back(backend_.buffer_bytes(value.desc.shape, choice.inputs[i]));
-      pack(values_[i], value.desc.shape, choice.inputs[i], inputs.back().get());
-      pointers.inputs.push_back(inputs.back().get());
-    }
-    std::vector<Bytes> outputs;
-    for (std::size_t i = 0; i < node_.outputs.size(); ++i) {
-      outputs.emplace_back(backend_.buffer_bytes(shape_of(i), choice.outputs[i]));
-      pointers.outputs.push_back(outputs.back().get());
-    }
-    if (choice.inplace_input >= 0) {
-      pointers.outputs[0] = pointers.inputs[static_cast<std::size_t>(choice.inplace_input)];
-    }
-    const Bytes workspace(choice.workspace_bytes);
-    pointers.workspace = workspace.get();
-    choice.kernel->bind(pointers);
-    const auto context = backend_.make_context(threads);
+    const auto context = backend_->make_context(threads);
     const ExecutionContext::Scope scope(*context);
-    choice.kernel->run(*context);
+    Arena arena(*backend_, *context);
+    std::vector<std::size_t> inputs, outputs;
+    for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
+      inputs.push_back(arena.reserve(input_bytes(i, choice)));
+    }
+    for (std::size_t i = 0; i < node_.outputs.size(); ++i) {
+      const bool in_place = i == 0 && choice.inplace_input >= 0;
+      outputs.push_back(
+          in_place ? inputs[static_cast<std::size_t>(choice.inplace_input)]
+                   : arena.reserve(backend_->buffer_bytes(shape_of(i), choice.outputs[i])));
+    }
+    const std::size_t workspace = arena.reserve(choice.workspace_bytes);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (is_constant(graph_.value(node_.inputs[i]))) continue;
+      pack(values_[i], graph_.desc(node_.inputs[i]).shape, choice.inputs[i], arena.host(inputs[i]));
+    }
+    arena.upload();
+    StepPointers pointers{.workspace = arena.at(workspace)};
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const bool constant = is_constant(graph_.value(node_.inputs[i]));
+      pointers.inputs.push_back(constant ? nullptr : arena.at(inputs[i]));
+    }
+    for (const std::size_t offset : outputs) pointers.outputs.push_back(arena.at(offset));
+    choice.kernel->bind(pointers);
+    std::unique_ptr<ExecutionContext::Recording> recording;
+    context->run({&choice.kernel, 1}, recording);
+    arena.download();
     INFO(title);
     std::vector<Elements> got;
-    for (std::size_t i = 0; i < node_.outputs.size(); ++i) {
-      const void* const dst = pointers.outputs[i];
-      CHECK(padding_is_zero(dst, shape_of(i), choice.outputs[i]));
-      got.push_back(unpack(dst, shape_of(i), choice.outputs[i]));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      CHECK(padding_is_zero(arena.host(outputs[i]), shape_of(i), choice.outputs[i]));
+      got.push_back(unpack(arena.host(outputs[i]), shape_of(i), choice.outputs[i]));
     }
     return got;
+  }
+
+  // None of constants, which the kernel has.
+  std::size_t input_bytes(std::size_t idx, const StepChoice& choice) const {
+    const Value& value = graph_.value(node_.inputs[idx]);
+    if (is_constant(value)) return 0;
+    return backend_->buffer_bytes(value.desc.shape, choice.inputs[idx]);
   }
 
   const Shape& shape_of(std::size_t output) const {
@@ -173,44 +227,71 @@ class Runner {
   const Graph& graph_;
   const Node& node_;
   const Problem& problem_;
+  Precision precision_;
   WeightStore store_;
-  CpuBackend backend_;
+  std::unique_ptr<Backend> backend_;
   std::vector<std::vector<float>> values_;
 };
 
 }  // namespace
 
-std::vector<std::string> cpu_variant_names(const Op& op) {
+std::vector<std::string> variant_names(const Op& op) {
   std::vector<std::string> names;
   const AdmittedOp* const row = find_admitted(op);
   REQUIRE(row != nullptr);
-  for (const CpuVariant& variant : row->cpu()) names.emplace_back(variant.name);
+  if (on_cpu()) {
+    for (const CpuVariant& variant : row->cpu()) names.emplace_back(variant.name);
+  } else {
+    for (const CudaVariant& variant : row->cuda().variants) names.emplace_back(variant.name);
+  }
   return names;
 }
 
 namespace {
 
-std::set<std::string> run_all(Runner& runner, const Graph& graph, const Problem& problem) {
-  std::set<std::string> ran;
-  for (const std::string& variant : cpu_variant_names(*graph.nodes.back().op)) {
-    if (runner.run(variant, /*threads=*/2)) ran.insert(variant);
+// Variants that need neighbours in the graph: tests of whole networks run them.
+constexpr std::string_view kOfSeveralNodes[] = {"attention_gates", "average_of_parts",
+                                                "implicit_gemm", "convolution_max_pool"};
+
+// Whether a variant's name ("convolution_sm70") is that of another GPU than the device.
+bool is_of_another_gpu(std::string_view variant) {
+  const std::size_t at = variant.rfind("_sm");
+  if (at == std::string_view::npos) return false;
+  const auto key = open_backend(device_name())->tuning_key(Precision::kFp16);
+  return key && !key->architecture.ends_with(variant.substr(at + 3));
+}
+
+std::vector<Precision> precisions(const Problem& problem) {
+  if (on_cpu()) return {problem.precision()};
+  return {Precision::kFp32, Precision::kFp16};
+}
+
+std::set<std::string> run_all(const Graph& graph, const Problem& problem, float amplitude,
+                              const GivenInputs& given) {
+  std::set<std::string> all;
+  for (const Precision precision : precisions(problem)) {
+    Runner runner(graph, problem, precision, amplitude, given);
+    std::set<std::string> ran;
+    for (const std::string& variant : variant_names(*graph.nodes.back().op)) {
+      if (runner.run(variant, /*threads=*/2)) ran.insert(variant);
+    }
+    INFO(problem.text() << " in " << to_string(precision));
+    // Kernels of GPUs take channels in eights.
+    if (on_cpu()) CHECK_FALSE(ran.empty());
+    all.merge(ran);
   }
-  INFO(problem.text());
-  CHECK_FALSE(ran.empty());
-  return ran;
+  return all;
 }
 
 }  // namespace
 
 std::set<std::string> run_variants(const Graph& graph, const Problem& problem, float amplitude) {
-  Runner runner(graph, problem, amplitude);
-  return run_all(runner, graph, problem);
+  return run_all(graph, problem, amplitude, {});
 }
 
 std::set<std::string> run_variants(const Graph& graph, const Problem& problem,
                                    const GivenInputs& given) {
-  Runner runner(graph, problem, 1, given);
-  return run_all(runner, graph, problem);
+  return run_all(graph, problem, 1, given);
 }
 
 void run_table(const Op& op, GraphOf graph, std::span<const char* const> problems) {
@@ -219,7 +300,9 @@ void run_table(const Op& op, GraphOf graph, std::span<const char* const> problem
     const Problem problem(text);
     ran.merge(run_variants(graph(problem), problem));
   }
-  for (const std::string& variant : cpu_variant_names(op)) {
+  for (const std::string& variant : variant_names(op)) {
+    const bool of_one = std::ranges::count(kOfSeveralNodes, variant) == 0;
+    if (!of_one || is_of_another_gpu(variant)) continue;
     INFO(op.name << " on " << variant << " was run by no problem");
     CHECK(ran.contains(variant));
   }

@@ -15,6 +15,15 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
+namespace {
+
+bool has(dnnl::cpu_isa wanted) {
+  const auto bits = static_cast<unsigned>(wanted);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
+}
+
+}  // namespace
+
 void rethrow_as_error(const std::string& what) {
   try {
     throw;
@@ -30,14 +39,14 @@ void rethrow_as_error(const std::string& what) {
 
 Isa isa() {
   static const Isa found = [] {
-    const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-    const auto has = [&](dnnl::cpu_isa wanted) {
-      const auto bits = static_cast<unsigned>(wanted);
-      return (effective & bits) == bits;
-    };
     if (has(dnnl::cpu_isa::avx512_core)) return Isa::kAvx512;
     return has(dnnl::cpu_isa::avx2) ? Isa::kAvx2 : Isa::kSse2;
   }();
+  return found;
+}
+
+bool has_tiles() {
+  static const bool found = has(dnnl::cpu_isa::avx512_core_amx);
   return found;
 }
 

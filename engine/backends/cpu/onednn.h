@@ -39,6 +39,9 @@ Layout blocked_layout();
 enum class Isa { kSse2, kAvx2, kAvx512 };
 Isa isa();
 
+// Whether the CPU multiplies tiles of bfloat16 (AMX). Follows ONEDNN_MAX_CPU_ISA.
+bool has_tiles();
+
 dnnl::memory::data_type to_dnnl(DType dtype);
 
 // Shapes with fewer than four dimensions are [n, c, 1, 1].

@@ -9,7 +9,8 @@
 
 namespace nestor::cuda {
 
-GemmTile model_tile(const ConvolutionTile& tile) {
+GemmTile model_tile(const ConvolutionTile& tile, std::string_view kernel, const DeviceSpec& spec) {
+  const TileCycles* cycles = find_tile_cycles(spec.name, kernel);
   return {.m = tile.m,
           .n = tile.n,
           .k = tile.slice(),
@@ -18,7 +19,8 @@ GemmTile model_tile(const ConvolutionTile& tile) {
           .warp_n = tile.warp_n,
           .sliced = tile.warps_k,
           .shared_bytes = tile.memory_bytes(),
-          .blocks = tile.blocks};
+          .blocks = cycles != nullptr ? cycles->blocks : tile.blocks,
+          .cycles = cycles};
 }
 
 namespace {

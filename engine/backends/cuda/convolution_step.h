@@ -11,7 +11,8 @@ namespace nestor::cuda {
 // this factor. ResNeSt-50 at batch 16 on sm_70 moves 6 % less without the splits that gain 2 %.
 inline constexpr double kSplitHandicap = 1.05;
 
-GemmTile model_tile(const ConvolutionTile& tile);
+// `kernel`: by which its cycles are known.
+GemmTile model_tile(const ConvolutionTile& tile, std::string_view kernel, const DeviceSpec& spec);
 
 // A weight on the device as the family's tiles want it, packed once for all plans of a model. With
 // `flattened_pixels` it is [k][c / pixels][pixels], to be read as [k][pixels][c / pixels].

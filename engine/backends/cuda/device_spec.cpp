@@ -6,10 +6,10 @@
 namespace nestor {
 
 std::span<const DeviceSpec> device_specs() {
-  // V100's L2: Jia et al. 2018 (2155 GB/s); T4's likewise (1270). A100's: two thirds of the white
-  // paper's 5120 bytes a clock. H200's: 8 TB/s, DeepGEMM's planning figure. All shares and
-  // latencies are estimates until bench/ has measured them; those of sm_70 and sm_90a are the ones
-  // of the tile plan, the others lie between.
+  // V100's L2: Jia et al. 2018 (2155 GB/s); T4's likewise (1270). A100's and H200's: those of
+  // kernels/sass_model/machines.py, 4.3 and 5.5 TB/s. All shares and latencies are estimates until
+  // bench/ has measured them; those of sm_70 and sm_90a are the ones of the tile plan, the others
+  // lie between.
   // clang-format off
   static constexpr DeviceSpec kSpecs[] = {
       {.name = "sm_70", .device = "V100-SXM2", .sm = 70,
@@ -32,7 +32,7 @@ std::span<const DeviceSpec> device_specs() {
        .multiprocessors = 108, .clock_ghz = 1.41, .fp16_tflops = 312, .fp32_tflops = 19.5,
        .dram_gb_s = 1555, .shared_block = 166912, .shared_sm = 167936,
        .tensor_macs = 1024, .fp32_macs = 64, .shared_bytes = 128,
-       .l2_bytes = 31.6, .l2_keep = 2e7, .dram_share = 0.85, .efficiency = 0.72,
+       .l2_bytes = 28.0, .l2_keep = 2e7, .dram_share = 0.85, .efficiency = 0.72,
        .gather_share = 0.96, .mma_share = 1, .fragment_reads = 1, .tap_reuse = 1,
        .launch_us = 1.3, .fill_us = 1.1, .wave_us = 0.4, .reduce_us = 1.1,
        .attention_us = 2.2, .attention_gb_s = 120},
@@ -56,7 +56,7 @@ std::span<const DeviceSpec> device_specs() {
        .multiprocessors = 132, .clock_ghz = 1.83, .fp16_tflops = 989.5, .fp32_tflops = 67,
        .dram_gb_s = 4800, .shared_block = 232448, .shared_sm = 233472,
        .tensor_macs = 2048, .fp32_macs = 128, .shared_bytes = 128,
-       .l2_bytes = 33.1, .l2_keep = 3e7, .dram_share = 0.85, .efficiency = 0.70,
+       .l2_bytes = 22.8, .l2_keep = 3e7, .dram_share = 0.85, .efficiency = 0.70,
        .gather_share = 0.97, .mma_share = 0.62, .fragment_reads = 1, .tap_reuse = 1,
        .launch_us = 1.0, .fill_us = 1.2, .wave_us = 0.3, .reduce_us = 1.0,
        .attention_us = 2.0, .attention_gb_s = 200},

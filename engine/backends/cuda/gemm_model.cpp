@@ -58,6 +58,62 @@ Demands demands_of(const GemmProblem& problem, const GemmTile& tile, double k,
 // Few warps hide less latency.
 double occupancy_share(std::int64_t warps) { return warps <= 4 ? 0.72 : 1.0; }
 
+// A launch's blocks in waves: full ones, and what is left on the busiest multiprocessor.
+struct Waves {
+  std::int64_t full, rest_blocks, rest;  // waves; blocks of the last one, and of a multiprocessor
+};
+Waves waves_of(std::int64_t blocks, int resident, const DeviceSpec& spec) {
+  const std::int64_t rest = blocks % (spec.multiprocessors * resident);
+  return {.full = blocks / (spec.multiprocessors * resident),
+          .rest_blocks = rest,
+          .rest = ceil_div(rest, spec.multiprocessors)};
+}
+
+double line_cycles(const TileLine& line, const GemmProblem& problem, double slices, bool apart) {
+  return line.fixed + line.slice * slices + (problem.residual ? line.residual : 0) +
+         (problem.pooled ? line.pooled : 0) + (apart ? line.taps : 0);
+}
+
+double tabled_us(const GemmProblem& problem, const TileCycles& tile, double slices,
+                 std::int64_t blocks, const DeviceSpec& spec) {
+  const bool apart = problem.taps > 1;
+  const double alone = line_cycles(tile.alone, problem, slices, apart);
+  const double full = line_cycles(tile.full, problem, slices, apart);
+  const Waves waves = waves_of(blocks, tile.blocks, spec);
+  double cycles = static_cast<double>(waves.full) * full;
+  if (waves.rest > 0) {
+    const double others = tile.blocks > 1 ? (waves.rest - 1.0) / (tile.blocks - 1) : 0;
+    cycles += alone + (full - alone) * others;
+  }
+  return cycles / spec.hz() * 1e6;
+}
+
+double demanded_us(const Demands& demands, const GemmTile& tile, std::int64_t blocks,
+                   const DeviceSpec& spec) {
+  const int resident = tile.resident_blocks(spec);
+  const Waves waves = waves_of(blocks, resident, spec);
+  double cycles = static_cast<double>(waves.full * resident) *
+                  demands.cycles(occupancy_share(resident * tile.warps), spec.l2_bytes);
+  if (waves.rest > 0) {
+    // Fewer multiprocessors share L2.
+    const std::int64_t active = std::min<std::int64_t>(waves.rest_blocks, spec.multiprocessors);
+    const double l2 =
+        std::min(kMostL2Bytes, spec.l2_bytes * spec.multiprocessors / static_cast<double>(active));
+    cycles += static_cast<double>(waves.rest) *
+              demands.cycles(occupancy_share(waves.rest * tile.warps), l2);
+  }
+  return cycles / spec.hz() * 1e6;
+}
+
+// Until a main loop of demands is at full speed, and from a block's end to its last store.
+double fills_us(const GemmTile& tile, std::int64_t blocks, const DeviceSpec& spec) {
+  const int resident = tile.resident_blocks(spec);
+  const Waves waves = waves_of(blocks, resident, spec);
+  const auto further =
+      static_cast<double>(std::max<std::int64_t>(0, waves.full - (waves.rest > 0 ? 0 : 1)));
+  return spec.fill_us + further * spec.wave_us * (resident > 1 ? 0.3 : 1.0);
+}
+
 }  // namespace
 
 int GemmTile::resident_blocks(const DeviceSpec& spec) const {
@@ -75,31 +131,20 @@ GemmTime gemm_time(const GemmProblem& problem, const GemmTile& tile, int split,
   CHECK(resident > 0, "a tile of {}x{}x{} does not fit {}", tile.m, tile.n, tile.k, spec.name);
   const std::int64_t blocks =
       ceil_div(problem.m, tile.m) * ceil_div(problem.n, tile.n) * problem.groups * split;
-  const auto k = static_cast<double>(ceil_div(ceil_div(problem.k, split), tile.k) * tile.k);
-  const Demands demands = demands_of(problem, tile, k, spec);
-
-  const std::int64_t full = blocks / (spec.multiprocessors * resident);
-  const std::int64_t rest = blocks % (spec.multiprocessors * resident);
-  double cycles = static_cast<double>(full * resident) *
-                  demands.cycles(occupancy_share(resident * tile.warps), spec.l2_bytes);
-  if (rest > 0) {
-    // Fewer multiprocessors share L2.
-    const std::int64_t busy = ceil_div(rest, spec.multiprocessors);
-    const std::int64_t active = std::min<std::int64_t>(rest, spec.multiprocessors);
-    const double l2 =
-        std::min(kMostL2Bytes, spec.l2_bytes * spec.multiprocessors / static_cast<double>(active));
-    cycles += static_cast<double>(busy) * demands.cycles(occupancy_share(busy * tile.warps), l2);
+  const auto slices = static_cast<double>(ceil_div(ceil_div(problem.k, split), tile.k));
+  double compute = 0, overhead = spec.launch_us;
+  if (tile.cycles != nullptr) {
+    compute = tabled_us(problem, *tile.cycles, slices, blocks, spec);
+  } else {
+    compute = demanded_us(demands_of(problem, tile, slices * tile.k, spec), tile, blocks, spec);
+    overhead += fills_us(tile, blocks, spec);
   }
-  const auto further = static_cast<double>(std::max<std::int64_t>(0, full - (rest > 0 ? 0 : 1)));
-  const double overhead =
-      spec.launch_us + spec.fill_us + further * spec.wave_us * (resident > 1 ? 0.3 : 1.0);
   double handover = 0;
   if (split > 1) {
     const double partial_sums =
         4.0 * split * static_cast<double>(problem.m * problem.n * problem.groups);
     handover = spec.reduce_us + 2e-3 * partial_sums / spec.l2_gb_s();
   }
-  const double compute = cycles / spec.hz() * 1e6;
   const double memory = memory_seconds(spec, problem.tensor_bytes, problem.weight_bytes) * 1e6;
   return {.waves = waves(spec, blocks, resident),
           .us = overhead + std::max(compute, memory) + kHiddenShare * std::min(compute, memory) +

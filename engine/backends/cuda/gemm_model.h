@@ -2,15 +2,18 @@
 // How long kernels take, by arithmetic from a DeviceSpec: what variants and tiles are chosen by
 // until a tuning file knows better. Nothing here was measured.
 //
-//   a tile's main loop    the 4-norm of its demands on tensor cores, shared memory and L2: equal
-//                         demands cost 1.2 to 1.3 times one alone
-//   the blocks            main loops in waves over the multiprocessors
-//   a launch              launch + fill + the longer of (blocks, memory) + 0.2 of the shorter
-//                         + the hand-over of split-K
+//   a tile      of kernels/convolution on tensor cores: fixed + slice * slices cycles (tile_cycles.h),
+//               between those of a block alone and of all that are resident by how many there are
+//               of others: the 4-norm of its main loop's demands on arithmetic, shared memory
+//               and L2 (equal demands cost 1.2 to 1.3 times one alone), and `fill` and `wave`
+//   the blocks  tiles in waves over the multiprocessors
+//   a launch    launch + the longer of (blocks, memory) + 0.2 of the shorter + the hand-over of
+//               split-K
 
 #include <cstdint>
 
 #include "engine/backends/cuda/device_spec.h"
+#include "engine/backends/cuda/tile_cycles.h"
 
 namespace nestor::cuda {
 
@@ -24,7 +27,8 @@ struct GemmProblem {
   double fetched = 1;     // elements of src that come from L2 for one of the A operand
   double load_share = 1;  // of the arithmetic's rate that is left if A is computed in its load
   bool half = true;       // float16 on tensor cores; else float32 outside them
-  std::int64_t tensor_bytes = 0;  // activations read and written
+  bool residual = false, pooled = false;  // a tensor is added; sums over pixels are left
+  std::int64_t tensor_bytes = 0;          // activations read and written
   std::int64_t weight_bytes = 0;
 };
 
@@ -37,6 +41,7 @@ struct GemmTile {
   int shared_bytes;    // of a block
   int blocks;          // that the registers allow on a multiprocessor
   int patch = 0;       // pixels of src that lie in shared memory for all taps; 0: each tap's apart
+  const TileCycles* cycles = nullptr;  // null: by its demands
 
   // At once on a multiprocessor.
   int resident_blocks(const DeviceSpec& spec) const;

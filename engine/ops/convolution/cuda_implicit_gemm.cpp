@@ -15,8 +15,9 @@ namespace nestor::cuda {
 
 namespace {
 
-GemmTile tile_on(const ConvolutionShape& shape, const ConvolutionTile& tile) {
-  GemmTile modelled = model_tile(tile);
+GemmTile tile_on(const ConvolutionShape& shape, const ConvolutionTile& tile,
+                 const DeviceSpec& spec) {
+  GemmTile modelled = model_tile(tile, tile.name, spec);
   if (tile.form() == ConvolutionForm::kHalo) {
     modelled.patch = static_cast<int>(halo_patch(shape, tile));
   }
@@ -46,6 +47,7 @@ class TileProblem {
         dtype_(device_dtype(request.precision)),
         family_(family),
         deterministic_(request.deterministic),
+        has_residual_(step.params.has_residual),
         items_(request.graph.items(request.node.inputs[0])),
         radix_(step.radix),
         item_bytes_(tensor_bytes(request, choice, backend) / shape_.n),
@@ -67,7 +69,8 @@ class TileProblem {
     std::vector<Candidate> found;
     for (int i = 0; i < kNumConvolutionTiles; ++i) {
       const ConvolutionTile& tile = kConvolutionTiles[i];
-      if (tile.family != family_ || tile_on(shape, tile).resident_blocks(spec_) == 0) continue;
+      if (tile.family != family_ || tile_on(shape, tile, spec_).resident_blocks(spec_) == 0)
+        continue;
       const ConvolutionGemm gemm = convolution_gemm(shape, family_);
       for (const int split : kSplits) {
         if (split > 1 && gemm.num_slices < 4 * split) break;
@@ -123,9 +126,11 @@ class TileProblem {
                       .groups = shape.groups,
                       .taps = shape.r * shape.s,
                       .half = family_row(family_).tensor_cores,
+                      .residual = has_residual_,
+                      .pooled = sums_radix(tile) > 0,
                       .tensor_bytes = item_bytes_ * shape.n,
                       .weight_bytes = weight_bytes_},
-                     tile_on(shape, tile), choice.splits, spec_);
+                     tile_on(shape, tile, spec_), choice.splits, spec_);
   }
 
   // Of the launch that pools the result if the tile does not.
@@ -139,7 +144,7 @@ class TileProblem {
   ConvolutionShape shape_;
   DeviceDType dtype_;
   MmaFamily family_;
-  bool deterministic_;
+  bool deterministic_, has_residual_;
   std::int64_t items_;  // of an image
   int radix_;
   std::int64_t item_bytes_, weight_bytes_;

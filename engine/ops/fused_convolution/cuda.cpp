@@ -85,21 +85,23 @@ LoadCost load_cost(const ConvolutionSource& source, const DeviceSpec& spec) {
   return {.elements = 1, .share = 1};
 }
 
+// `tabled`: the tile's cycles are known, with what its load and a second main loop cost.
 cuda::GemmProblem problem_of(const FusedConvolutionShape& shape, const ConvolutionTile& tile,
-                             const DeviceSpec& spec) {
+                             bool tabled, bool residual, const DeviceSpec& spec) {
   const auto slices = [&](const ConvolutionSource& source) {
     return source.c == 0 ? 0.0 : convolution_gemm(shape.gemm(source), tile.family).num_slices * 1.0;
   };
   const double first = slices(shape.source), second = slices(shape.shortcut);
   const LoadCost a = load_cost(shape.source, spec), b = load_cost(shape.shortcut, spec);
   // Gates that are fetched first, and a second main loop that starts anew, cost about a slice each.
-  const int starts = (shape.source.gated ? 1 : 0) + (shape.shortcut.c > 0 ? 1 : 0);
+  const int starts = tabled ? 0 : (shape.source.gated ? 1 : 0) + (shape.shortcut.c > 0 ? 1 : 0);
   return {.m = std::int64_t{shape.n} * shape.p * shape.q,
           .n = shape.k,
           .k = (narrow(static_cast<std::int64_t>(first + second)) + starts) * tile.slice(),
           .fetched = (first * a.elements + second * b.elements) / (first + second),
           .load_share = (first + second) / (first / a.share + second / b.share),
-          .half = family_row(tile.family).tensor_cores};
+          .half = family_row(tile.family).tensor_cores,
+          .residual = residual};
 }
 
 struct Candidate {
@@ -109,17 +111,17 @@ struct Candidate {
 };
 
 // Tiles and splits that can do it, the fastest by the model first.
-std::vector<Candidate> candidates(const FusedConvolutionShape& shape, MmaFamily family,
-                                  DeviceDType dtype, std::int64_t tensor_bytes,
+std::vector<Candidate> candidates(const FusedConvolutionShape& shape, bool residual,
+                                  MmaFamily family, DeviceDType dtype, std::int64_t tensor_bytes,
                                   std::int64_t weight_bytes, const DeviceSpec& spec) {
   std::vector<Candidate> found;
   for (int i = 0; i < kNumConvolutionTiles; ++i) {
     const ConvolutionTile& tile = kConvolutionTiles[i];
     if (tile.family != family || !fused_convolution_supports(shape, dtype, {i, 1})) continue;
-    cuda::GemmTile modelled = cuda::model_tile(tile);
+    cuda::GemmTile modelled = cuda::model_tile(tile, fused_tile(shape, i)->name, spec);
     modelled.shared_bytes = fused_shared_bytes(shape, tile);
     if (modelled.resident_blocks(spec) == 0) continue;
-    cuda::GemmProblem problem = problem_of(shape, tile, spec);
+    cuda::GemmProblem problem = problem_of(shape, tile, modelled.cycles != nullptr, residual, spec);
     problem.tensor_bytes = tensor_bytes;
     problem.weight_bytes = weight_bytes;
     for (const int split : cuda::kSplits) {
@@ -201,7 +203,8 @@ std::vector<Candidate> candidates(const StepRequest& request, CudaBackend& backe
   const FusedConvolutionShape shape = shape_of(request);
   if (!family_runs_on(family, backend.spec().sm) || shape.source.c == 0) return {};
   const StepChoice choice = untiled_choice(request, family);
-  return candidates(shape, family, cuda::device_dtype(request.precision),
+  return candidates(shape, params<FusedConvolutionParams>(request.node).has_residual, family,
+                    cuda::device_dtype(request.precision),
                     cuda::tensor_bytes(request, choice, backend),
                     cuda::constant_bytes(request, choice, backend), backend.spec());
 }

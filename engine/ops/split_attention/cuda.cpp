@@ -109,6 +109,17 @@ bool supports(const SplitAttentionParams& p, std::int64_t width, std::int64_t hi
          cuda::padded8(hidden / p.cardinality) * p.cardinality <= kMaxSplitAttentionHidden;
 }
 
+// Of the weights that all blocks read: fc1 whole, and of fc2, which has radix times its rows, the
+// block's part. L2 serves them together, but each no faster than its own loads come.
+double weights_us(const DeviceSpec& spec, const GpuLaunch& launch, std::int64_t constant_bytes,
+                  int radix) {
+  const auto [pixel_blocks, channel_blocks, images] = launch.grid;
+  const double parts = 1 + static_cast<double>(radix) / static_cast<double>(channel_blocks);
+  const double block_kb = 1e-3 * static_cast<double>(constant_bytes) * parts / (1 + radix);
+  const auto blocks = static_cast<double>(pixel_blocks * channel_blocks * images);
+  return std::max(blocks * block_kb / spec.l2_gb_s(), block_kb / spec.attention_gb_s);
+}
+
 // Sums, two small layers and softmax, then the weighted sum of the radix parts with its AVD pool or
 // nothing but the gates, in one launch; a launch before it for the pooled sums if the
 // convolution did not leave them.
@@ -163,10 +174,8 @@ StepChoice one_launch(const StepRequest& request, CudaBackend& backend) {
                    .shared_bytes = 16384,
                    .tile = {}};
   launch.waves = cuda::waves(spec, launch.grid[0] * launch.grid[1] * launch.grid[2], 4);
-  // Narrow layers' weights are read whole by each block, wide ones' in parts.
-  const double weights_us = static_cast<double>(constants) / (spec.attention_gb_s * 1e3);
   launch.modelled_us = cuda::streaming_us(spec, tensors, constants) - spec.fill_us +
-                       spec.attention_us + weights_us / (constants < (1 << 17) ? 1 : 4);
+                       spec.attention_us + weights_us(spec, launch, constants, p.radix);
   if (!has_sums) {
     launch.launches = 2;
     launch.workspace_traffic_bytes =

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "engine/backends/cpu/cpu_backend.h"
+#include "engine/backends/cpu/onednn.h"
 #include "nestor/error.h"
 #include "tests/support/op_runner.h"
 
@@ -97,11 +98,13 @@ constexpr const char* kProblems[] = {
     "n3_c4_h1_w1_k96_bias",        // excitation
 };
 
+constexpr const char* kTilesProblem = "n2_c64_h15_w17_k128_r3_s3_p1_g2_bias_relu_bf16";
+
 constexpr const char* kBFloat16Problems[] = {
     "n1_c3_h33_w47_k32_r3_s3_st2_p1_bias_relu_bf16",
     "n2_c64_h14_w14_k64_bias_relu_bf16",
     "n1_c64_h13_w11_k256_bias_residual_relu_bf16",
-    "n2_c64_h15_w17_k128_r3_s3_p1_g2_bias_relu_bf16",
+    kTilesProblem,
     "n1_c80_h9_w10_k320_r3_s3_p1_g8_bias_relu_bf16",
     "n1_c64_h11_w13_k128_r3_s3_p4_d4_g2_bias_relu_bf16",
     "n1_c17_h16_w17_k15_bias_bf16",
@@ -193,7 +196,9 @@ TEST_CASE("convolution: what does not fit is an error that names the node", "[op
 }
 
 TEST_CASE("convolution: every CPU variant agrees with the oracle", "[ops][cpu]") {
-  test::run_table(convolution_op(), graph_of, kProblems);
+  std::vector<const char*> problems(std::begin(kProblems), std::end(kProblems));
+  if (cpu::has_tiles()) problems.push_back(kTilesProblem);  // of bfloat16 alone
+  test::run_table(convolution_op(), graph_of, problems);
 }
 
 TEST_CASE("convolution: every CPU variant agrees with the oracle in bf16", "[ops][cpu][bf16]") {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""mutate.py [--sm 70,80] [--kernel NAME,...] [--per-kind N] [--build FOLDER] [--update]
+"""mutate.py [--sm 70,75,80] [--kernel NAME,...] [--per-kind N] [--build FOLDER] [--update]
 
 Breaks the PTX of the hot kernels in one place at a time, as it is loaded, and says which of these
 mutants the kernel tests notice on the PTX machine. Needs the preset ptx. Results are remembered
@@ -37,6 +37,19 @@ FAMILIES = {  # a part of the kernels' names, and the tests that must notice
     "stem_convolution": ["stem_convolution_mma against the oracle", "stem_convolution against the oracle",
                          "stem_convolution_mma of images gives the bits of their normalised planes",
                          "stem_convolution of images gives the bits of its two steps"],
+    "depthwise_convolution": ["depthwise_convolution at the edges of runs, lines and chunks",
+                              "depthwise_convolution of all filters, strides and paddings"],
+    "roi_align": ["roi_align kernel"], "anchor_rows": ["anchor_rows kernel"], "upsample_add": ["upsample_add kernel"],
+    "sort_keys": ["sort_keys kernels"],
+    "proposals": ["proposals kernels", "proposals kernels: none, all alike, and no answer",
+                  "proposals kernels: more anchors than a block looks at in turn, one without an answer",
+                  "proposals kernels: boxes narrower than a pixel suppress one another",
+                  "proposals kernels: what is not among the best may be infinite"],
+    "detections": ["detections kernels", "detections kernels: ties, equal boxes, and no answer",
+                   "detections kernels: as many candidates as there may be",
+                   "detections kernels: one region of many has no answer"],
+    "resize_bilinear": ["resize_bilinear kernel"], "image_bias": ["image_bias kernel"],
+    "class_map": ["class_map kernel", "class_map kernel: the first of equal scores wins"],
     "conformance": ["*"],  # each instruction of kernels/device, by nestor_device_tests
     "global_average_pool": ["global_average_pool kernel"], "top_k": ["top_k kernel"], "dense": ["dense kernel"],
 }
@@ -133,6 +146,8 @@ def family_results(build, sm, family, per_kind, pool):
     of = re.search(r"_sm(\d+)$", family)
     if of and of.group(1) != sm:
         return []  # there are kernels of that name, which trap
+    if sm == "75" and not of:
+        return []  # the others are those of sm_70 or of sm_80
     tested = "nestor_device_tests" if family == "conformance" else "nestor_device_kernel_tests"
     program = build / "bin" / tested
     texts = [t for t in places.texts_of(program) if f".target sm_{sm}\n" in t and any(belongs(family)(n) for n, _, _ in places.kernels_of(t))]
@@ -217,7 +232,7 @@ def write(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sm", default="70,80")
+    parser.add_argument("--sm", default="70,75,80")
     parser.add_argument("--kernel", default=",".join(FAMILIES))
     parser.add_argument("--per-kind", type=int, default=6)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/ptx")

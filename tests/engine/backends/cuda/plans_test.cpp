@@ -249,8 +249,8 @@ TEST_CASE("cuda plans: loads are fused where the model says it is faster", "[cud
     return sum;
   };
   CHECK(multiply_adds(fused) == multiply_adds(apart));
-  // Stages 1 and 2 weight their radix parts in conv3's load, AVD blocks do not.
-  CHECK(count(fused, "fused_convolution", "weighted x2") == 6);
+  // Stages 1 to 3 weight their radix parts in conv3's load, AVD blocks do not.
+  CHECK(count(fused, "fused_convolution", "weighted x2") == 11);
   CHECK(count(fused, "fused_convolution", "pool3") == 0);
   CHECK(count(fused, "fused_convolution", "+shortcut") == 4);
   // Without a kernel that writes the weighted sum, every block is weighted in the load.
