@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "engine/ops/class_map/class_map.h"
 #include "engine/ops/image_bias/image_bias.h"
@@ -123,6 +124,18 @@ TEST_CASE("class_map kernel: the first of equal scores wins", "[simt][class_map]
     for (const DeviceDType dtype : kDTypes) {
       for (const int num_classes : {17, 257}) test_equal_scores(device, dtype, num_classes);
     }
+  });
+}
+
+TEST_CASE("class_map kernel: pixels whose scores are no numbers have the first class",
+          "[simt][class_map]") {
+  on_a_device([&](Device& device) {
+    const Tensor src{{1, 9, 1, 1}, std::vector<float>(9, std::nanf(""))};
+    const Array<unsigned char> from(device, to_nhwc(src, DeviceDType::kFloat32));
+    const Array<unsigned char> to(device, Memory(6, 0xFF));
+    check(class_map({DeviceDType::kFloat32, from.data(), to.data(), 1, 1, 1, 2, 3, 9, 16},
+                    device.stream()));
+    CHECK(to.values() == Memory(6, 0));
   });
 }
 

@@ -97,6 +97,9 @@ KERNELS = [
            "[proposals],[sort_keys]", {}),
     Kernel("roi_align", ["kernels/roi_align/*.cu*", BOXES, *SHARED], "[roi_align]", {}),
     Kernel("detections", ["kernels/detections/*.cu*", BOXES, *SHARED], "[detections]", {}),
+    Kernel("segmenter", ["kernels/class_map/*.cu*", "kernels/resize_bilinear/*.cu*",
+                         "kernels/image_bias/*.cu*", "kernels/device/pointwise.cuh", *SHARED],
+           "[class_map],[resize_bilinear],[image_bias]", {}),
 ]  # fmt: skip
 
 
