@@ -384,7 +384,9 @@ TEST_CASE("proposals kernels", "[simt][proposals]") {
                                         {1, 1, 5, 16},
                                         {9, 7, 6000, 300},
                                         {30, 23, 200, 63},
-                                        {6, 5, 65, 64}}) {
+                                        {6, 5, 65, 64},
+                                        {6, 5, 66, 66},
+                                        {6, 5, 67, 67}}) {
     const ProposalsParams p = proposals_params(h, w, pre, post);
     const auto anchors = static_cast<std::size_t>(num_anchors(p.levels));
     test_proposals(p, 2, random_values(2 * anchors, 1, -9, 3),
