@@ -297,9 +297,10 @@ TEST_CASE("convolutions that tensor cores do not take", "[simt][kernels][convolu
 
 TEST_CASE("a group of a convolution does not see the next one's channels",
           "[simt][kernels][convolution]") {
-  // Of 1, 2 and 3 channels, which a thread loads as parts of four.
-  for (const char* text :
-       {"n1_c2_h4_w3_k4_r3_s3_g2", "n1_c4_h4_w3_k4_r3_s3_g2", "n1_c6_h4_w3_k4_r3_s3_g2"}) {
+  // Of 1, 2 and 3 channels, which a thread loads as parts of four; of a whole chunk, with a pixel for
+  // each of the chunks that a thread brings of a patch.
+  for (const char* text : {"n1_c2_h4_w3_k4_r3_s3_g2", "n1_c4_h4_w3_k4_r3_s3_g2",
+                           "n1_c6_h4_w3_k4_r3_s3_g2", "n1_c16_h6_w50_k16_r3_s3_g2"}) {
     for (const DeviceDType dtype : kDTypes) {
       const Case test(text, dtype);
       Case with_nan = test;

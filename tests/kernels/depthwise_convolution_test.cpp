@@ -121,6 +121,7 @@ TEST_CASE("depthwise_convolution at the edges of runs, lines and chunks",
   // Runs of 4 and of 2 pixels of dst, up to 4 of these a block.
   for (const int w : {1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 33}) {
     test(problem(1, 8, 3, w, 3, 1, "same_swish"));
+    test(problem(1, 8, 3, w, 3, 2, "same"));
     test(problem(1, 8, 3, w, 5, 2, "same"));
   }
   // 64 lines with a chunk and four runs of a line, 32 with 8 chunks, 128 with two runs.

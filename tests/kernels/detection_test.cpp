@@ -394,6 +394,15 @@ TEST_CASE("proposals kernels", "[simt][proposals]") {
   }
 }
 
+TEST_CASE("proposals kernels: the best end anywhere in a word", "[simt][proposals]") {
+  for (std::int64_t pre = 65; pre <= 72; ++pre) {  // a thread looks at eight in turn
+    const ProposalsParams p = proposals_params(6, 5, pre, pre);
+    const auto anchors = static_cast<std::size_t>(num_anchors(p.levels));
+    test_proposals(p, 1, random_values(anchors, 1, -9, 3),
+                   random_values(4 * anchors, 2, -0.8F, 0.8F));
+  }
+}
+
 TEST_CASE("proposals kernels: none, all alike, and no answer", "[simt][proposals]") {
   const ProposalsParams p = proposals_params(5, 4, 60, 20);
   const auto anchors = static_cast<std::size_t>(num_anchors(p.levels));

@@ -25,7 +25,8 @@ SHARED = ["a pixel that is not a number stays in its windows", "groups end anywh
 TILES = ["convolution tiles at their edges", "a convolution split in K adds its parts in order",
          "pooled sums are cut where images end", *SHARED]
 FUSED = ["fused convolutions at their tiles' edges", "a fused convolution split in K adds its parts in order"]
-HALO = ["halo tiles at their edges", "halo tiles give the same bits in all schedules", *SHARED]
+HALO = ["halo tiles at their edges", "halo tiles give the same bits in all schedules",
+        "a group of a convolution does not see the next one's channels", *SHARED]
 FAMILIES = {  # a part of the kernels' names, and the tests that must notice
     "convolution_sm70": TILES, "convolution_sm75": TILES, "convolution_sm80": TILES,
     "halo_sm70": HALO, "halo_sm75": HALO, "halo_sm80": HALO,
@@ -41,7 +42,8 @@ FAMILIES = {  # a part of the kernels' names, and the tests that must notice
                               "depthwise_convolution of all filters, strides and paddings"],
     "roi_align": ["roi_align kernel"], "anchor_rows": ["anchor_rows kernel"], "upsample_add": ["upsample_add kernel"],
     "sort_keys": ["sort_keys kernels"],
-    "proposals": ["proposals kernels", "proposals kernels: none, all alike, and no answer",
+    "proposals": ["proposals kernels", "proposals kernels: the best end anywhere in a word",
+                  "proposals kernels: none, all alike, and no answer",
                   "proposals kernels: more anchors than a block looks at in turn, one without an answer",
                   "proposals kernels: boxes narrower than a pixel suppress one another",
                   "proposals kernels: what is not among the best may be infinite"],
