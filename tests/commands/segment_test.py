@@ -239,7 +239,7 @@ class BadInput(SegmentTest):
     def test_too_little_memory_is_said_in_figures_before_anything_runs(self):
         write_png(self.path("large.png"), 8000, 6000, (90, 120, 30))
         for options, limit, words in (((), "200M", "cpu: the plan for [1, 3, 6000, 8000] needs "),
-                                      (("--mode", "multi-scale"), "60M", "large.png: memory for scores of ")):
+                                      (("--mode", "multi-scale", "--crop-size", 96), "60M", "large.png: memory for scores of ")):
             says = self.refusal(UNSUPPORTED, "--format", "json", "--memory-limit", limit, *options, self.path("large.png"))
             self.assertIn(words, says)
             self.assertIn(f"the limit is {int(limit[:-1]) << 20} bytes", says)
