@@ -9,11 +9,9 @@
 #include <memory>
 
 #include "engine/backend.h"
-#include "engine/backends/cpu/cpu_backend.h"
-#include "engine/backends/cuda/cuda_backend.h"
 #include "engine/graph/constants.h"
-#include "engine/ops/registry.h"
 #include "engine/plan/memory_planner.h"
+#include "engine/variant_names.h"
 #include "tests/support/compare.h"
 #include "tests/support/formats.h"
 #include "tests/support/model.h"
@@ -236,14 +234,8 @@ class Runner {
 }  // namespace
 
 std::vector<std::string> variant_names(const Op& op) {
-  std::vector<std::string> names;
-  const AdmittedOp* const row = find_admitted(op);
-  REQUIRE(row != nullptr);
-  if (on_cpu()) {
-    for (const CpuVariant& variant : row->cpu()) names.emplace_back(variant.name);
-  } else {
-    for (const CudaVariant& variant : row->cuda().variants) names.emplace_back(variant.name);
-  }
+  std::vector<std::string> names = nestor::variant_names(op, *open_backend(device_name()));
+  REQUIRE_FALSE(names.empty());
   return names;
 }
 
