@@ -91,7 +91,8 @@ part "kernel packages" apps/install_packages.sh simt &&
         part "conformance, GPU" catch build/cuda/bin/nestor_device_tests
         part "kernels, GPU" catch build/cuda/bin/nestor_device_kernel_tests "~[counters]"
         part "build engine, GPU" build_only cuda nestor_tests &&
-          part "engine, GPU" catch build/cuda/bin/nestor_tests "[cuda]"
+          part "engine, GPU" catch build/cuda/bin/nestor_tests "[cuda]" &&
+          part "operators, GPU" env NESTOR_TEST_DEVICE=cuda build/cuda/bin/nestor_tests "[ops]~[.]~[bf16]"
       fi
     }
     # The same tests on what nvcc compiled, executed instruction by instruction in software.
@@ -105,6 +106,7 @@ part "kernel packages" apps/install_packages.sh simt &&
         on_ptx "conformance, PTX, sm_$sm" env PTX_SM=$sm build/ptx/bin/nestor_device_tests
         on_ptx "kernels, PTX, sm_$sm" ptx_kernels $sm
         on_ptx "engine, PTX, sm_$sm" ptx_engine $sm
+        on_ptx "operators, PTX, sm_$sm" ptx_operators $sm
         on_ptx "golden, PTX, sm_$sm" ptx_golden $sm fp16 "$golden" resnest14_224x224 --images 1
         if [[ $sm == 80 && -f $golden/classification/outputs/resnest50_161x227.json ]]; then
           on_ptx "golden, PTX, sm_$sm, ResNeSt-50" \

@@ -146,6 +146,11 @@ ptx_engine() (
   halves build/ptx/bin/nestor_tests "[cuda]"
 )
 
+# ptx_operators SM: the CPU's tests of operators, by the kernels of a GPU.
+ptx_operators() {
+  PTX_SM=$1 PTX_RACE=0 NESTOR_TEST_DEVICE=cuda build/ptx/bin/nestor_tests "[ops]~[.]~[bf16]"
+}
+
 # ptx_golden SM PRECISION GOLDEN CASE [OPTION...]: as emulated_golden, on the PTX machine.
 ptx_golden() {
   PTX_SM=$1 PTX_RACE=0 build/ptx/bin/nestor_golden "$3" --device cuda --precision "$2" --case "${@:4}"
