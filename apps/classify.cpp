@@ -41,7 +41,8 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str()
       ->check(CLI::Range(1, kMostClasses))
       ->group("Results");
-  add_format_option(app, options.results, {"text", "json", "jsonl", "csv"});
+  add_format_option(app, options.results,
+                    {std::begin(kClassificationFormats), std::end(kClassificationFormats)});
   add_output_option(app, options.results);
   add_save_options(app, options.results, "logits");
   add_quiet_option(app, options.results);
@@ -112,13 +113,13 @@ int classify(const Options& options) {
   if (options.no_resize) model.preprocess.rule = ResizeRule::kNone;
   const BatchOptions batches{.batch_size = batch_size_of(options.running, names.size()),
                              .taps = options.results.save_tensors};
-  ClassificationReport report(parse_report_format(options.results.format), model.info(),
-                              run_facts(model), output);
+  const auto report =
+      classification_report(options.results.format, model.info(), run_facts(model), output);
   RunSummary summary(
       summary_options({.command = kCommand, .doing = "classifying", .done = "classified"},
                       options.results),
       names.size());
-  Classification classification(std::move(names), options, model, report, summary);
+  Classification classification(std::move(names), options, model, *report, summary);
   return run_image_task(model, batches, options.results, classification);
 }
 

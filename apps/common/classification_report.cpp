@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "apps/common/report_text.h"
+#include <algorithm>
+
 #include "engine/check.h"
 #include "engine/printable_text.h"
 
@@ -51,39 +52,19 @@ std::string csv_rows(const ClassifiedImage& image) {
 
 }  // namespace
 
-ReportFormat parse_report_format(std::string_view name) {
-  if (name == "text") return ReportFormat::kText;
-  if (name == "json") return ReportFormat::kJson;
-  if (name == "jsonl") return ReportFormat::kJsonl;
-  if (name == "csv") return ReportFormat::kCsv;
-  fail(ErrorCode::kUsage, "{}: no format of results; there are text, json, jsonl and csv", name);
-}
-
-ClassificationReport::ClassificationReport(ReportFormat format, const ModelInfo& info,
-                                           const RunFacts& facts, TextOutput& output)
-    : format_(format), output_(output) {
-  if (format_ == ReportFormat::kCsv) {
-    output_.write_head("image,width,height,rank,class_id,class,probability,error\n");
-  } else if (format_ == ReportFormat::kJson) {
-    output_.write(json_head(info, facts));
-  }
-}
-
-void ClassificationReport::add(const ClassifiedImage& image) {
-  switch (format_) {
-    case ReportFormat::kText: output_.write(text_block(image)); break;
-    case ReportFormat::kCsv: output_.write(csv_rows(image)); break;
-    case ReportFormat::kJsonl: output_.write(one_line(to_json_row(image)) + "\n"); break;
-    case ReportFormat::kJson:
-      output_.write((first_ ? "\n  " : ",\n  ") + one_line(to_json_row(image)));
-      break;
-  }
-  first_ = false;
-}
-
-void ClassificationReport::finish() {
-  if (format_ == ReportFormat::kJson) output_.write(kJsonEnd);
-  output_.finish();
+std::unique_ptr<ClassificationReport> classification_report(std::string_view format,
+                                                            const ModelInfo& info,
+                                                            const RunFacts& facts,
+                                                            TextOutput& output) {
+  CHECK_AS(kUsage, std::ranges::count(kClassificationFormats, format) > 0,
+           "{}: no format of results; there are text, json, jsonl and csv", format);
+  RowFormats<ClassifiedImage> rows{
+      .text = text_block,
+      .csv_head = "image,width,height,rank,class_id,class,probability,error\n",
+      .csv = csv_rows,
+      .json = to_json_row};
+  return std::make_unique<RowReport<ClassifiedImage>>(format, std::move(rows),
+                                                      json_head(info, facts), output);
 }
 
 }  // namespace nestor

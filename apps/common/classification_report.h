@@ -1,11 +1,13 @@
 #pragma once
 // The results of nestor-classify in its four formats.
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "apps/common/image_report.h"
 #include "apps/common/run_facts.h"
 #include "apps/common/text_output.h"
 #include "nestor/nestor.h"
@@ -19,26 +21,15 @@ struct ClassifiedImage {
   std::optional<std::string> error;  // set instead of the rest if the image failed
 };
 
-enum class ReportFormat { kText, kJson, kJsonl, kCsv };
+using ClassificationReport = ImageReport<ClassifiedImage>;
 
-// "text", "json", "jsonl" or "csv"; throws kUsage for others.
-ReportFormat parse_report_format(std::string_view name);
+// The formats' names, the default first.
+inline constexpr const char* kClassificationFormats[] = {"text", "json", "jsonl", "csv"};
 
-// Writes one row per image, as they come.
-class ClassificationReport {
- public:
-  ClassificationReport(ReportFormat format, const ModelInfo& info, const RunFacts& facts,
-                       TextOutput& output);
-
-  void add(const ClassifiedImage& image);
-
-  // Writes the end that the format demands.
-  void finish();
-
- private:
-  ReportFormat format_;
-  TextOutput& output_;
-  bool first_ = true;
-};
+// Throws kUsage for other names. `output` must outlive the report.
+std::unique_ptr<ClassificationReport> classification_report(std::string_view format,
+                                                            const ModelInfo& info,
+                                                            const RunFacts& facts,
+                                                            TextOutput& output);
 
 }  // namespace nestor

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "apps/common/coco_results.h"
-#include "apps/common/report_text.h"
 #include "engine/check.h"
 #include "engine/printable_text.h"
 
@@ -31,86 +30,30 @@ ReportJson json_row(const DetectedImage& image) {
   return row;
 }
 
-class TextReport : public DetectionReport {
- public:
-  explicit TextReport(TextOutput& output) : output_(output) {}
-
-  void add(const DetectedImage& image) override {
-    const std::string name = printable(image.image);
-    if (image.error) {
-      return output_.write(fmt::format("{}\n  error: {}\n", name, printable(*image.error)));
-    }
-    std::string text = fmt::format("{}  ({} x {})\n", name, image.width, image.height);
-    for (const DetectedObject& object : image.objects) {
-      fmt::format_to(std::back_inserter(text),
-                     "  {:.4f}  {:4}  {:16}  {:8.1f} {:8.1f} {:8.1f} {:8.1f}\n", object.score,
-                     object.class_id, printable(object.label), object.box[0], object.box[1],
-                     object.box[2], object.box[3]);
-    }
-    output_.write(text);
+std::string text_block(const DetectedImage& image) {
+  const std::string name = printable(image.image);
+  if (image.error) return fmt::format("{}\n  error: {}\n", name, printable(*image.error));
+  std::string text = fmt::format("{}  ({} x {})\n", name, image.width, image.height);
+  for (const DetectedObject& object : image.objects) {
+    fmt::format_to(std::back_inserter(text),
+                   "  {:.4f}  {:4}  {:16}  {:8.1f} {:8.1f} {:8.1f} {:8.1f}\n", object.score,
+                   object.class_id, printable(object.label), object.box[0], object.box[1],
+                   object.box[2], object.box[3]);
   }
-  void finish() override { output_.finish(); }
+  return text;
+}
 
- private:
-  TextOutput& output_;
-};
-
-class CsvReport : public DetectionReport {
- public:
-  explicit CsvReport(TextOutput& output) : output_(output) {
-    output_.write_head("image,width,height,class_id,class,score,x1,y1,x2,y2,error\n");
+std::string csv_rows(const DetectedImage& image) {
+  const std::string name = csv_field(image.image);
+  if (image.error) return fmt::format("{},,,,,,,,,,{}\n", name, csv_field(*image.error));
+  std::string text;
+  for (const DetectedObject& object : image.objects) {
+    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{},{},{},\n", name, image.width,
+                   image.height, object.class_id, csv_field(object.label), object.score,
+                   object.box[0], object.box[1], object.box[2], object.box[3]);
   }
-
-  void add(const DetectedImage& image) override {
-    const std::string name = csv_field(image.image);
-    if (image.error) {
-      return output_.write(fmt::format("{},,,,,,,,,,{}\n", name, csv_field(*image.error)));
-    }
-    std::string text;
-    for (const DetectedObject& object : image.objects) {
-      fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{},{},{},\n", name,
-                     image.width, image.height, object.class_id, csv_field(object.label),
-                     object.score, object.box[0], object.box[1], object.box[2], object.box[3]);
-    }
-    output_.write(text);
-  }
-  void finish() override { output_.finish(); }
-
- private:
-  TextOutput& output_;
-};
-
-class JsonlReport : public DetectionReport {
- public:
-  explicit JsonlReport(TextOutput& output) : output_(output) {}
-
-  void add(const DetectedImage& image) override { output_.write(one_line(json_row(image)) + "\n"); }
-  void finish() override { output_.finish(); }
-
- private:
-  TextOutput& output_;
-};
-
-// Rows between a head and an end.
-class JsonReport : public DetectionReport {
- public:
-  JsonReport(const ModelInfo& info, const RunFacts& facts, TextOutput& output) : output_(output) {
-    output_.write(json_head(info, facts));
-  }
-
-  void add(const DetectedImage& image) override {
-    output_.write((first_ ? "\n  " : ",\n  ") + one_line(json_row(image)));
-    first_ = false;
-  }
-  void finish() override {
-    output_.write(kJsonEnd);
-    output_.finish();
-  }
-
- private:
-  TextOutput& output_;
-  bool first_ = true;
-};
+  return text;
+}
 
 class CocoReport : public DetectionReport {
  public:
@@ -144,13 +87,16 @@ class CocoReport : public DetectionReport {
 
 std::unique_ptr<DetectionReport> detection_report(std::string_view format, const ModelInfo& info,
                                                   const RunFacts& facts, TextOutput& output) {
-  if (format == "text") return std::make_unique<TextReport>(output);
-  if (format == "json") return std::make_unique<JsonReport>(info, facts, output);
-  if (format == "jsonl") return std::make_unique<JsonlReport>(output);
-  if (format == "csv") return std::make_unique<CsvReport>(output);
+  CHECK_AS(kUsage, std::ranges::count(kDetectionFormats, format) > 0,
+           "{}: no format of results; there are text, json, jsonl, csv and coco", format);
   if (format == "coco") return std::make_unique<CocoReport>(info, output);
-  fail(ErrorCode::kUsage, "{}: no format of results; there are text, json, jsonl, csv and coco",
-       format);
+  RowFormats<DetectedImage> rows{
+      .text = text_block,
+      .csv_head = "image,width,height,class_id,class,score,x1,y1,x2,y2,error\n",
+      .csv = csv_rows,
+      .json = json_row};
+  return std::make_unique<RowReport<DetectedImage>>(format, std::move(rows), json_head(info, facts),
+                                                    output);
 }
 
 }  // namespace nestor

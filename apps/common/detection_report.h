@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "apps/common/image_report.h"
 #include "apps/common/run_facts.h"
-#include "apps/common/text_output.h"
 #include "nestor/nestor.h"
 
 namespace nestor {
@@ -21,16 +21,7 @@ struct DetectedImage {
   std::optional<std::string> error;  // set instead of the rest if the image failed
 };
 
-// Writes one row per image, as they come.
-class DetectionReport {
- public:
-  virtual ~DetectionReport() = default;
-
-  virtual void add(const DetectedImage& image) = 0;
-
-  // Writes the end that the format demands.
-  virtual void finish() = 0;
-};
+using DetectionReport = ImageReport<DetectedImage>;
 
 // The formats' names, the default first. "coco": a results file for pycocotools.
 inline constexpr const char* kDetectionFormats[] = {"text", "json", "jsonl", "csv", "coco"};

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "apps/common/inputs.h"
-#include "apps/common/report_text.h"
 #include "apps/drawing/class_overlay.h"
 #include "apps/drawing/png.h"
 #include "engine/atomic_file.h"
@@ -94,92 +93,42 @@ class RawReport : public FileReport {
   }
 };
 
-// Rows of text, each with the labels of its classes.
-class TextReport : public SegmentationReport {
- public:
-  TextReport(const ModelInfo& info, TextOutput& output) : labels_(info.labels), output_(output) {}
+using Labels = std::vector<std::string>;
 
-  void finish() override { output_.finish(); }
+std::string label_of(const Labels& labels, int class_id) {
+  const auto idx = static_cast<std::size_t>(class_id);
+  return idx < labels.size() ? labels[idx] : std::string();
+}
 
- protected:
-  std::string label(int class_id) const {
-    const auto idx = static_cast<std::size_t>(class_id);
-    return idx < labels_.size() ? labels_[idx] : std::string();
+ReportJson json_row(const SegmentedImage& image, const Labels& labels) {
+  ReportJson row = {{"image", image.image}};
+  if (image.error) {
+    row["error"] = *image.error;
+    return row;
   }
-
-  std::string json_row(const SegmentedImage& image) const {
-    ReportJson row = {{"image", image.image}};
-    if (image.error) {
-      row["error"] = *image.error;
-      return one_line(row);
-    }
-    row["width"] = image.map.width;
-    row["height"] = image.map.height;
-    row["classes"] = ReportJson::array();
-    for (const ClassShare& share : class_shares(index_image(image.map))) {
-      row["classes"].push_back({{"class_id", share.class_id},
-                                {"class", label(share.class_id)},
-                                {"pixels", share.pixels},
-                                {"share", share.share}});
-    }
-    return one_line(row);
+  row["width"] = image.map.width;
+  row["height"] = image.map.height;
+  row["classes"] = ReportJson::array();
+  for (const ClassShare& share : class_shares(index_image(image.map))) {
+    row["classes"].push_back({{"class_id", share.class_id},
+                              {"class", label_of(labels, share.class_id)},
+                              {"pixels", share.pixels},
+                              {"share", share.share}});
   }
+  return row;
+}
 
-  TextOutput& output() { return output_; }
-
- private:
-  std::vector<std::string> labels_;
-  TextOutput& output_;
-};
-
-// Rows between a head and an end.
-class JsonReport : public TextReport {
- public:
-  JsonReport(const ModelInfo& info, const RunFacts& facts, TextOutput& output)
-      : TextReport(info, output) {
-    output.write(json_head(info, facts));
+std::string csv_rows(const SegmentedImage& image, const Labels& labels) {
+  const std::string name = csv_field(image.image);
+  if (image.error) return fmt::format("{},,,,,,,{}\n", name, csv_field(*image.error));
+  std::string text;
+  for (const ClassShare& share : class_shares(index_image(image.map))) {
+    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},\n", name, image.map.width,
+                   image.map.height, share.class_id, csv_field(label_of(labels, share.class_id)),
+                   share.pixels, share.share);
   }
-
-  void add(const SegmentedImage& image) override {
-    output().write((first_ ? "\n  " : ",\n  ") + json_row(image));
-    first_ = false;
-  }
-  void finish() override {
-    output().write(kJsonEnd);
-    TextReport::finish();
-  }
-
- private:
-  bool first_ = true;
-};
-
-class JsonlReport : public TextReport {
- public:
-  using TextReport::TextReport;
-
-  void add(const SegmentedImage& image) override { output().write(json_row(image) + "\n"); }
-};
-
-class CsvReport : public TextReport {
- public:
-  CsvReport(const ModelInfo& info, TextOutput& output) : TextReport(info, output) {
-    output.write_head("image,width,height,class_id,class,pixels,share,error\n");
-  }
-
-  void add(const SegmentedImage& image) override {
-    const std::string name = csv_field(image.image);
-    if (image.error) {
-      return output().write(fmt::format("{},,,,,,,{}\n", name, csv_field(*image.error)));
-    }
-    std::string text;
-    for (const ClassShare& share : class_shares(index_image(image.map))) {
-      fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},\n", name, image.map.width,
-                     image.map.height, share.class_id, csv_field(label(share.class_id)),
-                     share.pixels, share.share);
-    }
-    output().write(text);
-  }
-};
+  return text;
+}
 
 }  // namespace
 
@@ -228,10 +177,14 @@ std::unique_ptr<SegmentationReport> segmentation_report(const SegmentationFormat
   if (format.name == "png") return std::make_unique<PngReport>(format, info);
   if (format.name == "overlay") return std::make_unique<OverlayReport>(format, info);
   if (format.name == "raw") return std::make_unique<RawReport>(format);
-  if (format.name == "json") return std::make_unique<JsonReport>(info, facts, text);
-  if (format.name == "jsonl") return std::make_unique<JsonlReport>(info, text);
-  CHECK_AS(kUsage, format.name == "csv", "there is no format {}", format.name);
-  return std::make_unique<CsvReport>(info, text);
+  CHECK_AS(kUsage, is_text(format), "there is no format {}", format.name);
+  RowFormats<SegmentedImage> rows{
+      .text = {},
+      .csv_head = "image,width,height,class_id,class,pixels,share,error\n",
+      .csv = [labels = info.labels](const SegmentedImage& i) { return csv_rows(i, labels); },
+      .json = [labels = info.labels](const SegmentedImage& i) { return json_row(i, labels); }};
+  return std::make_unique<RowReport<SegmentedImage>>(format.name, std::move(rows),
+                                                     json_head(info, facts), text);
 }
 
 }  // namespace nestor

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "apps/common/image_report.h"
 #include "apps/common/run_facts.h"
-#include "apps/common/text_output.h"
 #include "apps/drawing/palette.h"
 #include "nestor/nestor.h"
 
@@ -20,16 +20,7 @@ struct SegmentedImage {
   std::optional<std::string> error;  // set instead of the rest if the image failed
 };
 
-// Writes one result per image, as they come.
-class SegmentationReport {
- public:
-  virtual ~SegmentationReport() = default;
-
-  virtual void add(const SegmentedImage& image) = 0;
-
-  // Writes the end that the format demands.
-  virtual void finish() = 0;
-};
+using SegmentationReport = ImageReport<SegmentedImage>;
 
 struct SegmentationFormat {
   std::string name = "png";
