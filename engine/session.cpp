@@ -75,10 +75,6 @@ struct PendingBatch {
   std::size_t slot;
 };
 
-std::size_t aligned(std::size_t bytes) {
-  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-}
-
 // Points each output at the one that counts its rows.
 void point_counts(LoadedPlan& loaded) {
   for (std::size_t i = 0; i < loaded.outputs.size(); ++i) {
@@ -246,7 +242,7 @@ struct Session::State {
       const Buffer& buffer = plan.buffers[static_cast<std::size_t>(output.buffer)];
       loaded.outputs.push_back({output.name, {{buffer.format.dtype, buffer.shape}, nullptr}});
       loaded.downloads.push_back({nullptr, nullptr, buffer.bytes, host_bytes});
-      host_bytes += aligned(buffer.bytes);
+      host_bytes += arena_aligned(buffer.bytes);
     }
     loaded.host = model->backend().allocate_host(host_bytes);
     if (loaded.host == nullptr) {

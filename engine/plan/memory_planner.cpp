@@ -8,10 +8,6 @@ namespace nestor {
 
 namespace {
 
-std::size_t align(std::size_t bytes) {
-  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-}
-
 bool overlap_in_time(const MemoryRequest& a, const MemoryRequest& b) {
   return a.first_step <= b.last_step && b.first_step <= a.last_step;
 }
@@ -22,7 +18,7 @@ std::size_t lower_bound(std::span<const MemoryRequest> requests) {
   std::vector<std::size_t> live(static_cast<std::size_t>(steps), 0);
   for (const MemoryRequest& request : requests) {
     for (int step = request.first_step; step <= request.last_step; ++step) {
-      live[static_cast<std::size_t>(step)] += align(request.bytes);
+      live[static_cast<std::size_t>(step)] += arena_aligned(request.bytes);
     }
   }
   return live.empty() ? 0 : *std::ranges::max_element(live);
@@ -39,7 +35,7 @@ MemoryPlan place(std::span<const MemoryRequest> requests, const std::vector<std:
       if (overlap_in_time(requests[idx], requests[other])) neighbours.push_back(other);
     }
     std::ranges::sort(neighbours, {}, [&](std::size_t i) { return plan.offsets[i]; });
-    const std::size_t bytes = align(requests[idx].bytes);
+    const std::size_t bytes = arena_aligned(requests[idx].bytes);
     std::size_t end = 0;
     std::size_t best = std::numeric_limits<std::size_t>::max();
     std::size_t best_gap = std::numeric_limits<std::size_t>::max();
@@ -49,7 +45,7 @@ MemoryPlan place(std::span<const MemoryRequest> requests, const std::vector<std:
         best = end;
         best_gap = begin - end;
       }
-      end = std::max(end, begin + align(requests[other].bytes));
+      end = std::max(end, begin + arena_aligned(requests[other].bytes));
     }
     plan.offsets[idx] = best == std::numeric_limits<std::size_t>::max() ? end : best;
     plan.arena_bytes = std::max(plan.arena_bytes, plan.offsets[idx] + bytes);

@@ -22,6 +22,11 @@ struct MemoryPlan {
 
 inline constexpr std::size_t kArenaAlignment = 64;
 
+// The next multiple of kArenaAlignment.
+constexpr std::size_t arena_aligned(std::size_t bytes) {
+  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
 // Requests that are live at the same time never overlap. Several greedy orders are tried and the
 // smallest arena is kept.
 MemoryPlan plan_memory(std::span<const MemoryRequest> requests);

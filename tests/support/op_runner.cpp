@@ -40,8 +40,7 @@ class Arena {
   // Where a buffer of so many bytes will lie.
   std::size_t reserve(std::size_t bytes) {
     const std::size_t offset = host_.size();
-    const std::size_t aligned = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-    host_.resize(offset + aligned, std::byte{0xFF});
+    host_.resize(offset + arena_aligned(bytes), std::byte{0xFF});
     return offset;
   }
   void* host(std::size_t offset) { return host_.data() + offset; }

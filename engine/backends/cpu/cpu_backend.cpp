@@ -146,7 +146,7 @@ std::unique_ptr<ExecutionContext> CpuBackend::make_context(int threads) {
 }
 
 std::shared_ptr<void> CpuBackend::allocate(std::size_t bytes) {
-  const std::size_t rounded = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+  const std::size_t rounded = arena_aligned(bytes);
   require_memory(rounded, "an arena");
   void* const memory = std::aligned_alloc(kArenaAlignment, rounded);
   CHECK_AS(kOutOfMemory, memory != nullptr, "no memory for an arena of {} bytes", rounded);
