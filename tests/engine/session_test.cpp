@@ -33,6 +33,14 @@ std::shared_ptr<const Model> model() {
   return shared;
 }
 
+// Counts the graphs that are built of it.
+std::shared_ptr<const Model> counted_model(std::atomic<int>& graphs) {
+  return test::random_model([&graphs](const Shape& input) {
+    ++graphs;
+    return resnest14()(input);
+  });
+}
+
 // CHECKs that the action throws an Error of that code, and returns its message.
 template <class Action>
 std::string message_of(ErrorCode code, const Action& action) {
@@ -205,11 +213,7 @@ TEST_CASE("session: options that make no sense, precisions that the device lacks
 TEST_CASE("session: one plan for each shape and set of taps, the least recently used goes first",
           "[session][cpu]") {
   std::atomic<int> graphs = 0;
-  const GraphFunction counted = [&](const Shape& input) {
-    ++graphs;
-    return resnest14()(input);
-  };
-  const auto counted_model = test::random_model(counted);
+  const auto counted = counted_model(graphs);
   const auto plans_made_by = [&](Session& session, const Shape& shape,
                                  const std::vector<std::string>& taps = {}) {
     const int before = graphs;
@@ -222,7 +226,7 @@ TEST_CASE("session: one plan for each shape and set of taps, the least recently 
     return graphs - before;
   };
   const std::vector<std::string> stem{"stem"};
-  Session session(counted_model, kOneThread);
+  Session session(counted, kOneThread);
   CHECK(plans_made_by(session, {1, 3, 32, 32}) == 1);
   CHECK(plans_made_by(session, {1, 3, 32, 32}) == 0);
   CHECK(plans_made_by(session, {1, 3, 32, 32}, stem) == 1);
@@ -235,7 +239,7 @@ TEST_CASE("session: one plan for each shape and set of taps, the least recently 
 
   // With room for four plans, of which the second is the oldest.
   const std::size_t one = kept_bytes(SessionInternals::plan(session, {1, 3, 32, 32}));
-  Session small(counted_model, {.threads = 1, .plan_cache_limit = 4 * one + one / 2});
+  Session small(counted, {.threads = 1, .plan_cache_limit = 4 * one + one / 2});
   for (std::int64_t side : {50, 51, 52, 53}) CHECK(plans_made_by(small, {1, 3, 100, side}) == 1);
   CHECK(plans_made_by(small, {1, 3, 100, 50}) == 0);
   CHECK(plans_made_by(small, {1, 3, 100, 54}) == 1);
@@ -244,7 +248,7 @@ TEST_CASE("session: one plan for each shape and set of taps, the least recently 
   CHECK(plans_made_by(small, {1, 3, 100, 50}) == 1);
 
   // The one in use stays whatever it takes.
-  Session least(counted_model, {.threads = 1, .plan_cache_limit = 0});
+  Session least(counted, {.threads = 1, .plan_cache_limit = 0});
   CHECK(plans_made_by(least, {1, 3, 200, 50}) == 1);
   CHECK(plans_made_by(least, {1, 3, 200, 50}) == 0);
   CHECK(plans_made_by(least, {1, 3, 200, 51}) == 1);
@@ -253,10 +257,7 @@ TEST_CASE("session: one plan for each shape and set of taps, the least recently 
 
 TEST_CASE("session: sessions of a model share its plans while one uses them", "[session][cpu]") {
   std::atomic<int> graphs = 0;
-  const auto shared = test::random_model([&](const Shape& input) {
-    ++graphs;
-    return resnest14()(input);
-  });
+  const auto shared = counted_model(graphs);
   const test::Images images({2, 3, 48, 64});
   const int before = graphs;
   const auto first = std::make_unique<Session>(shared, kOneThread);
@@ -280,10 +281,7 @@ TEST_CASE("session: sessions of a model share its plans while one uses them", "[
 
 TEST_CASE("session: sessions that start together plan once", "[session][cpu]") {
   std::atomic<int> graphs = 0;
-  const auto shared = test::random_model([&](const Shape& input) {
-    ++graphs;
-    return resnest14()(input);
-  });
+  const auto shared = counted_model(graphs);
   const test::Images images({1, 3, 48, 64});
   std::vector<Session> sessions;
   for (int i = 0; i < 4; ++i) sessions.emplace_back(shared, kOneThread);
