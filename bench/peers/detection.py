@@ -16,30 +16,20 @@ Engines are processes that take turns, so that a change of the machine's load me
 torchvision gets its image as it resizes it, and does not resize it again.
 """
 import argparse
-import datetime
 import json
-import os
-import pathlib
-import platform
 import re
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
 
-import engines
-import machine
-from networks import ROOT
+import alike
+from alike import call
 
-BIN = ROOT / "build" / "cpu" / "bin"
 HEIGHT, WIDTH = 800, 1216
-NETWORK = "faster_rcnn_fpn_resnet50_v1b_coco"
+NETWORK, PEER_NETWORK = "faster_rcnn_fpn_resnet50_v1b_coco", "fasterrcnn_resnet50_fpn"
 MODEL = f"{NETWORK}.safetensors"
 REGION_MACS = 12544 * 1024 + 1024 * 1024 + 1024 * (81 + 320)  # of Nestor's head
 MOST_REGIONS = 1000
 ENGINES = ("nestor", "torchvision", "torchvision_compile", "onnxruntime")
-START_SECONDS = 1800  # compiling takes minutes
 
 
 # --- the networks ---
@@ -120,11 +110,6 @@ def nestor_regions(model, folder):
     return int((boxes[:, 2] >= 0).sum())
 
 
-def call(name, *arguments):
-    return subprocess.run([str(a) for a in (BIN / name, *arguments)], check=True,
-                          stdout=subprocess.PIPE, text=True).stdout
-
-
 # --- the peers, each in a process of its own ---
 
 def torchvision_runner(threads, compiled):
@@ -141,14 +126,10 @@ def torchvision_runner(threads, compiled):
 
 
 def onnxruntime_runner(threads, folder):
-    import onnxruntime
     file = folder / "torchvision.onnx"
     if not file.exists():
         export(file)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    session = alike.onnxruntime_session(threads, file)
     name = session.get_inputs()[0].name
     return lambda image: session.run(None, {name: image.numpy()})
 
@@ -195,81 +176,27 @@ def serve(engine, threads, folder):
 
 # --- the comparison ---
 
-def start(name, options, folder):
-    command = [sys.executable, __file__, "--serve", name, "--threads", options.threads, "--folder", folder]
-    if name == "nestor":
-        command = [BIN / "nestor-bench", "--weights", folder / MODEL, "--size", f"{HEIGHT}x{WIDTH}",
-                   "--device", "cpu", "--threads", options.threads, "--serve"]
-    return engines.Engine(name, command, folder / f"{name}.log",
-                          dict(os.environ, OMP_NUM_THREADS=str(options.threads)))
-
-
 def measure(options, folder):
-    nestor_gflop, nestor_regions_in_use = prepare(folder)
-    answer = subprocess.run([sys.executable, __file__, "--count", "--folder", str(folder)], check=True,
-                            stdout=subprocess.PIPE, text=True).stdout.split()
-    peer_gflop, peer_regions = float(answer[-2]), int(answer[-1])
-    ready = []
-    for name in options.engines:
-        engine = start(name, options, folder)
-        try:  # one after the other: starting is work, too
-            if name == "nestor":
-                engine.ask(f"input {folder / 'normalised.bin'}", START_SECONDS)
-            for _ in range(options.warm_up):
-                engine.ask("run 1", START_SECONDS)
-            ready.append(engine)
-        except engines.EngineFailed as error:
-            print(error, file=sys.stderr)
-            engine.close()
-    for _ in range(options.repeats):
-        for engine in ready:
-            time.sleep(0.1)  # the last engine's threads have stopped spinning by then
-            engine.run(1)
-    rows = []
-    for engine in ready:
-        own = engine.name == "nestor"
-        gflop = nestor_gflop if own else peer_gflop
-        ms = statistics.median(engine.first)
-        rows.append({"engine": engine.name, "network": NETWORK if own else "fasterrcnn_resnet50_fpn",
-                     "runs": len(engine.first), "ms": ms, "min_ms": min(engine.first),
-                     "cpu_ms": statistics.median(engine.second), "gflop": gflop, "gflop_per_s": gflop / ms * 1e3,
-                     "regions": nestor_regions_in_use if own else peer_regions})
-        engine.close()
-    return rows
+    gflop, regions = prepare(folder)
+    peer_gflop, peer_regions = alike.own_process(__file__, "--count", folder)[-2:]
+    # torchvision's read their image themselves.
+    ready = alike.started(__file__, folder / MODEL, f"{HEIGHT}x{WIDTH}", {"nestor": folder / "normalised.bin"}, options, folder)
+    return alike.rows_of_turns(ready, options.repeats, {
+        "nestor": {"network": NETWORK, "gflop": gflop, "regions": regions},
+        "peers": {"network": PEER_NETWORK, "gflop": float(peer_gflop), "regions": int(peer_regions)}})
 
 
-def markdown(document):
-    rows = document["rows"]
-    own = next(row for row in rows if row["engine"] == "nestor")
-    lines = ["# Detectors on a CPU", "",
-             f"{document['cpu']}, {document['threads']} threads, {document['date']}, load average "
-             f"{document['load_average']}, {own['runs']} runs each in turns.",
-             "Versions: " + ", ".join(f"{k} {v}" for k, v in document["versions"].items()) + ".", "",
-             f"One image of {HEIGHT} x {WIDTH} pixels, float32, to boxes. The networks differ: Nestor runs GluonCV's "
-             f"`{NETWORK}`, whose RPN has 1024 channels, the others torchvision's `fasterrcnn_resnet50_fpn` with 256; "
-             "so compare GFLOP/s. FLOPs are two a multiply-add of convolutions and fully connected layers, however they are "
-             "computed, for the regions that were in use.", "",
-             "| engine | ms, median (minimum) | processor ms | GFLOP | regions | GFLOP/s | of Nestor's |",
-             "|---|---|---|---|---|---|---|"]
-    for row in sorted(rows, key=lambda r: -r["gflop_per_s"]):
-        lines.append(f"| {row['engine']} | {row['ms']:.0f} ({row['min_ms']:.0f}) | {row['cpu_ms']:.0f} | {row['gflop']:.0f} | "
-                     f"{row['regions']} | {row['gflop_per_s']:.0f} | {row['gflop_per_s'] / own['gflop_per_s']:.2f} |")
-    peers = [row for row in rows if row["engine"] != "nestor"]
-    if peers:
-        best = max(peers, key=lambda r: r["gflop_per_s"])
-        lines += ["", f"Nestor does {own['gflop_per_s'] / best['gflop_per_s']:.2f} times the arithmetic a second of the "
-                  f"fastest peer, {best['engine']}."]
-    return "\n".join(lines) + "\n"
+def report(document):
+    return alike.markdown(document, "Detectors on a CPU", (
+        f"One image of {HEIGHT} x {WIDTH} pixels, float32, to boxes. The networks differ: Nestor runs GluonCV's "
+        f"`{NETWORK}`, whose RPN has 1024 channels, the others torchvision's `{PEER_NETWORK}` with 256; "
+        "so compare GFLOP/s. FLOPs are two a multiply-add of convolutions and fully connected layers, however they are "
+        "computed, for the regions that were in use."), [("regions", "regions")])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--engines", default=",".join(ENGINES))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--warm-up", type=int, default=3, help="runs of each engine before")
-    parser.add_argument("--folder", type=pathlib.Path, help="of models, kept where given")
-    parser.add_argument("--out", default=str(ROOT / "bench/results/detection_peers"))
+    alike.add_options(parser, ENGINES, "detection_peers")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--count", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -277,19 +204,7 @@ def main():
         return serve(options.serve, options.threads, options.folder)
     if options.count:
         return counted(options.folder)
-    options.engines = options.engines.split(",")
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.folder or pathlib.Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        document = {"cpu": machine.cpu_name(), "cores": os.cpu_count(), "threads": options.threads,
-                    "kernel": platform.release(), "date": datetime.date.today().isoformat(),
-                    "versions": machine.versions("torch", "torchvision", "onnxruntime"),
-                    "load_average": round(os.getloadavg()[0], 1), "rows": measure(options, folder)}
-    out = pathlib.Path(options.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
-    out.with_suffix(".md").write_text(markdown(document))
-    print(markdown(document))
+    alike.compare(options, ("torch", "torchvision", "onnxruntime"), measure, report)
 
 
 if __name__ == "__main__":

@@ -14,30 +14,16 @@ Nestor's by the plan. Weights are made up; times do not depend on them.
 Engines are processes that take turns, so that a change of the machine's load meets all of them.
 """
 import argparse
-import datetime
-import json
-import os
-import pathlib
-import platform
 import re
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
 
-import engines
-import machine
+import alike
 import serve
-from networks import ROOT
-from turns import SETTLE_SECONDS
+from alike import call
 
-BIN = ROOT / "build" / "cpu" / "bin"
 SIDE, NUM_CLASSES = 480, 150
 NETWORK, PEER_NETWORK = "deeplab_resnet101_ade", "deeplabv3_resnet101"
 MODEL = f"{NETWORK}.safetensors"
 ENGINES = ("nestor", "torchvision", "torchvision_compile", "onnxruntime", "openvino")
-START_SECONDS = 1800  # compiling takes minutes
 DIFFERENCES = (
     "the stem is three 3x3 convolutions of 64, 64 and 128 channels instead of one 7x7 of 64, so that the first "
     "block reads twice the channels; the scores are resized with aligned corners; and the pooled branch of the "
@@ -79,11 +65,7 @@ def torchvision_runner(threads, compiled):
 
 
 def onnxruntime_runner(threads, file):
-    import onnxruntime
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    session = alike.onnxruntime_session(threads, file)
     name = session.get_inputs()[0].name
     return lambda values: session.run(None, {name: values})[0]
 
@@ -136,122 +118,37 @@ def nestor_gflop(folder):
     return 2 * float(re.search(r"([\d.]+) GMAC", plan)[1])
 
 
-def call(name, *arguments):
-    return subprocess.run([str(a) for a in (BIN / name, *arguments)], check=True,
-                          stdout=subprocess.PIPE, text=True).stdout
-
-
 # --- the comparison ---
 
-def start(name, options, folder):
-    command = [sys.executable, __file__, "--serve", name, "--threads", options.threads, "--folder", folder]
-    if name == "nestor":
-        command = [BIN / "nestor-bench", "--weights", folder / MODEL, "--size", f"{SIDE}x{SIDE}",
-                   "--device", "cpu", "--threads", options.threads, "--serve"]
-    return engines.Engine(name, command, folder / f"{name}.log",
-                          dict(os.environ, OMP_NUM_THREADS=str(options.threads)))
-
-
-def started(options, folder):
-    """Those that start, one after the other: starting is work, too."""
-    ready = []
-    for name in options.engines:
-        engine = start(name, options, folder)
-        try:
-            engine.ask(f"input {folder / 'image.bin'}", START_SECONDS)
-            for _ in range(options.warm_up):
-                engine.ask("run 1", START_SECONDS)
-            ready.append(engine)
-        except engines.EngineFailed as error:
-            print(error, file=sys.stderr)
-            engine.close()
-    return ready
-
-
-def row_of(engine, gflop):
-    ms = statistics.median(engine.first)
-    return {"engine": engine.name, "network": NETWORK if engine.name == "nestor" else PEER_NETWORK,
-            "runs": len(engine.first), "ms": ms, "min_ms": min(engine.first),
-            "cpu_ms": statistics.median(engine.second), "gflop": gflop, "gflop_per_s": gflop / ms * 1e3}
-
-
 def measure(options, folder):
-    # In a process of its own, which gives its memory back.
-    words = subprocess.run([sys.executable, __file__, "--prepare", "--folder", str(folder)], check=True,
-                           stdout=subprocess.PIPE, text=True).stdout.split()
-    peer_gflop, own_gflop = float(words[-1]), nestor_gflop(folder)
-    ready = started(options, folder)
-    for _ in range(options.repeats):
-        for engine in ready:
-            time.sleep(SETTLE_SECONDS)
-            engine.run(1)
-    rows = []
-    for engine in ready:
-        rows.append(row_of(engine, own_gflop if engine.name == "nestor" else peer_gflop))
-        engine.close()
-    return rows
+    peer_gflop = float(alike.own_process(__file__, "--prepare", folder)[-1])
+    own_gflop = nestor_gflop(folder)
+    inputs = {name: folder / "image.bin" for name in options.engines}
+    ready = alike.started(__file__, folder / MODEL, f"{SIDE}x{SIDE}", inputs, options, folder)
+    return alike.rows_of_turns(ready, options.repeats, {
+        "nestor": {"network": NETWORK, "gflop": own_gflop}, "peers": {"network": PEER_NETWORK, "gflop": peer_gflop}})
 
 
-def markdown(document):
-    rows = document["rows"]
-    own = next(row for row in rows if row["engine"] == "nestor")
-    lines = ["# Segmenters on a CPU", "",
-             f"{document['cpu']}, {document['threads']} threads, {document['date']}, load average "
-             f"{document['load_average']}, {own['runs']} runs each in turns.",
-             "Versions: " + ", ".join(f"{k} {v}" for k, v in document["versions"].items()) + ".", "",
-             f"One image of {SIDE} x {SIDE} pixels, float32, to the classes of its pixels, {NUM_CLASSES} of them. The "
-             f"networks differ a little: Nestor runs GluonCV's `{NETWORK}`, the others torchvision's `{PEER_NETWORK}`. "
-             f"In Nestor's, {document['differences']}. So compare GFLOP/s. FLOPs are two a multiply-add of "
-             "convolutions, however they are computed.", "",
-             "| engine | ms, median (minimum) | processor ms | GFLOP | GFLOP/s | of Nestor's |",
-             "|---|---|---|---|---|---|"]
-    for row in sorted(rows, key=lambda r: -r["gflop_per_s"]):
-        lines.append(f"| {row['engine']} | {row['ms']:.0f} ({row['min_ms']:.0f}) | {row['cpu_ms']:.0f} | {row['gflop']:.0f} | "
-                     f"{row['gflop_per_s']:.0f} | {row['gflop_per_s'] / own['gflop_per_s']:.2f} |")
-    peers = [row for row in rows if row["engine"] != "nestor"]
-    if peers:
-        best = max(peers, key=lambda r: r["gflop_per_s"])
-        lines += ["", f"Nestor does {own['gflop_per_s'] / best['gflop_per_s']:.2f} times the arithmetic a second of the "
-                  f"fastest peer, {best['engine']}."]
-    return "\n".join(lines) + "\n"
-
-
-def write(document, out):
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
-    out.with_suffix(".md").write_text(markdown(document))
-    print(markdown(document))
-
-
-def compare(options, folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    write({"cpu": machine.cpu_name(), "cores": os.cpu_count(), "threads": options.threads,
-           "kernel": platform.release(), "date": datetime.date.today().isoformat(),
-           "versions": machine.versions("torch", "torchvision", "onnxruntime", "openvino"),
-           "load_average": round(os.getloadavg()[0], 1), "differences": DIFFERENCES,
-           "rows": measure(options, folder)}, options.out)
+def report(document):
+    return alike.markdown(document, "Segmenters on a CPU", (
+        f"One image of {SIDE} x {SIDE} pixels, float32, to the classes of its pixels, {NUM_CLASSES} of them. The "
+        f"networks differ a little: Nestor runs GluonCV's `{NETWORK}`, the others torchvision's `{PEER_NETWORK}`. "
+        f"In Nestor's, {DIFFERENCES}. So compare GFLOP/s. FLOPs are two a multiply-add of "
+        "convolutions, however they are computed."))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--engines", default=",".join(ENGINES), help="nestor is one of them")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--warm-up", type=int, default=3, help="runs of each engine before")
-    parser.add_argument("--folder", type=pathlib.Path, help="of models, kept where given")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench/results/segmentation_peers")
+    alike.add_options(parser, ENGINES, "segmentation_peers")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.engines = options.engines.split(",")
     if options.serve:
         return serve.serve_on_cpu(runner_of(options.serve, options.threads, options.folder), (1, 3, SIDE, SIDE))
     if options.prepare:
         return prepare_peers(options.folder)
-    if options.folder:
-        return compare(options, options.folder)
-    with tempfile.TemporaryDirectory() as temporary:
-        compare(options, pathlib.Path(temporary))
+    alike.compare(options, ("torch", "torchvision", "onnxruntime", "openvino"), measure, report,
+                  differences=DIFFERENCES)
 
 
 if __name__ == "__main__":
